@@ -1,0 +1,82 @@
+import pg from "pg";
+import { claim } from "../src/inbox/claim.sql.js";
+import { Database } from "../src/database/database.js";
+import { type BenchServer, query } from "./database.js";
+import { atLeast, atMost, type Result } from "./report.js";
+import { benchConfig } from "./servers/parts.js";
+import { type Figures, percentile, Rounds } from "./statistics.js";
+
+interface Scale {
+  readonly rounds: number;
+  /** Most pending rows. */
+  readonly most: number;
+}
+
+const BATCH = 100;
+const CLAIMS = 300;
+
+const FILL = `
+  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, payload)
+  SELECT i % 2, gen_random_uuid(), 'workflow_job', false, repeat('p', 400), convert_to(repeat(md5(i::text), 64), 'UTF8') FROM generate_series(1, $1::int) i`;
+
+/** Claim latency and rate by the size of the backlog, and under a snapshot that keeps dead rows from being cleaned away. */
+export async function benchBacklog(server: BenchServer, { rounds, most }: Scale, progress: (line: string) => void): Promise<Result> {
+  const measured = new Rounds();
+  const measure = (pending: number, held: boolean) => async (): Promise<Figures> => {
+    const url = await server.fresh();
+    await query(url, FILL, [pending]);
+    await query(url, "VACUUM ANALYZE octogauge.inbox");
+    const holder = held ? await holdSnapshot(url) : undefined;
+    const database = new Database(benchConfig({ DATABASE_URL: url }));
+    await database.connect();
+    const latencies: number[] = [];
+    const began = performance.now();
+    for (let index = 0; index < CLAIMS; index += 1) {
+      await database.transaction(async (transaction) => {
+        const from = performance.now();
+        await claim(transaction, BATCH);
+        latencies.push(performance.now() - from);
+      });
+      // What was claimed comes in again, so that the backlog stays as large as it is.
+      await database.query(FILL, [BATCH]);
+    }
+    const seconds = (performance.now() - began) / 1_000;
+    await database.onApplicationShutdown();
+    await holder?.end();
+    await server.drop(url);
+    const sorted = latencies.sort((a, b) => a - b);
+    return {
+      "claim p50 ms": percentile(sorted, 0.5),
+      "claim p99 ms": percentile(sorted, 0.99),
+      "deliveries/s": (CLAIMS * BATCH) / seconds,
+    };
+  };
+  await measured.run(
+    rounds,
+    {
+      "1k": measure(1_000, false),
+      "100k": measure(Math.min(100_000, most), false),
+      [String(most)]: measure(most, false),
+      "1k, snapshot held": measure(1_000, true),
+      "100k, snapshot held": measure(Math.min(100_000, most), true),
+    },
+    progress,
+  );
+  return {
+    name: "backlog",
+    conditions: `${CLAIMS} claims of ${BATCH} each in its transaction, the backlog topped up after each; ${rounds} rounds, medians.`,
+    rounds: measured,
+    verdicts: [
+      atMost(`claim p99 at ${most} / at 1k`, measured.ratio("claim p99 ms", String(most), "1k"), 3),
+      atLeast(`rate at ${most} / at 1k`, measured.ratio("deliveries/s", String(most), "1k"), 0.8),
+      atLeast("rate with a held snapshot / without, at 100k", measured.ratio("deliveries/s", "100k, snapshot held", "100k"), 0.8),
+    ],
+  };
+}
+
+async function holdSnapshot(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+  return client;
+}

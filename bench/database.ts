@@ -1,0 +1,99 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { createDataSource } from "../src/database/data-source.js";
+import { startEmbeddedPostgres } from "../src/database/embedded/embedded-postgres.js";
+import { migrate } from "../src/database/migrate.js";
+
+const TICKS_PER_SECOND = 100;
+
+/** The server under test, with default durability, and fresh databases on it. */
+export interface BenchServer {
+  readonly description: string;
+  /** A migrated database of its own. */
+  fresh(): Promise<string>;
+  drop(url: string): Promise<void>;
+  /** CPU seconds that the server's processes have used so far; NaN where they cannot be seen. */
+  cpuSeconds(): number;
+  stop(): Promise<void>;
+}
+
+/** Uses DATABASE_URL, whose user must be allowed to create databases, or starts the embedded server. */
+export async function startBenchServer(): Promise<BenchServer> {
+  const given = process.env["DATABASE_URL"];
+  const dataDir = given ? undefined : mkdtempSync(join(tmpdir(), "octogauge-bench-"));
+  const embedded = dataDir ? await startEmbeddedPostgres({ dataDir }) : undefined;
+  const base = given ?? embedded?.url ?? "";
+  const client = new pg.Client({ connectionString: base });
+  await client.connect();
+  const { rows } = await client.query<{ version: string; fsync: string; commit: string; pid: number }>(
+    "SELECT split_part(version(), ' on ', 1) AS version, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit, pg_backend_pid() AS pid",
+  );
+  const [row] = rows;
+  // While the backend lives: its parent is the postmaster.
+  const postmaster = parentOf(row?.pid ?? 0);
+  await client.end();
+  return {
+    description: `${row?.version} (${given ? "DATABASE_URL" : "embedded"}), fsync ${row?.fsync}, synchronous_commit ${row?.commit}`,
+    async fresh() {
+      const name = `bench_${randomBytes(5).toString("hex")}`;
+      await query(base, `CREATE DATABASE ${name}`);
+      const url = new URL(base);
+      url.pathname = `/${name}`;
+      const dataSource = createDataSource(
+        { DATABASE_URL: url.href, DATABASE_POOL_SIZE: 3, DATABASE_CONNECT_TIMEOUT: 5 },
+        () => undefined,
+        0,
+      );
+      await dataSource.initialize();
+      await migrate(dataSource);
+      await dataSource.destroy();
+      return url.href;
+    },
+    async drop(url) {
+      await query(base, `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+      await query(base, "CHECKPOINT");
+    },
+    cpuSeconds: () => (postmaster ? cpuOfTree(postmaster) : NaN),
+    async stop() {
+      await embedded?.stop();
+      for (const directory of [dataDir, embedded?.dataDir]) if (directory) rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs one statement on a connection of its own. */
+export async function query<Row extends pg.QueryResultRow>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Row>(text, values)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+function statOf(pid: number): string[] | undefined {
+  try {
+    // The command in parentheses may hold spaces; what follows it does not.
+    return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ");
+  } catch {
+    return undefined;
+  }
+}
+
+const parentOf = (pid: number): number | undefined => Number(statOf(pid)?.[1]) || undefined;
+
+/** Own and awaited children's time of the postmaster, and the time of its living children (proc(5): utime, stime, cutime, cstime). */
+function cpuOfTree(root: number): number {
+  const ticks = (stat: readonly string[] | undefined, fields: readonly number[]) =>
+    fields.reduce((sum, field) => sum + Number(stat?.[field] ?? 0), 0);
+  let total = ticks(statOf(root), [11, 12, 13, 14]);
+  for (const name of readdirSync("/proc")) {
+    const stat = /^\d+$/.test(name) ? statOf(Number(name)) : undefined;
+    if (stat && Number(stat[1]) === root) total += ticks(stat, [11, 12]);
+  }
+  return total / TICKS_PER_SECOND;
+}

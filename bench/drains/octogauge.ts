@@ -1,0 +1,22 @@
+import "reflect-metadata";
+import { NestFactory } from "@nestjs/core";
+import { AppModule } from "../../src/app.module.js";
+import { Database } from "../../src/database/database.js";
+import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { benchConfig } from "../servers/parts.js";
+import { report } from "./report.js";
+
+// The product's processing: full state, counters and histograms, WORKER_CONCURRENCY loops.
+const config = benchConfig({ MODE: "worker" });
+const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+await application.get(Database).connect();
+const processor = application.get(BatchProcessor, { strict: false });
+await report(async () => {
+  const drain = async () => {
+    let processed = 0;
+    for (let batch = -1; batch !== 0; processed += batch) batch = await processor.processBatch();
+    return processed;
+  };
+  const counts = await Promise.all(Array.from({ length: config.WORKER_CONCURRENCY }, drain));
+  return counts.reduce((sum, count) => sum + count, 0);
+});

@@ -1,0 +1,111 @@
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BenchChild, load } from "./child.js";
+import { type BenchServer, query } from "./database.js";
+import { meanBytes, signedPayloads } from "./payloads.js";
+import { atLeast, atMost, type Result } from "./report.js";
+import { type Figures, Rounds } from "./statistics.js";
+
+interface Scale {
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+const VARIANTS = {
+  octogauge: "servers/octogauge.js",
+  "(a) without the database call": "servers/ceiling.js",
+  "(b) one INSERT and commit each": "servers/insert-each.js",
+  "(d) bare node:http + HMAC": "servers/bare-http.js",
+  "(e) stock Nest-express": "servers/stock-nest.js",
+} as const;
+
+/** Acknowledgements per second, at one number of connections, against what the same machine could do at best and at worst. */
+export async function benchIngest(
+  server: BenchServer,
+  { rounds, seconds }: Scale,
+  connections: number,
+  progress: (line: string) => void,
+): Promise<Result> {
+  const measured = new Rounds();
+  const measure = (script: string) => async (): Promise<Figures> => {
+    const url = await server.fresh();
+    const child = await BenchChild.start(script, { DATABASE_URL: url, MODE: "gateway" });
+    const warmUpSeconds = Math.min(2, seconds / 2);
+    const [nodeBefore, postgresBefore] = [child.cpuSeconds(), server.cpuSeconds()];
+    const result = await load({ host: "127.0.0.1", port: child.ready["port"]!, connections, seconds, warmUpSeconds, rate: 0 });
+    const deliveries = result.perSecond * (seconds + warmUpSeconds);
+    const figures = {
+      "req/s": result.perSecond,
+      "p50 ms": result.p50,
+      "p99 ms": result.p99,
+      "node ms": ((child.cpuSeconds() - nodeBefore) * 1_000) / deliveries,
+      "postgres ms": ((server.cpuSeconds() - postgresBefore) * 1_000) / deliveries,
+      "peak MiB": child.peakMemory(),
+    };
+    await child.stop();
+    const unexpected = Object.keys(result.statuses).filter((status) => status !== "202");
+    if (unexpected.length > 0) throw new Error(`${script} answered ${JSON.stringify(result.statuses)}`);
+    await server.drop(url);
+    return figures;
+  };
+  const pgbench = findPgbench();
+  await measured.run(
+    rounds,
+    {
+      ...Object.fromEntries(Object.entries(VARIANTS).map(([name, script]) => [name, measure(script)])),
+      ...(pgbench ? { "(c) pgbench, one row a commit, 16 clients": () => runPgbench(pgbench, server, seconds) } : {}),
+    },
+    progress,
+  );
+  const ratio = (figure: string, to: string) => measured.ratio(figure, "octogauge", to);
+  const [a, b, d, e] = Object.keys(VARIANTS).slice(1) as [string, string, string, string];
+  return {
+    name: `ingest, ${connections} connections`,
+    conditions: `Signed bodies of ${Math.round(meanBytes(signedPayloads()) / 1_000)} KB on average, keep-alive, 202 after commit; ${rounds} interleaved rounds of ${seconds} s, medians.${pgbench ? "" : " pgbench is not installed: (c) is missing."}`,
+    rounds: measured,
+    verdicts: [
+      atLeast("rate / (a)", ratio("req/s", a), 0.75),
+      atLeast("rate / (b)", ratio("req/s", b), 1.2),
+      atMost("Postgres CPU per delivery / (b)", ratio("postgres ms", b), 0.6),
+      ...(pgbench ? [atLeast("rate / (c)", ratio("req/s", "(c) pgbench, one row a commit, 16 clients"), 0.7)] : []),
+      atLeast("rate / (d)", ratio("req/s", d), 0.4),
+      atLeast("(a) / (e)", measured.ratio("req/s", a, e), 3),
+      atMost("p99 / p99 of (a)", ratio("p99 ms", a), 2),
+    ],
+  };
+}
+
+function findPgbench(): string | undefined {
+  return spawnSync("pgbench", ["--version"]).status === 0 ? "pgbench" : undefined;
+}
+
+/** The same row, one a transaction, from a client in C without HTTP and HMAC. */
+async function runPgbench(pgbench: string, server: BenchServer, seconds: number): Promise<Figures> {
+  const url = await server.fresh();
+  const payload = signedPayloads(1)[0]!;
+  await query(url, "CREATE TABLE one_payload AS SELECT $1::bytea AS payload", [payload.body]);
+  const script = join(tmpdir(), `octogauge-pgbench-${process.pid}.sql`);
+  // The payload travels with every statement, as it does for us; it is hex text here, since pgbench sends text alone.
+  writeFileSync(
+    script,
+    `WITH fresh AS (INSERT INTO octogauge.delivery_ledger (delivery_id) VALUES (gen_random_uuid()) RETURNING delivery_id) INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload) SELECT 0, delivery_id, 'workflow_job', 1, false, NULL, '\\x${payload.body.toString("hex")}'::bytea FROM fresh;\n`,
+  );
+  const before = server.cpuSeconds();
+  const result = spawnSync(pgbench, ["-n", "-M", "prepared", "-c", "16", "-j", "2", "-T", String(seconds), "-f", script, url], {
+    encoding: "utf8",
+  });
+  const perSecond = Number(/tps = ([\d.]+)/.exec(result.stdout)?.[1]);
+  if (!Number.isFinite(perSecond)) throw new Error(`pgbench failed: ${result.stderr}`);
+  const figures = {
+    "req/s": perSecond,
+    "p50 ms": NaN,
+    "p99 ms": NaN,
+    "node ms": NaN,
+    "postgres ms": ((server.cpuSeconds() - before) * 1_000) / (perSecond * seconds),
+    "peak MiB": NaN,
+  };
+  await server.drop(url);
+  return figures;
+}

@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { type BenchServer, query } from "./database.js";
+import { preloadGraphile, preloadPgBoss } from "./preload-peers.js";
+import { preloadInbox } from "./preload.js";
+import { atLeast, type Result } from "./report.js";
+import { type Figures, Rounds } from "./statistics.js";
+
+interface Scale {
+  readonly rounds: number;
+  readonly count: number;
+}
+
+/** Draining stored deliveries with all their state, counters and histograms, against queues whose jobs do nothing. */
+export async function benchProcess(server: BenchServer, { rounds, count }: Scale, progress: (line: string) => void): Promise<Result> {
+  progress(`storing ${count} deliveries, three times`);
+  const [inbox, graphile, boss] = [await server.fresh(), await server.fresh(), await server.fresh()];
+  await preloadInbox(inbox, count);
+  await preloadGraphile(graphile, count);
+  await preloadPgBoss(boss, count);
+  const measured = new Rounds();
+  const drain =
+    (script: string, template: string, environment: Record<string, string> = {}) =>
+    async (): Promise<Figures> => {
+      const url = await clone(template);
+      const before = server.cpuSeconds();
+      const result = await runDrain(script, { DATABASE_URL: url, COUNT: String(count), ...environment });
+      const figures = {
+        "events/s": result.count / result.seconds,
+        "node ms": (result.cpuSeconds * 1_000) / count,
+        "postgres ms": ((server.cpuSeconds() - before) * 1_000) / count,
+      };
+      if (result.count !== count) throw new Error(`${script} drained ${result.count} of ${count}`);
+      await server.drop(url);
+      return figures;
+    };
+  await measured.run(
+    rounds,
+    {
+      octogauge: drain("octogauge", inbox),
+      "octogauge, batches of 500": drain("octogauge", inbox, { BATCH_SIZE: "500" }),
+      "octogauge, one loop": drain("octogauge", inbox, { WORKER_CONCURRENCY: "1" }),
+      "floor: claim, fetch, parse, delete": drain("floor", inbox),
+      "graphile-worker, batched, no-op": drain("graphile", graphile, { BATCHED: "1" }),
+      "graphile-worker, unbatched, no-op": drain("graphile", graphile),
+      "pg-boss, batches of 500 x 4, no-op": drain("pg-boss", boss),
+    },
+    progress,
+  );
+  for (const template of [inbox, graphile, boss]) await server.drop(template);
+  const ratio = (to: string) => measured.ratio("events/s", "octogauge", to);
+  const peer = ["graphile-worker, batched, no-op", "pg-boss, batches of 500 x 4, no-op"].sort(
+    (a, b) => (measured.medians(b)["events/s"] ?? 0) - (measured.medians(a)["events/s"] ?? 0),
+  )[0]!;
+  return {
+    name: "process",
+    conditions: `${count} stored run and job deliveries with their payloads; one process each; ${rounds} interleaved rounds, medians.`,
+    rounds: measured,
+    verdicts: [
+      atLeast(`rate / the better tuned peer (${peer})`, ratio(peer), 2),
+      atLeast("rate / graphile-worker unbatched", ratio("graphile-worker, unbatched, no-op"), 6),
+      atLeast("rate / floor", ratio("floor: claim, fetch, parse, delete"), 1.5),
+    ],
+  };
+}
+
+async function clone(template: string): Promise<string> {
+  const from = new URL(template).pathname.slice(1);
+  const url = new URL(template);
+  url.pathname = `/${from}_${process.hrtime.bigint().toString(36)}`;
+  const onServer = new URL(template);
+  onServer.pathname = "/postgres";
+  await query(onServer.href, `CREATE DATABASE ${url.pathname.slice(1)} TEMPLATE ${from}`);
+  await query(onServer.href, "CHECKPOINT");
+  return url.href;
+}
+
+async function runDrain(
+  name: string,
+  environment: Record<string, string>,
+): Promise<{ count: number; seconds: number; cpuSeconds: number }> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(`drains/${name}.js`, import.meta.url))], {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  child.stdout.on("data", (data: Buffer) => (text += data.toString()));
+  await once(child, "exit");
+  return JSON.parse(text.trim().split("\n").at(-1) ?? "") as { count: number; seconds: number; cpuSeconds: number };
+}

@@ -1,0 +1,79 @@
+import { Command } from "commander";
+import { startBenchServer } from "./database.js";
+import { benchBacklog } from "./backlog.js";
+import { benchIngest } from "./ingest.js";
+import { benchProcess } from "./process.js";
+import { benchScrape } from "./scrape.js";
+import { machine, type Result, toJson, toMarkdown } from "./report.js";
+
+interface Options {
+  readonly quick: boolean;
+  readonly json: boolean;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly count: number;
+  readonly history: number;
+}
+
+type Bench = (
+  server: Awaited<ReturnType<typeof startBenchServer>>,
+  options: Options,
+  progress: (line: string) => void,
+) => Promise<Result[]>;
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  ingest: async (server, options, progress) => {
+    const results: Result[] = [];
+    for (const connections of options.quick ? [64] : [64, 256]) results.push(await benchIngest(server, options, connections, progress));
+    return results;
+  },
+  process: async (server, options, progress) => [await benchProcess(server, options, progress)],
+  backlog: async (server, { rounds, quick }, progress) => [
+    await benchBacklog(server, { rounds, most: quick ? 100_000 : 1_000_000 }, progress),
+  ],
+  scrape: async (server, { rounds, quick, history }, progress) => [
+    await benchScrape(server, { rounds, history: quick ? 100_000 : history }, progress),
+  ],
+};
+
+const number = (text: string) => Number(text);
+
+const command = new Command("bench")
+  .description("Measures Octogauge against its own ceilings and its peers, on this machine, with default durability.")
+  .argument("[names...]", `which: ${Object.keys(BENCHES).join(", ")} (default: all)`)
+  .option("--quick", "one short round each, under a minute: for a look, not for a verdict", false)
+  .option("--json", "for machines", false)
+  .option("--rounds <n>", "interleaved rounds", number, 5)
+  .option("--seconds <n>", "length of a load measurement", number, 8)
+  .option("--count <n>", "stored deliveries to drain", number, 200_000)
+  .option("--history <n>", "finished jobs behind a scrape", number, 1_000_000)
+  .addHelpText(
+    "after",
+    "\nDATABASE_URL: measure on that server (its user must be allowed to create databases) instead of the embedded one.",
+  )
+  .parse();
+
+const options = command.opts<Options>();
+const scale = options.quick ? { ...options, rounds: 1, seconds: 2, count: 5_000 } : options;
+const unknown = command.args.filter((name) => !Object.hasOwn(BENCHES, name));
+if (unknown.length > 0) command.error(`there is no benchmark ${unknown.join(", ")}; allowed: ${Object.keys(BENCHES).join(", ")}`);
+const names = command.args.length > 0 ? command.args : Object.keys(BENCHES);
+
+const server = await startBenchServer();
+const conditions = machine(server.description);
+try {
+  const results: Result[] = [];
+  for (const name of names) results.push(...(await BENCHES[name]!(server, scale, (line) => console.error(`${name}: ${line}`))));
+  console.log(
+    options.json
+      ? JSON.stringify({ machine: conditions, results: results.map(toJson) }, null, 2)
+      : [
+          Object.entries(conditions)
+            .map(([key, value]) => `- ${key}: ${value}`)
+            .join("\n"),
+          ...results.map(toMarkdown),
+        ].join("\n\n"),
+  );
+} finally {
+  await server.stop();
+}

@@ -1,0 +1,16 @@
+import "reflect-metadata";
+import { Logger } from "@nestjs/common";
+import { tryProject } from "../../src/inbox/projection/project.js";
+import { benchConfig, listenBefore } from "./parts.js";
+
+// The same server with the database call removed.
+Logger.overrideLogger(false);
+await listenBefore(
+  {
+    accept: async ({ event, form, body }) => {
+      tryProject(event, form, body);
+      return "accepted";
+    },
+  },
+  benchConfig(),
+);

@@ -1,0 +1,11 @@
+import { start } from "../../src/main.js";
+import { benchConfig } from "./parts.js";
+
+// The product itself; MODE says which.
+const running = await start(benchConfig());
+console.log(
+  JSON.stringify({
+    port: Number(new URL(running.webhookUrl ?? running.managementUrl).port),
+    management: Number(new URL(running.managementUrl).port),
+  }),
+);

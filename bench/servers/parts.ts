@@ -1,0 +1,40 @@
+import { register } from "prom-client";
+import { Counter, Histogram } from "prom-client";
+import { type Config, loadConfig } from "../../src/config/config.js";
+import type { GroupCommit } from "../../src/inbox/group-commit.js";
+import { AdmissionControl } from "../../src/ingest/admission.js";
+import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
+import { PublicListener } from "../../src/ingest/public-listener.js";
+import { WebhookController } from "../../src/ingest/webhook.controller.js";
+import { SECRET } from "../payloads.js";
+
+/** The configuration of a benchmarked process: the defaults, on free ports. */
+export function benchConfig(overrides: Record<string, string> = {}): Config {
+  return loadConfig({
+    DATABASE_URL: "postgres://localhost/unused",
+    ...process.env,
+    GITHUB_WEBHOOK_SECRET: SECRET,
+    HOST: "127.0.0.1",
+    MANAGEMENT_HOST: "127.0.0.1",
+    PORT: "0",
+    MANAGEMENT_PORT: "0",
+    LOG_LEVEL: "error",
+    ...overrides,
+  });
+}
+
+/** The product's public listener before an inbox of the benchmark's own. */
+export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: Config): Promise<void> {
+  const metrics = new IngestMetrics(
+    new Histogram({ name: "seconds", help: "seconds", labelNames: ["status"], registers: [register] }),
+    new Counter({ name: "outcomes", help: "outcomes", labelNames: ["outcome"] }),
+    new Counter({ name: "secrets", help: "secrets", labelNames: ["secret"] }),
+  );
+  const listener = new PublicListener(
+    new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, config),
+    metrics,
+    config,
+  );
+  await listener.listen();
+  console.log(JSON.stringify({ port: Number(new URL(listener.url).port) }));
+}

@@ -1,0 +1,4 @@
+import { InitialSchema1795000000000 } from "./1795000000000-initial-schema.js";
+
+/** In order; listed by hand, since a build has no folder to look through. */
+export const migrations = [InitialSchema1795000000000];

@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from "commander";
+import { configLines } from "./commands/config-check.js";
+import { migrateCommand } from "./commands/migrate.js";
+import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
+import { type Config, loadConfig } from "./config/config.js";
+import { BUILD } from "./metrics/build.js";
+import { runSimulation } from "./simulator/simulate.js";
+
+const program = new Command("octogauge")
+  .description(
+    "True Prometheus metrics for GitHub Actions, from webhooks.\n\nConfigured by environment variables, each also from a file with _FILE; see docs/configuration.md.",
+  )
+  .version(BUILD.version)
+  .showHelpAfterError("(add --help for what is allowed)");
+
+program
+  .command("serve")
+  .description("take deliveries in, process them and answer /metrics; without DATABASE_URL on a PostgreSQL of its own")
+  .option("--mode <mode>", "gateway (takes deliveries in), worker (processes them) or standalone (both); overrides MODE")
+  .action(async (options: { mode?: string }) => {
+    const config = loadConfig(options.mode === undefined ? process.env : { ...process.env, MODE: options.mode });
+    const { serve } = await import("./commands/serve.js");
+    await serve(config);
+  });
+
+program
+  .command("migrate")
+  .description("bring the database schema up to this version, one runner at a time, and leave")
+  .option("--dry-run", "only say which migrations are missing", false)
+  .action(async (options: { dryRun: boolean }) => {
+    await migrateCommand(forCommands(), options);
+  });
+
+withSimulateOptions(
+  program
+    .command("simulate")
+    .description(
+      "send a realistic stream of GitHub Actions deliveries: many repositories, matrices, re-runs, approvals, skipped jobs, duplicates, disorder; --check compares /metrics with what must come of it",
+    ),
+).action(async (flags: SimulateFlags) => {
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  process.exitCode = await runSimulation(simulationOptions(flags, process.env), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: interrupted.signal,
+  });
+});
+
+program
+  .command("demo")
+  .description("serve, with simulated traffic, and say what is happening")
+  .option("--rate <n>", "deliveries per second", positive, 25)
+  .option("--seconds <n>", "stop by itself after this time; 0 goes on until Ctrl+C", positive, 0)
+  .action(async (options: { rate: number; seconds: number }) => {
+    const { demo } = await import("./commands/demo.js");
+    await demo(loadConfig(process.env), options);
+  });
+
+const config = program.command("config").description("look at the configuration");
+config
+  .command("check")
+  .description("list every problem of the configuration, or show it with its secrets redacted")
+  .action(() => console.log(configLines(loadConfig(process.env)).join("\n")));
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError("allowed: a number from 0");
+  return value;
+}
+
+/** Commands that take no deliveries need no secret. */
+function forCommands(): Config {
+  return loadConfig({ ...process.env, MODE: "worker" });
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const wantsStack = ["debug", "verbose"].includes(process.env["LOG_LEVEL"] ?? "");
+  console.error(error instanceof Error && !wantsStack ? error.message || String(error) : error);
+  process.exitCode = 1;
+  // A failed start can leave timers behind; what is to be said has been said.
+  setImmediate(() => process.exit(1));
+}

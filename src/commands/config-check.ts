@@ -1,0 +1,18 @@
+import type { Config } from "../config/config.js";
+import { SECRET_VARIABLES, variables } from "../config/variables.js";
+
+/** `octogauge config check`: the configuration in force, secrets redacted, one variable a line. */
+export function configLines(config: Config): string[] {
+  return Object.keys(variables).map((name) => {
+    const value = config[name as keyof Config];
+    return `${name}=${SECRET_VARIABLES.has(name) && isSet(value) ? "(redacted)" : plain(value)}`;
+  });
+}
+
+const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined);
+
+function plain(value: unknown): string {
+  if (value === undefined) return "";
+  if (value instanceof Map) return [...value].map(([name, bounds]) => `${name}=${(bounds as readonly number[]).join(" ")}`).join("; ");
+  return Array.isArray(value) ? value.join(",") : String(value);
+}

@@ -1,0 +1,18 @@
+import type { Config } from "../config/config.js";
+import { createDataSource, poolOf } from "../database/data-source.js";
+import { migrateDatabase, missingMigrations } from "../database/migrate.js";
+import { prepare } from "./quick-start.js";
+
+/** `octogauge migrate`: brings the schema up to this build; with `dryRun` it only says what is missing. */
+export async function migrateCommand(config: Config, { dryRun }: { dryRun: boolean }): Promise<void> {
+  const prepared = await prepare(config, (line) => console.error(line), { join: true });
+  const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
+  try {
+    await dataSource.initialize();
+    const names = dryRun ? await missingMigrations(poolOf(dataSource)) : await migrateDatabase(prepared.config);
+    console.log(names.length === 0 ? "The schema is up to date." : `${dryRun ? "Missing" : "Migrated"}: ${names.join(", ")}`);
+  } finally {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await prepared.embedded?.stop();
+  }
+}

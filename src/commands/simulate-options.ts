@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { DEFAULTS, type SimulationOptions } from "../simulator/simulate.js";
+
+/** The options of `octogauge simulate` as commander gives them. */
+export interface SimulateFlags {
+  url: string[];
+  secret?: string;
+  seed: number;
+  deliveries: number;
+  rate: number;
+  concurrency: number;
+  owners: number;
+  repositories: number;
+  duplicates: number;
+  secondHook: number;
+  disorder: number;
+  pad: boolean;
+  redeliver: boolean;
+  redeliverFor: number;
+  expected: boolean;
+  check?: string;
+  metricsToken?: string;
+}
+
+const number = (least: number, most: number, whole: boolean) => (text: string) => {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value))) {
+    throw new InvalidArgumentError(`allowed: a ${whole ? "whole " : ""}number from ${least} to ${most}`);
+  }
+  return value;
+};
+
+const MANY = 1_000_000_000;
+
+/** Adds the options, each with its meaning and default. */
+export function withSimulateOptions(command: Command): Command {
+  return command
+    .option("--url <url...>", "where to post; several take turns", [...DEFAULTS.urls])
+    .option("--secret <secret>", "webhook secret (default: GITHUB_WEBHOOK_SECRET, else the one that the quick start generated)")
+    .option("--seed <n>", "the same seed gives the same history", number(0, 2 ** 32 - 1, true), DEFAULTS.seed)
+    .option("--deliveries <n>", "how many deliveries, about", number(1, MANY, true), DEFAULTS.deliveries)
+    .option("--rate <n>", "deliveries per second; 0 for as many as are taken", number(0, 1_000_000, false), DEFAULTS.rate)
+    .option("--concurrency <n>", "deliveries under way at once", number(1, 10_000, true), DEFAULTS.concurrency)
+    .option("--owners <n>", "organisations", number(1, 1_000, true), DEFAULTS.owners)
+    .option("--repositories <n>", "repositories in each", number(1, 10_000, true), DEFAULTS.repositories)
+    .option("--duplicates <share>", "share that is sent again with the same id", number(0, 1, false), DEFAULTS.duplicateRate)
+    .option(
+      "--second-hook <share>",
+      "share that a second hook sends as well, with another id",
+      number(0, 1, false),
+      DEFAULTS.secondHookRate,
+    )
+    .option("--disorder <n>", "how many places a delivery may be displaced", number(0, 1_000_000, true), DEFAULTS.disorder)
+    .option("--pad", "bodies as large as GitHub's: jobs 7-12 KB, runs 15-25 KB", DEFAULTS.pad)
+    .option("--redeliver", "send again, with the same id, what got no 2xx", DEFAULTS.redeliver)
+    .option("--redeliver-for <seconds>", "give a delivery up after this time", number(0, 86_400, false), DEFAULTS.redeliverFor)
+    .option("--expected", "print the metrics that must come of it, in exposition form", DEFAULTS.expected)
+    .option("--check <url>", "compare /metrics at this address with what is expected; exit code 1 where they differ")
+    .option("--metrics-token <token>", "bearer token of /metrics (default: METRICS_TOKEN)");
+}
+
+/** @throws where no secret is to be found */
+export function simulationOptions(flags: SimulateFlags, environment: NodeJS.ProcessEnv): SimulationOptions {
+  return {
+    ...DEFAULTS,
+    urls: flags.url,
+    secret: flags.secret ?? environment["GITHUB_WEBHOOK_SECRET"]?.split(/[,\n]/)[0]?.trim() ?? generatedSecret(environment),
+    seed: flags.seed,
+    deliveries: flags.deliveries,
+    rate: flags.rate,
+    concurrency: flags.concurrency,
+    owners: flags.owners,
+    repositories: flags.repositories,
+    duplicateRate: flags.duplicates,
+    secondHookRate: flags.secondHook,
+    disorder: flags.disorder,
+    pad: flags.pad,
+    redeliver: flags.redeliver,
+    redeliverFor: flags.redeliverFor,
+    expected: flags.expected,
+    check: flags.check,
+    checkToken: flags.metricsToken ?? environment["METRICS_TOKEN"],
+  };
+}
+
+function generatedSecret(environment: NodeJS.ProcessEnv): string {
+  const file = join(resolve(environment["DATA_DIR"] ?? ".octogauge"), "webhook-secret");
+  if (!existsSync(file))
+    throw new Error(
+      "no webhook secret: give --secret, set GITHUB_WEBHOOK_SECRET, or start the quick start in this directory first (npm start)",
+    );
+  return readFileSync(file, "utf8").trim();
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { SECRET_VARIABLES, variables } from "./variables.js";
+
+const schema = z.object(variables);
+
+/** The whole configuration: frozen, durations in seconds, sizes in bytes. */
+export type Config = Readonly<z.output<typeof schema>>;
+
+/** Injection token of the {@link Config}. */
+export const CONFIG = Symbol("CONFIG");
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Lists every problem at once: the variable, its value (secrets redacted) and what is allowed. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(
+      `The configuration has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
+    );
+    this.name = "ConfigError";
+  }
+}
+
+/**
+ * Reads the environment into one frozen {@link Config}.
+ * `NAME_FILE` gives the path of a file that holds the value of `NAME`.
+ * @throws {ConfigError} with all problems
+ */
+export function loadConfig(environment: Environment): Config {
+  const problems: string[] = [];
+  const values = withFiles(environment, problems);
+  const parsed = schema.safeParse(values);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      const name = String(issue.path[0]);
+      problems.push(`${name} is ${shown(name, values[name])}; allowed: ${issue.message}`);
+    }
+  }
+  problems.push(...contradictions(values, parsed.success ? parsed.data : undefined));
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(parsed.data);
+}
+
+function withFiles(environment: Environment, problems: string[]): Record<string, string | undefined> {
+  const values: Record<string, string | undefined> = {};
+  for (const name of Object.keys(variables)) {
+    values[name] = environment[name];
+    const file = environment[`${name}_FILE`];
+    if (!file) continue;
+    if (environment[name]) {
+      problems.push(`${name} and ${name}_FILE are both set; set one of them`);
+      continue;
+    }
+    try {
+      values[name] = readFileSync(file, "utf8").replace(/\r?\n$/, "");
+    } catch (error) {
+      problems.push(`${name}_FILE is "${file}", which cannot be read (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`);
+    }
+  }
+  return values;
+}
+
+function contradictions(values: Record<string, string | undefined>, config: Config | undefined): string[] {
+  const problems: string[] = [];
+  const receives = values["MODE"]?.trim() !== "worker";
+  const hasSecret = (values["GITHUB_WEBHOOK_SECRET"] ?? "").split(/[,\n]/).some((secret) => secret.trim());
+  if (values["DATABASE_URL"] && receives && !hasSecret) {
+    problems.push(
+      "GITHUB_WEBHOOK_SECRET is empty; with DATABASE_URL set, allowed: the secret that GitHub signs with (a generated one is for the embedded quick start only)",
+    );
+  }
+  if (config && config.PORT !== 0 && config.PORT === config.MANAGEMENT_PORT) {
+    problems.push(
+      `MANAGEMENT_PORT is "${config.MANAGEMENT_PORT}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
+    );
+  }
+  return problems;
+}
+
+/** What may be shown of a value: never a secret's. */
+export function shown(name: string, value: string | undefined): string {
+  if (value === undefined || value === "") return "empty";
+  return SECRET_VARIABLES.has(name) ? "(redacted)" : JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { formatDuration, parseDuration } from "./duration.js";
+
+/** Each parser turns one environment string into a typed value; its message says what is allowed. */
+
+export const port = (fallback: number) =>
+  text(
+    fallback,
+    (value) => (isWhole(value) && Number(value) <= 65_535 ? Number(value) : undefined),
+    "a whole number from 0 to 65535 (0 takes any free port)",
+  );
+
+export const whole = (fallback: number, least: number, most: number) =>
+  text(
+    fallback,
+    (value) => (isWhole(value) && Number(value) >= least && Number(value) <= most ? Number(value) : undefined),
+    `a whole number from ${least} to ${most}`,
+  );
+
+/** Seconds. */
+export const duration = (fallback: number, least = 0, most = Infinity) =>
+  text(
+    fallback,
+    (value) => {
+      const seconds = parseDuration(value);
+      return seconds !== undefined && seconds >= least && seconds <= most ? seconds : undefined;
+    },
+    most === Infinity
+      ? `a duration of at least ${formatDuration(least)}, such as 30s, 10m, 6h or 7d`
+      : `a duration from ${formatDuration(least)} to ${formatDuration(most)}`,
+  );
+
+export const choice = <const T extends string>(fallback: T, values: readonly T[]) =>
+  text<T>(fallback, (value) => values.find((candidate) => candidate === value), values.join(", ").replace(/, ([^,]*)$/, " or $1"));
+
+/** Entries parted by commas or line ends; empty ones are dropped. */
+export const list = () =>
+  text<readonly string[]>(
+    [],
+    (value) =>
+      value
+        .split(/[,\n]/)
+        .map((entry) => entry.trim())
+        .filter(Boolean),
+    "values parted by commas",
+  );
+
+export const optional = () => text<string | undefined>(undefined, (value) => value, "any text");
+
+export const optionalUrl = (...protocols: string[]) =>
+  text<string | undefined>(
+    undefined,
+    (value) => (URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value : undefined),
+    `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+  );
+
+/** A parser of our own: `read` gives undefined for what it does not accept. */
+export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
+  return z
+    .string()
+    .optional()
+    .transform((value, context): T => {
+      if (value === undefined || value.trim() === "") return fallback;
+      const parsed = read(value.trim());
+      if (parsed !== undefined) return parsed;
+      context.addIssue({ code: "custom", message: allowed });
+      return z.NEVER;
+    });
+}
+
+const isWhole = (value: string) => /^\d{1,15}$/.test(value);

@@ -1,0 +1,93 @@
+import { choice, duration, list, optional, optionalUrl, port, text, whole } from "./parsers.js";
+
+const MEBIBYTE = 1_048_576;
+const DAY = 86_400;
+
+/** 1 s to 6 h: from a lint job to the longest hosted job GitHub allows. */
+export const DEFAULT_BUCKETS: readonly number[] = [1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 21_600];
+
+/**
+ * Every environment variable that Octogauge reads, with its parser, default and meaning.
+ * docs/configuration.md is checked against this table by a test.
+ */
+export const variables = {
+  MODE: choice("standalone", ["standalone", "gateway", "worker"]).describe(
+    "`gateway` takes deliveries in, `worker` processes them, `standalone` does both",
+  ),
+  HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the public listener"),
+  PORT: port(8080).describe("port of the public listener: `POST /webhook` and nothing else"),
+  MANAGEMENT_HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the management listener"),
+  MANAGEMENT_PORT: port(8081).describe("port of `/metrics`, `/metrics/process` and `/health*`; keep it inside"),
+
+  GITHUB_WEBHOOK_SECRET: list().describe(
+    "secret of the webhook; several, parted by commas, while you rotate. Without one only the embedded quick start runs, with a generated secret",
+  ),
+  METRICS_TOKEN: optional().describe("bearer token that `/metrics*` asks for; none by default"),
+
+  DATABASE_URL: optionalUrl("postgres:", "postgresql:").describe(
+    "PostgreSQL 14 or newer; without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
+  ),
+  DATABASE_POOL_SIZE: whole(10, 2, 500).describe("most connections of this process"),
+  DATABASE_CONNECT_TIMEOUT: duration(10, 0.1).describe("how long the start waits for an unreachable database before it gives up"),
+  DATA_DIR: text(".octogauge", (value) => value, "a directory").describe("where the embedded PostgreSQL and the generated secret live"),
+  MIGRATIONS: choice("run", ["run", "wait"]).describe(
+    "`run` migrates at start, `wait` waits until somebody else has (`octogauge migrate`)",
+  ),
+
+  MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
+  MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
+  MAX_INFLIGHT_REQUESTS: whole(2_000, 1, 100_000).describe("requests held at once; beyond it 503"),
+  REQUEST_TIMEOUT: duration(8.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
+  FLUSH_SIZE: whole(500, 1, 10_000).describe("most deliveries in one commit of the inbox"),
+
+  BATCH_SIZE: whole(500, 1, 5_000).describe("most deliveries in one processing transaction"),
+  WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),
+  POLL_INTERVAL: duration(0.2, 0.01).describe("how long an idle worker rests before it looks again"),
+  READY_MAX_PENDING_AGE: duration(900, 1).describe("a `worker` is unready while its oldest pending delivery is older"),
+  DRAIN_TIMEOUT: duration(25, 0.1).describe("longest orderly stop"),
+
+  DEDUP_RETENTION: duration(7 * DAY, 3 * DAY).describe("how long a delivery id is remembered; GitHub redelivers for 3 days"),
+  STATE_RETENTION: duration(35 * DAY, 30 * DAY).describe(
+    "how long finished runs and jobs are kept, so that what a re-run sends again (GitHub: within 30 days) is known; counters are not touched",
+  ),
+  RETENTION_INTERVAL: duration(60, 0.05).describe("how often old rows are pruned"),
+  LOST_CHECK_INTERVAL: duration(30, 0.05).describe("how often open rows are checked against GitHub's limits"),
+  JOB_QUEUED_LIMIT: duration(2 * DAY, 1).describe("a job that waits longer is lost; GitHub: 24 h, self-hosted up to 48 h"),
+  JOB_RUNNING_LIMIT: duration(5 * DAY, 1).describe("a job that runs longer is lost; GitHub: 6 h hosted, 5 days self-hosted"),
+  RUN_LIMIT: duration(35 * DAY, 1).describe("a run that is open longer is lost; GitHub: 35 days"),
+
+  BRANCH_LABEL: choice("class", ["class", "name", "off"]).describe("`branch` as class (default, tag, other), as full name, or empty"),
+  LABEL_DENY: list().describe("label names that are left empty, such as `workflow,branch`"),
+  LABEL_ALLOW: list().describe("if set, all other labels are left empty, `status` and `conclusion` excepted"),
+  REPOSITORY_ALLOW: list().describe("globs of `owner/name`; if set, other repositories are counted in `github_events_total` only"),
+  REPOSITORY_DENY: list().describe("globs of `owner/name` that are counted in `github_events_total` only"),
+  MAX_SERIES_PER_METRIC: whole(10_000, 1, 1_000_000).describe("label sets of one metric; new ones beyond it fold into `other`"),
+  HISTOGRAM_BUCKETS: text<ReadonlyMap<string, readonly number[]>>(
+    new Map([["default", DEFAULT_BUCKETS]]),
+    readBuckets,
+    "rising numbers of seconds parted by spaces, for all (`1 60 3600`) or per metric (`github_workflow_job_queue_seconds=1 10 60; default=1 60 3600`)",
+  ).describe("upper bounds of the histograms in seconds, for all or per metric"),
+  COMPAT_METRICS: choice("none", ["none", "promgithub"]).describe("`promgithub` adds that exporter's metric names, for a migration"),
+
+  LOG_LEVEL: choice("log", ["fatal", "error", "warn", "log", "debug", "verbose"]).describe("least level that is logged"),
+  LOG_FORMAT: choice("auto", ["auto", "json", "pretty"]).describe("`auto`: pretty on a terminal, else JSON"),
+};
+
+/** Never shown, neither in errors nor in `config check`. */
+export const SECRET_VARIABLES: ReadonlySet<string> = new Set(["GITHUB_WEBHOOK_SECRET", "METRICS_TOKEN", "DATABASE_URL"]);
+
+function readBuckets(value: string): ReadonlyMap<string, readonly number[]> | undefined {
+  const buckets = new Map<string, readonly number[]>([["default", DEFAULT_BUCKETS]]);
+  for (const entry of value.split(";").filter((part) => part.trim())) {
+    const [left, right] = entry.includes("=") ? entry.split("=", 2) : ["default", entry];
+    const bounds =
+      right
+        ?.trim()
+        .split(/\s+/)
+        .map((bound) => (bound === "" ? NaN : Number(bound))) ?? [];
+    const rising = bounds.every((bound, index) => Number.isFinite(bound) && (index === 0 || bound > (bounds[index - 1] ?? bound)));
+    if (!left?.trim() || bounds.length === 0 || bounds.length > 100 || !rising) return undefined;
+    buckets.set(left.trim(), bounds);
+  }
+  return buckets;
+}

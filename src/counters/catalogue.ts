@@ -1,0 +1,78 @@
+/** A metric family that Octogauge answers on `/metrics`. docs/metrics.md is checked against this table by a test. */
+export interface Family {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly labels: readonly string[];
+  readonly help: string;
+}
+
+const REPO = ["owner", "repo"];
+const RUN = [...REPO, "workflow", "branch"];
+const JOB = [...REPO, "workflow", "runs_on"];
+
+const family = (name: string, type: Family["type"], labels: readonly string[], help: string): Family => ({ name, type, labels, help });
+
+/** Kept in rows by the processing transaction; they survive restarts and never go backwards. */
+export const COUNTERS = {
+  runsRequested: family("github_workflow_runs_requested_total", "counter", [...RUN, "event"], "Workflow run attempts that were requested."),
+  runsStarted: family("github_workflow_runs_started_total", "counter", [...RUN, "event"], "Workflow run attempts that started."),
+  runsCompleted: family(
+    "github_workflow_runs_completed_total",
+    "counter",
+    [...RUN, "event", "conclusion"],
+    "Workflow run attempts that completed.",
+  ),
+  jobsQueued: family("github_workflow_jobs_queued_total", "counter", JOB, "Jobs that were queued."),
+  jobsStarted: family("github_workflow_jobs_started_total", "counter", JOB, "Jobs that started on a runner."),
+  jobsCompleted: family("github_workflow_jobs_completed_total", "counter", [...JOB, "conclusion"], "Jobs that completed."),
+  runsLost: family("github_workflow_runs_lost_total", "counter", REPO, "Run attempts that were open for longer than GitHub allows."),
+  jobsLost: family("github_workflow_jobs_lost_total", "counter", REPO, "Jobs that were open for longer than GitHub allows."),
+  pushCommits: family("github_push_commits_total", "counter", [...REPO, "branch"], "Commits that were pushed."),
+  pullRequests: family("github_pull_requests_total", "counter", [...REPO, "base_branch", "action"], "Pull request events."),
+  events: family("github_events_total", "counter", ["event", "action"], "Deliveries that were processed."),
+  folded: family(
+    "octogauge_series_folded_total",
+    "counter",
+    ["metric"],
+    "Increments that went to `other`, since the metric has MAX_SERIES_PER_METRIC label sets.",
+  ),
+} as const;
+
+export const HISTOGRAMS = {
+  runDuration: family(
+    "github_workflow_run_duration_seconds",
+    "histogram",
+    [...RUN, "conclusion"],
+    "Time from the start of a run attempt to its completion.",
+  ),
+  jobQueue: family("github_workflow_job_queue_seconds", "histogram", JOB, "Time from the creation of a job to its start."),
+  jobDuration: family(
+    "github_workflow_job_duration_seconds",
+    "histogram",
+    [...JOB, "conclusion"],
+    "Time from the start of a job to its completion.",
+  ),
+} as const;
+
+/** Read from the open rows at scrape time. */
+export const GAUGES = {
+  runs: family("github_workflow_runs", "gauge", [...REPO, "workflow", "status"], "Workflow run attempts that are open now."),
+  jobs: family("github_workflow_jobs", "gauge", [...JOB, "status"], "Jobs that are open now."),
+  oldestQueued: family(
+    "github_workflow_oldest_queued_job_age_seconds",
+    "gauge",
+    [...REPO, "runs_on"],
+    "Age of the job that has been queued longest.",
+  ),
+  oldestRunning: family(
+    "github_workflow_oldest_running_job_age_seconds",
+    "gauge",
+    [...REPO, "runs_on"],
+    "Age of the job that has been running longest.",
+  ),
+  inboxPending: family("octogauge_inbox_pending", "gauge", ["priority"], "Deliveries that wait to be processed."),
+  inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
+  deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
+  collectorSuccess: family("octogauge_collector_success", "gauge", ["collector"], "1 where the collector of this scrape succeeded."),
+  collectorDuration: family("octogauge_collector_duration_seconds", "gauge", ["collector"], "Time the collector of this scrape took."),
+} as const;

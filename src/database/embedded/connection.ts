@@ -1,0 +1,56 @@
+import pg from "pg";
+import { DATABASE_USER } from "./cluster.js";
+
+const CONNECT_MS = 5_000;
+const LOOPBACK = "127.0.0.1";
+
+/** What it takes to reach the server. */
+export interface Access {
+  readonly port: number;
+  readonly password: string;
+}
+
+/** The URL of Octogauge's database on that server. */
+export function databaseUrl({ port, password }: Access): string {
+  return `postgres://${DATABASE_USER}:${password}@${LOOPBACK}:${port}/${DATABASE_USER}`;
+}
+
+async function withClient<T>({ port, password }: Access, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    host: LOOPBACK,
+    port,
+    user: DATABASE_USER,
+    password,
+    database,
+    ssl: false,
+    connectionTimeoutMillis: CONNECT_MS,
+    query_timeout: CONNECT_MS,
+  });
+  // A server that goes away also says so outside of any query.
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Whether Octogauge's database answers a query. */
+export async function answers(access: Access): Promise<boolean> {
+  return withClient(access, DATABASE_USER, (client) => client.query("SELECT 1")).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Connects once and creates Octogauge's database unless it is there.
+ * @throws pg.DatabaseError or NodeJS.ErrnoException when the server does not answer yet.
+ */
+export async function ensureDatabase(access: Access): Promise<void> {
+  await withClient(access, "postgres", async (client) => {
+    const found = await client.query("SELECT FROM pg_database WHERE datname = $1", [DATABASE_USER]);
+    if (found.rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE_USER}`);
+  });
+}

@@ -1,0 +1,22 @@
+/** SQLSTATE classes that blame the data (PostgreSQL, appendix A): data exceptions, constraints, limits such as an index row's size. */
+const DATA_CLASSES = new Set(["22", "23", "54"]);
+
+/** The SQLSTATE of a server error, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/**
+ * Whether the same work may succeed later without any change. That is so of all that a server may say but what blames the
+ * data: restarts, deadlocks, full pools and disks, a failover, a rotated password, a missing GRANT or migration. None of
+ * these may turn deliveries into dead letters.
+ */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return !DATA_CLASSES.has(state.slice(0, 2));
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code && /^(E(CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN)|ENOTFOUND)/.test(code)) return true;
+  const message = error instanceof Error ? error.message : "";
+  return /connection|timeout|terminated|pool/i.test(message);
+}

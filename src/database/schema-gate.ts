@@ -1,0 +1,43 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import { Database } from "./database.js";
+import { migrateDatabase, missingMigrations } from "./migrate.js";
+
+const POLL_MS = 500;
+
+/** Opens once the database has every migration of this build; loops and the public listener wait for it. */
+@Injectable()
+export class SchemaGate {
+  readonly ready: Promise<void>;
+  #open!: () => void;
+  readonly #logger = new Logger("database");
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly database: Database,
+  ) {
+    this.ready = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  /** Runs the migrations, or waits for somebody else to, as configured; then opens. */
+  async pass(): Promise<void> {
+    if (this.config.MIGRATIONS === "run") {
+      const ran = await migrateDatabase(this.config);
+      if (ran.length > 0) this.#logger.log(`migrated: ${ran.join(", ")}`);
+    } else {
+      await this.#wait();
+    }
+    this.#open();
+  }
+
+  async #wait(): Promise<void> {
+    for (let told = false; ; told = true) {
+      const missing = await missingMigrations(this.database);
+      if (missing.length === 0) return;
+      if (!told) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { Controller, Get, Header } from "@nestjs/common";
+import { HealthCheck, HealthCheckService } from "@nestjs/terminus";
+import { Readiness } from "./readiness.js";
+
+@Controller("health")
+export class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly readiness: Readiness,
+  ) {}
+
+  /** All details. */
+  @Get()
+  @HealthCheck()
+  all() {
+    return this.#check();
+  }
+
+  /** The process alone; never touches the database, whose outage a restart would not mend. */
+  @Get("live")
+  @Header("cache-control", "no-store")
+  live() {
+    return { status: "ok" };
+  }
+
+  @Get("ready")
+  @HealthCheck()
+  ready() {
+    return this.#check();
+  }
+
+  #check() {
+    return this.health.check([() => this.readiness.draining(), () => this.readiness.schema(), () => this.readiness.backlog()]);
+  }
+}

@@ -1,0 +1,77 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { HealthIndicatorService } from "@nestjs/terminus";
+import { CONFIG, type Config } from "../config/config.js";
+import { Database } from "../database/database.js";
+import { missingMigrations } from "../database/migrate.js";
+import { oldestPendingAge } from "../inbox/backlog.sql.js";
+
+/** A probe must be answered before it times out, whatever the database does. Milliseconds. */
+const PROBE_MS = 2_000;
+
+/** The checks behind the health routes; each tells what it found. */
+@Injectable()
+export class Readiness {
+  #draining = false;
+  readonly #underWay = new Map<string, Promise<unknown>>();
+
+  constructor(
+    private readonly indicators: HealthIndicatorService,
+    private readonly database: Database,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** Unready from now on: told before anything stops, so that nobody sends work here any more. */
+  startDraining(): void {
+    this.#draining = true;
+  }
+
+  draining() {
+    const check = this.indicators.check("process");
+    return this.#draining ? check.down({ draining: true }) : check.up({ mode: this.config.MODE });
+  }
+
+  async schema() {
+    const check = this.indicators.check("database");
+    try {
+      const missing = await within(this.#shared("schema", () => missingMigrations(this.database.within(PROBE_MS / 1_000))));
+      return missing.length === 0 ? check.up() : check.down({ message: "the schema is older than this build", missing });
+    } catch (error) {
+      return check.down({ message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** A gateway stays ready whatever the backlog: turning deliveries away would lose them. */
+  async backlog() {
+    const check = this.indicators.check("inbox");
+    try {
+      const seconds = Math.round(await within(this.#shared("backlog", () => oldestPendingAge(this.database.within(PROBE_MS / 1_000)))));
+      const late = this.config.MODE === "worker" && seconds > this.config.READY_MAX_PENDING_AGE;
+      return late
+        ? check.down({ oldestPendingSeconds: seconds, limit: this.config.READY_MAX_PENDING_AGE })
+        : check.up({ oldestPendingSeconds: seconds });
+    } catch (error) {
+      return check.down({ message: error instanceof Error ? error.message : String(error) });
+    }
+  }
+
+  /** Probes of a hung database share one question, or they would use the pool up. */
+  #shared<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    const asked = this.#underWay.get(name) as Promise<T> | undefined;
+    if (asked) return asked;
+    const asking = ask().finally(() => this.#underWay.delete(name));
+    this.#underWay.set(name, asking);
+    return asking;
+  }
+}
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer from the database within ${PROBE_MS} ms`)), PROBE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

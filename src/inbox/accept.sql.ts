@@ -1,0 +1,44 @@
+import { boolArray, byteaArray, int2Array, int8Array, textArray, uuidArray } from "../database/binary-array.js";
+import { type Queryable, sql } from "../database/sql.js";
+import { type Delivery, priorityOf } from "./delivery.js";
+
+/** A delivery with its stored projection (see projection/). */
+export interface Pending {
+  readonly delivery: Delivery;
+  readonly projection: string | null;
+}
+
+// One statement is one transaction: the unique id and the payload are stored together or not at all.
+// ON CONFLICT waits for a concurrent transaction with the same id, so "duplicate" means committed by somebody.
+const ACCEPT = `
+  WITH input AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[])
+      AS t(delivery_id, priority, event, hook_id, form, projection, payload)
+  ), fresh AS (
+    INSERT INTO octogauge.delivery_ledger (delivery_id)
+    SELECT delivery_id FROM input
+    ON CONFLICT DO NOTHING
+    RETURNING delivery_id
+  ), stored AS (
+    INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload)
+    SELECT priority, delivery_id, event, hook_id, form, projection, payload FROM input JOIN fresh USING (delivery_id)
+  )
+  SELECT delivery_id::text AS id FROM fresh`;
+
+/**
+ * Stores a batch, each id once.
+ * @param batch of distinct ids, sorted by id: two replicas that get the same ids then wait for each other in the same order
+ * @returns the ids that were new
+ */
+export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Promise<Set<string>> {
+  const rows = await sql<{ id: string }>(on, ACCEPT, [
+    uuidArray(batch.map(({ delivery }) => delivery.id)),
+    int2Array(batch.map(({ delivery }) => priorityOf(delivery.event))),
+    textArray(batch.map(({ delivery }) => delivery.event)),
+    int8Array(batch.map(({ delivery }) => delivery.hookId)),
+    boolArray(batch.map(({ delivery }) => delivery.form)),
+    textArray(batch.map(({ projection }) => projection)),
+    byteaArray(batch.map(({ delivery }) => delivery.body)),
+  ]);
+  return new Set(rows.map((row) => row.id));
+}

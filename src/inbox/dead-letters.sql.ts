@@ -1,0 +1,42 @@
+import { type Queryable, sql } from "../database/sql.js";
+import type { Claimed } from "./claim.sql.js";
+
+/** Why a delivery could not be processed. */
+export interface CauseOfDeath {
+  /** The stage that failed: `projection` (the body is not as expected) or `apply` (the database refused it). */
+  readonly source: "projection" | "apply";
+  readonly errorClass: string;
+  readonly message: string;
+}
+
+const LONGEST_MESSAGE = 2_000;
+
+// A delivery that was replayed and died again keeps one row, with all its attempts.
+const BURY = `
+  INSERT INTO octogauge.dead_letters AS d
+    (delivery_id, priority, event, received_at, hook_id, form, payload, source, error_class, error, attempts)
+  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, 1)
+  ON CONFLICT (delivery_id) DO UPDATE SET
+    source = excluded.source, error_class = excluded.error_class, error = excluded.error,
+    attempts = d.attempts + 1, died_at = excluded.died_at`;
+
+/** Keeps a claimed delivery that cannot be processed, in the transaction that claimed it. */
+export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath): Promise<void> {
+  await sql(on, BURY, [
+    dead.id,
+    dead.priority,
+    dead.event,
+    dead.receivedAt,
+    dead.hookId,
+    dead.form,
+    dead.payload,
+    cause.source,
+    cause.errorClass,
+    cause.message.replaceAll("\u0000", "\ufffd").slice(0, LONGEST_MESSAGE),
+  ]);
+}
+
+/** Dead letters by event. */
+export async function countDeadLetters(on: Queryable): Promise<{ event: string; count: number }[]> {
+  return sql(on, "SELECT event, count(*)::float8 AS count FROM octogauge.dead_letters GROUP BY event ORDER BY event");
+}

@@ -1,0 +1,11 @@
+import { Module } from "@nestjs/common";
+import { DatabaseModule } from "../database/database.module.js";
+import { GroupCommit } from "./group-commit.js";
+import { inboxMetricProviders, InboxMetrics } from "./inbox.metrics.js";
+
+/**
+ * Enters: authentic deliveries, from ingest. Leaves: each of them once, to processing, or into the dead letters.
+ * Ingest accepts, processing claims; nobody else writes here.
+ */
+@Module({ imports: [DatabaseModule], providers: [GroupCommit, InboxMetrics, ...inboxMetricProviders], exports: [GroupCommit] })
+export class InboxModule {}

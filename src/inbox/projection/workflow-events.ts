@@ -1,0 +1,61 @@
+import { asLabel, attempt, type Fields, id, label, maybeObject, object, repository, time } from "./fields.js";
+import type { WorkflowJobProjection, WorkflowRunProjection } from "./projection.js";
+
+const MOST_RUNNER_LABELS = 50;
+/** UTF-16 units. */
+const LONGEST_RUNS_ON = 256;
+
+/** `workflow_job`: the repository stands at the top level only, and there is no `updated_at`. */
+export function projectWorkflowJob(payload: Fields): WorkflowJobProjection {
+  const job = object(payload, "workflow_job");
+  const runner = job["runner_id"];
+  return {
+    kind: "workflow_job",
+    action: label(payload, "action"),
+    repository: repository(payload),
+    id: id(job, "id"),
+    runId: id(job, "run_id"),
+    runAttempt: attempt(job),
+    workflow: label(job, "workflow_name"),
+    status: label(job, "status"),
+    conclusion: label(job, "conclusion"),
+    labels: runnerLabels(job["labels"]),
+    hasRunner: runner !== undefined && runner !== null && runner !== 0,
+    createdAt: time(job, "created_at"),
+    startedAt: time(job, "started_at"),
+    completedAt: time(job, "completed_at"),
+  };
+}
+
+/** As many whole labels, in order, as fit: joined they are one label value and part of an index row. */
+function runnerLabels(value: unknown): string[] {
+  const labels = (Array.isArray(value) ? value : []).slice(0, MOST_RUNNER_LABELS).map(asLabel).filter(Boolean).sort();
+  let length = 0;
+  return labels.filter((label) => (length += label.length + 1) <= LONGEST_RUNS_ON);
+}
+
+/** `workflow_run`: `workflow` may be null and `name` empty. */
+export function projectWorkflowRun(payload: Fields): WorkflowRunProjection {
+  const run = object(payload, "workflow_run");
+  return {
+    kind: "workflow_run",
+    action: label(payload, "action"),
+    repository: repository(payload),
+    id: id(run, "id"),
+    runAttempt: attempt(run),
+    workflow: label(maybeObject(payload, "workflow"), "name") || label(run, "name"),
+    status: label(run, "status"),
+    conclusion: label(run, "conclusion"),
+    event: label(run, "event"),
+    headBranch: label(run, "head_branch"),
+    fromFork: isFork(maybeObject(run, "head_repository")?.["full_name"], maybeObject(payload, "repository")?.["full_name"]),
+    createdAt: time(run, "created_at"),
+    runStartedAt: time(run, "run_started_at"),
+    updatedAt: time(run, "updated_at"),
+  };
+}
+
+/** By the whole names: labels are clipped. */
+function isFork(head: unknown, home: unknown): boolean {
+  return typeof head === "string" && head !== "" && head !== home;
+}

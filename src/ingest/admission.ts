@@ -1,0 +1,48 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+
+/** A request's share of the budgets; give it back exactly once. */
+export interface Admission {
+  /** Takes more bytes; false where the budget is spent. */
+  grow(bytes: number): boolean;
+  release(): void;
+}
+
+/** The budgets of requests and bytes held at once: beyond them the surplus is told so at once, instead of waiting. */
+@Injectable()
+export class AdmissionControl {
+  #requests = 0;
+  #bytes = 0;
+
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {}
+
+  get requests(): number {
+    return this.#requests;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @returns undefined where the budget of requests is spent */
+  admit(): Admission | undefined {
+    if (this.#requests >= this.config.MAX_INFLIGHT_REQUESTS) return undefined;
+    this.#requests += 1;
+    let held = 0;
+    let open = true;
+    return {
+      grow: (bytes) => {
+        if (this.#bytes + bytes > this.config.MAX_INFLIGHT_BYTES) return false;
+        held += bytes;
+        this.#bytes += bytes;
+        return true;
+      },
+      release: () => {
+        if (!open) return;
+        open = false;
+        this.#requests -= 1;
+        this.#bytes -= held;
+      },
+    };
+  }
+}

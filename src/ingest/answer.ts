@@ -1,0 +1,45 @@
+import { type ServerResponse, STATUS_CODES } from "node:http";
+
+/** An answer of the public listener; the reason labels the process metrics. */
+export interface Answer {
+  readonly status: number;
+  readonly reason: string;
+  readonly body: string;
+  /** Names and values in turn, ready to be written: the two 202s are made once, not at each delivery. */
+  readonly headers: readonly string[];
+}
+
+export const ACCEPTED: Answer = stored("accepted");
+export const DUPLICATE: Answer = stored("duplicate");
+
+function stored(status: string): Answer {
+  return answer(202, status, "application/json", { status });
+}
+
+/** An error in the form of RFC 9457. */
+export function problem(status: number, reason: string, detail: string, headers: readonly string[] = []): Answer {
+  return answer(
+    status,
+    reason,
+    "application/problem+json",
+    { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail },
+    headers,
+  );
+}
+
+/** 503: the sender should try again; GitHub does so when somebody asks for a redelivery. */
+export function unavailable(reason: string, detail: string): Answer {
+  return problem(503, reason, detail, ["retry-after", "5"]);
+}
+
+export function send(response: ServerResponse, { status, headers, body }: Answer): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(status, headers as string[]);
+  response.end(body);
+}
+
+function answer(status: number, reason: string, type: string, content: object, headers: readonly string[] = []): Answer {
+  const body = JSON.stringify(content);
+  const all = ["content-type", type, "content-length", String(Buffer.byteLength(body)), "x-content-type-options", "nosniff", ...headers];
+  return { status, reason, body, headers: all };
+}

@@ -1,0 +1,45 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type Answer, problem } from "./answer.js";
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const EVENT = /^[a-z][a-z0-9_]{0,63}$/;
+const HOOK_ID = /^\d{1,18}$/;
+
+/** What the headers of a delivery say. */
+export interface DeliveryHeaders {
+  readonly id: string;
+  readonly event: string;
+  readonly hookId: number | null;
+  readonly form: boolean;
+  readonly signature: string | undefined;
+}
+
+/** Reads the headers; an {@link Answer} instead says what is wrong with them, naming the header. */
+export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | Answer {
+  const encoding = headers["content-encoding"];
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
+    return problem(415, "content-encoding", "Content-Encoding must be identity: GitHub does not compress deliveries");
+  }
+  const type = headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/json" && type !== "application/x-www-form-urlencoded") {
+    return problem(415, "content-type", "Content-Type must be application/json or application/x-www-form-urlencoded");
+  }
+  const id = single(headers["x-github-delivery"])?.toLowerCase();
+  if (!id || !GUID.test(id))
+    return problem(400, "delivery-header", `X-GitHub-Delivery is ${id ? "malformed" : "missing"}: it must be a GUID`);
+  const event = single(headers["x-github-event"]);
+  if (!event || !EVENT.test(event)) {
+    return problem(
+      400,
+      "event-header",
+      `X-GitHub-Event is ${event ? "malformed" : "missing"}: it must be an event name such as workflow_job`,
+    );
+  }
+  const hook = single(headers["x-github-hook-id"]);
+  const hookId = hook && HOOK_ID.test(hook) && Number.isSafeInteger(Number(hook)) ? Number(hook) : null;
+  return { id, event, hookId, form: type !== "application/json", signature: single(headers["x-hub-signature-256"]) };
+}
+
+function single(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(", ") : value;
+}

@@ -1,0 +1,47 @@
+import { Injectable } from "@nestjs/common";
+import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
+import { Counter, Histogram } from "prom-client";
+import type { Answer } from "./answer.js";
+
+const SECONDS = "octogauge_http_request_duration_seconds";
+const OUTCOMES = "octogauge_deliveries_total";
+const SECRETS = "octogauge_webhook_secret_uses_total";
+
+export const ingestMetricProviders = [
+  makeHistogramProvider({
+    name: SECONDS,
+    help: "Time to answer a request of the public listener.",
+    labelNames: ["status"],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  }),
+  makeCounterProvider({
+    name: OUTCOMES,
+    help: "Requests by outcome: accepted, duplicate, or why it was rejected.",
+    labelNames: ["outcome"],
+  }),
+  makeCounterProvider({
+    name: SECRETS,
+    help: "Deliveries signed with each configured secret, by its place in the list.",
+    labelNames: ["secret"],
+  }),
+];
+
+/** This process's view of the public listener. */
+@Injectable()
+export class IngestMetrics {
+  constructor(
+    @InjectMetric(SECONDS) private readonly seconds: Histogram,
+    @InjectMetric(OUTCOMES) private readonly outcomes: Counter,
+    @InjectMetric(SECRETS) private readonly secrets: Counter,
+  ) {}
+
+  answered(answer: Answer, seconds: number): void {
+    this.seconds.observe({ status: String(answer.status) }, seconds);
+    this.outcomes.inc({ outcome: answer.reason });
+  }
+
+  /** @param index of the secret, from 0 */
+  secretUsed(index: number): void {
+    this.secrets.inc({ secret: String(index + 1) });
+  }
+}

@@ -1,0 +1,110 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { CONFIG, type Config } from "../config/config.js";
+import { type Answer, problem, send } from "./answer.js";
+import { IngestMetrics } from "./ingest.metrics.js";
+import { WebhookController } from "./webhook.controller.js";
+
+/** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
+const LINGER_MS = 1_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+
+/**
+ * The public listener: a plain HTTP server with one route. Between the Internet and the inbox there is no
+ * framework; it would cost more than half of the acknowledgements (docs/adr/0002).
+ */
+@Injectable()
+export class PublicListener implements OnModuleDestroy {
+  readonly #logger = new Logger("ingest");
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Those with a request that is not answered yet. */
+  readonly #busy = new Set<Socket>();
+  #draining = false;
+
+  constructor(
+    private readonly controller: WebhookController,
+    private readonly metrics: IngestMetrics,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.#server = createServer(
+      {
+        // Slow senders: a head or a body that trickles is cut off, whatever the controller does.
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: Math.max(HEADERS_TIMEOUT_MS, (this.config.REQUEST_TIMEOUT + 1) * 1_000),
+        connectionsCheckingInterval: 1_000,
+        // Longer than a load balancer's, so that the balancer is the one that closes idle connections.
+        keepAliveTimeout: 75_000,
+      },
+      (request, response) => void this.#handle(request, response),
+    );
+    this.#server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    });
+  }
+
+  /** @throws where the port is taken */
+  async listen(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(this.config.PORT, this.config.HOST, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    this.#logger.log(`taking deliveries at ${this.url}`);
+  }
+
+  /** Where deliveries go, once it listens. */
+  get url(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    const host = address === "0.0.0.0" || address === "::" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
+    return `http://${host}:${port}/webhook`;
+  }
+
+  /**
+   * Takes no new connection and finishes the requests under way. Connections without a request are cut after a moment,
+   * since a silent one could hold the stop up for ever; those with one, when their request must have been answered.
+   */
+  async onModuleDestroy(): Promise<void> {
+    if (!this.#server.listening) return;
+    this.#draining = true;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeIdleConnections();
+    const timers = [
+      setTimeout(() => {
+        for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy();
+      }, LINGER_MS),
+      setTimeout(() => this.#server.closeAllConnections(), this.config.REQUEST_TIMEOUT * 1_000 + LINGER_MS),
+    ];
+    await closed;
+    for (const timer of timers) clearTimeout(timer);
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const began = performance.now();
+    this.#busy.add(request.socket);
+    response.once("close", () => this.#busy.delete(request.socket));
+    const answer = await this.#route(request);
+    if (this.#draining) response.setHeader("connection", "close");
+    send(response, answer);
+    this.metrics.answered(answer, (performance.now() - began) / 1_000);
+    if (!request.complete) cutOff(request);
+  }
+
+  async #route(request: IncomingMessage): Promise<Answer> {
+    const path = request.url?.split("?", 1)[0];
+    if (path !== "/webhook") return problem(404, "path", "there is nothing here but POST /webhook");
+    if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
+    return this.controller.receive(request);
+  }
+}
+
+/** The rest of a refused body is thrown away unread; whoever does not stop sending is disconnected. */
+function cutOff(request: IncomingMessage): void {
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once("end", () => clearTimeout(timer));
+}

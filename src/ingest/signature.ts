@@ -1,0 +1,22 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+
+const PREFIX = "sha256=";
+const HEX_LENGTH = 64;
+
+/**
+ * Finds the secret that `X-Hub-Signature-256` was made with, by HMAC-SHA256 over the raw bytes
+ * (GitHub: "Validating webhook deliveries"), in constant time.
+ * @returns its index, or -1 where none fits or the header is not a signature
+ */
+export function signingSecret(secrets: readonly string[], header: string | undefined, body: Buffer): number {
+  if (!header?.startsWith(PREFIX) || header.length !== PREFIX.length + HEX_LENGTH) return -1;
+  const given = Buffer.from(header.slice(PREFIX.length), "hex");
+  if (given.length !== HEX_LENGTH / 2) return -1;
+  let found = -1;
+  // Every secret is tried, so that the time does not tell which one fitted.
+  for (const [index, secret] of secrets.entries()) {
+    const expected = createHmac("sha256", secret).update(body).digest();
+    if (timingSafeEqual(expected, given) && found === -1) found = index;
+  }
+  return found;
+}

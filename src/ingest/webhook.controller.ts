@@ -1,0 +1,77 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import type { IncomingMessage } from "node:http";
+import { CONFIG, type Config } from "../config/config.js";
+import { GroupCommit } from "../inbox/group-commit.js";
+import { type Admission, AdmissionControl } from "./admission.js";
+import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer.js";
+import { type DeliveryHeaders, readHeaders } from "./headers.js";
+import { IngestMetrics } from "./ingest.metrics.js";
+import { readRawBody } from "./raw-body.js";
+import { signingSecret } from "./signature.js";
+
+/** Takes one delivery in: headers, raw body, HMAC, and only then the inbox. */
+@Injectable()
+export class WebhookController {
+  readonly #logger = new Logger("ingest");
+  readonly #secrets: readonly string[];
+
+  constructor(
+    private readonly inbox: GroupCommit,
+    private readonly admission: AdmissionControl,
+    private readonly metrics: IngestMetrics,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    this.#secrets = config.GITHUB_WEBHOOK_SECRET;
+  }
+
+  /** The answer to `POST /webhook`; never throws, and answers within REQUEST_TIMEOUT. */
+  async receive(request: IncomingMessage): Promise<Answer> {
+    const headers = readHeaders(request.headers);
+    if ("status" in headers) return headers;
+    if (headers.signature === undefined) return unauthorized("X-Hub-Signature-256 is missing: set a secret on the webhook");
+    const length = Number(request.headers["content-length"] ?? 0);
+    if (length > this.config.MAX_BODY_BYTES) return this.#tooLarge();
+    const admission = this.admission.admit();
+    if (!admission) return unavailable("overload-requests", "too many deliveries at once; send this one again later");
+    return this.#withinDeadline(this.#take(request, headers, admission), admission);
+  }
+
+  async #take(request: IncomingMessage, headers: DeliveryHeaders, admission: Admission): Promise<Answer> {
+    const body = await readRawBody(request, this.config.MAX_BODY_BYTES, admission);
+    if (body === "too-large") return this.#tooLarge();
+    if (body === "over-budget") return unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+    if (body === "aborted") return problem(400, "aborted", "the body ended early");
+    const secret = signingSecret(this.#secrets, headers.signature, body);
+    if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
+    this.metrics.secretUsed(secret);
+    const acceptance = await this.inbox.accept({ id: headers.id, event: headers.event, hookId: headers.hookId, form: headers.form, body });
+    return acceptance === "accepted" ? ACCEPTED : DUPLICATE;
+  }
+
+  /** The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung database still takes memory. */
+  #withinDeadline(work: Promise<Answer>, admission: Admission): Promise<Answer> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(
+        () => resolve(unavailable("deadline", "the delivery could not be stored in time; send it again later")),
+        this.config.REQUEST_TIMEOUT * 1_000,
+      );
+      const end = (answer: Answer) => {
+        clearTimeout(timer);
+        admission.release();
+        resolve(answer);
+      };
+      work.then(end, (error: unknown) => {
+        this.#logger.warn(`a delivery could not be stored: ${error instanceof Error ? error.message : String(error)}`);
+        end(unavailable("database", "the delivery could not be stored; send it again later"));
+      });
+    });
+  }
+
+  #tooLarge(): Answer {
+    return problem(413, "too-large", `the body is over ${this.config.MAX_BODY_BYTES} bytes`, ["connection", "close"]);
+  }
+}
+
+function unauthorized(detail: string): Answer {
+  return problem(401, "signature", detail);
+}

@@ -1,0 +1,59 @@
+import "reflect-metadata";
+import { type INestApplication, Logger } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import type { NestExpressApplication } from "@nestjs/platform-express";
+import { AppModule } from "./app.module.js";
+import type { Config } from "./config/config.js";
+import { Database } from "./database/database.js";
+import { SchemaGate } from "./database/schema-gate.js";
+import { Readiness } from "./health/readiness.js";
+import { PublicListener } from "./ingest/public-listener.js";
+import { OctogaugeLogger } from "./octogauge-logger.js";
+import { ProblemFilter } from "./problem.filter.js";
+
+/** A running Octogauge. */
+export interface Running {
+  readonly managementUrl: string;
+  /** Undefined in a worker. */
+  readonly webhookUrl: string | undefined;
+  /** Stops in order: no new work, the work under way ends, the pool closes last. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the application. Its database address is in `config`.
+ * @throws where the database is unreachable or a port is taken
+ */
+export async function start(config: Config): Promise<Running> {
+  const application = await NestFactory.create<NestExpressApplication>(AppModule.for(config), {
+    logger: new OctogaugeLogger(config),
+    abortOnError: false,
+    bodyParser: false,
+    forceCloseConnections: true,
+  });
+  application.disable("x-powered-by");
+  application.useGlobalFilters(new ProblemFilter());
+  const stop = () => {
+    application.get(Readiness, { strict: false }).startDraining();
+    return application.close();
+  };
+  try {
+    await application.get(Database).connect();
+    await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
+    await application.get(SchemaGate).pass();
+    const listener = config.MODE === "worker" ? undefined : application.get(PublicListener, { strict: false });
+    await listener?.listen();
+    const managementUrl = await urlOf(application);
+    new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);
+    return { managementUrl, webhookUrl: listener?.url, stop };
+  } catch (error) {
+    await stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function urlOf(application: INestApplication): Promise<string> {
+  const url = new URL(await application.getUrl());
+  if (url.hostname === "[::1]" || url.hostname === "0.0.0.0") url.hostname = "localhost";
+  return url.origin;
+}

@@ -1,0 +1,10 @@
+import type { CollectedFamily } from "./exposition.js";
+
+/** Reads one part of the truth for a scrape. One that throws fails alone. */
+export interface Collector {
+  readonly name: string;
+  collect(): Promise<readonly CollectedFamily[]>;
+}
+
+/** Injection token of all collectors, in the order of the exposition. */
+export const COLLECTORS = Symbol("COLLECTORS");

@@ -1,0 +1,24 @@
+import { Injectable } from "@nestjs/common";
+import { GAUGES } from "../../counters/catalogue.js";
+import { Database } from "../../database/database.js";
+import { readBacklog } from "../../inbox/backlog.sql.js";
+import type { Collector } from "../collector.js";
+import { type CollectedFamily, Samples } from "../exposition.js";
+
+/** What waits in the inbox, by lane. */
+@Injectable()
+export class InboxCollector implements Collector {
+  readonly name = "inbox";
+
+  constructor(private readonly database: Database) {}
+
+  async collect(): Promise<readonly CollectedFamily[]> {
+    const pending = new Samples(GAUGES.inboxPending);
+    const oldest = new Samples(GAUGES.inboxOldest);
+    for (const lane of await readBacklog(this.database)) {
+      pending.set([String(lane.priority)], lane.pending);
+      oldest.set([String(lane.priority)], Math.round(lane.oldestAge));
+    }
+    return [pending.collected(), oldest.collected()];
+  }
+}

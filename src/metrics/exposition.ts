@@ -1,0 +1,68 @@
+import type { Family } from "../counters/catalogue.js";
+import { renderLabels } from "../counters/labels.js";
+
+/** A family with its samples as exposition lines, each ended by a line feed. */
+export interface CollectedFamily {
+  readonly family: Family;
+  readonly samples: string;
+}
+
+export type Format = "text" | "openmetrics";
+
+export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
+  text: "text/plain; version=0.0.4; charset=utf-8",
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+};
+
+/** OpenMetrics where the scraper prefers it, by `Accept`, else the text format. */
+export function negotiate(accept: string | undefined): Format {
+  return accept?.includes("application/openmetrics-text") ? "openmetrics" : "text";
+}
+
+/** The whole exposition; a family is shown with HELP and TYPE even while it has no sample. */
+export function expose(families: readonly CollectedFamily[], format: Format): string {
+  const parts: string[] = [];
+  for (const { family, samples } of families) {
+    const { name, type } = format === "openmetrics" ? openMetricsFamily(family) : family;
+    parts.push(`# HELP ${name} ${family.help}\n# TYPE ${name} ${type}\n${samples}`);
+  }
+  if (format === "openmetrics") parts.push("# EOF\n");
+  return parts.join("");
+}
+
+/** OpenMetrics names a counter's family without the suffix of its samples, and has no counters without that suffix. */
+function openMetricsFamily({ name, type }: Family): { name: string; type: string } {
+  if (type !== "counter") return { name, type };
+  return name.endsWith("_total") ? { name: name.slice(0, -"_total".length), type } : { name, type: "unknown" };
+}
+
+/** Adds up equal label sets and renders them in order: the same rows give the same text, from any replica. */
+export class Samples {
+  readonly #values = new Map<string, number>();
+
+  constructor(
+    private readonly family: Family,
+    private readonly combine: (a: number, b: number) => number = (a, b) => a + b,
+  ) {}
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  has(values: readonly string[]): boolean {
+    return this.#values.has(renderLabels(this.family.labels, values));
+  }
+
+  set(values: readonly string[], value: number): void {
+    const labels = renderLabels(this.family.labels, values);
+    const before = this.#values.get(labels);
+    this.#values.set(labels, before === undefined ? value : this.combine(before, value));
+  }
+
+  collected(): CollectedFamily {
+    const lines = [...this.#values]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([labels, value]) => `${this.family.name}{${labels}} ${value}\n`);
+    return { family: this.family, samples: lines.join("") };
+  }
+}

@@ -1,0 +1,45 @@
+import { Module } from "@nestjs/common";
+import { PrometheusModule } from "@willsoto/nestjs-prometheus";
+import { CONFIG, type Config } from "../config/config.js";
+import { CountersModule } from "../counters/counters.module.js";
+import { DatabaseModule } from "../database/database.module.js";
+import { type Collector, COLLECTORS } from "./collector.js";
+import { CountersCollector } from "./collectors/counters.collector.js";
+import { DeadLettersCollector } from "./collectors/dead-letters.collector.js";
+import { HistogramsCollector } from "./collectors/histograms.collector.js";
+import { InboxCollector } from "./collectors/inbox.collector.js";
+import { JobsCollector } from "./collectors/jobs.collector.js";
+import { RunsCollector } from "./collectors/runs.collector.js";
+import { MetricsController } from "./metrics.controller.js";
+import { OpenGauges } from "./open-gauges.js";
+import { ProcessMetricsController } from "./process-metrics.controller.js";
+import { processMetricProviders, ProcessMetrics } from "./process-metrics.js";
+import { PromgithubCollector } from "./promgithub/promgithub.collector.js";
+import { Scrape } from "./scrape.js";
+
+const collectors = [RunsCollector, JobsCollector, CountersCollector, HistogramsCollector, InboxCollector, DeadLettersCollector];
+
+/** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */
+@Module({
+  imports: [
+    DatabaseModule,
+    CountersModule,
+    PrometheusModule.register({ controller: ProcessMetricsController, path: "/metrics/process", defaultMetrics: { enabled: true } }),
+  ],
+  controllers: [MetricsController],
+  providers: [
+    Scrape,
+    OpenGauges,
+    ...collectors,
+    PromgithubCollector,
+    {
+      provide: COLLECTORS,
+      useFactory: (config: Config, promgithub: Collector, ...own: Collector[]) =>
+        config.COMPAT_METRICS === "promgithub" ? [...own, promgithub] : own,
+      inject: [CONFIG, PromgithubCollector, ...collectors],
+    },
+    ProcessMetrics,
+    ...processMetricProviders,
+  ],
+})
+export class MetricsModule {}

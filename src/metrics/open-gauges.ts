@@ -1,0 +1,32 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Family } from "../counters/catalogue.js";
+import { LabelPolicy } from "../counters/label-policy.js";
+import { Samples } from "./exposition.js";
+
+/** Makes gauges of grouped rows by the same label policy and budget that the counters obey. */
+@Injectable()
+export class OpenGauges {
+  constructor(
+    private readonly policy: LabelPolicy,
+    @Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">,
+  ) {}
+
+  /** @param combine how rows that share a label set are joined: a sum for counts, the greatest for ages */
+  gauge<Row extends { owner: string; repo: string }>(
+    family: Family,
+    rows: readonly Row[],
+    read: (row: Row) => { labels: readonly string[]; value: number },
+    combine?: (a: number, b: number) => number,
+  ) {
+    const samples = new Samples(family, combine);
+    for (const row of rows) {
+      if (!this.policy.measures(row.owner, row.repo)) continue;
+      const { labels, value } = read(row);
+      const shown = this.policy.shown(family.labels, labels);
+      const fits = samples.size < this.config.MAX_SERIES_PER_METRIC || samples.has(shown);
+      samples.set(fits ? shown : this.policy.folded(family.labels, shown), value);
+    }
+    return samples.collected();
+  }
+}

@@ -1,0 +1,79 @@
+import { Injectable } from "@nestjs/common";
+import type { Family } from "../../counters/catalogue.js";
+import { parseLabels, renderLabels } from "../../counters/labels.js";
+import { Database } from "../../database/database.js";
+import { countOpenJobs, countOpenRuns } from "../../workflow-state/open.sql.js";
+import type { Collector } from "../collector.js";
+import { type CollectedFamily, Samples } from "../exposition.js";
+import { OpenGauges } from "../open-gauges.js";
+import { counterRows, histogramRows } from "../series-rows.sql.js";
+import { COUNTER_MAPPINGS, HISTOGRAM_MAPPINGS, OPEN_JOBS, OPEN_RUNS, openJobLabels, openRunLabels } from "./families.js";
+
+/** promgithub's names from our truth (COMPAT_METRICS=promgithub), so that its dashboards outlive a migration. */
+@Injectable()
+export class PromgithubCollector implements Collector {
+  readonly name = "promgithub";
+
+  constructor(
+    private readonly database: Database,
+    private readonly gauges: OpenGauges,
+  ) {}
+
+  async collect(): Promise<readonly CollectedFamily[]> {
+    return [...(await this.#counters()), ...(await this.#histograms()), ...(await this.#openRuns()), ...(await this.#openJobs())];
+  }
+
+  async #counters(): Promise<CollectedFamily[]> {
+    const samples = new Map<Family, Samples>(COUNTER_MAPPINGS.map(({ to }) => [to, new Samples(to)]));
+    for (const row of await counterRows(
+      this.database,
+      COUNTER_MAPPINGS.map(({ from }) => from.name),
+    )) {
+      const ours = parseLabels(row.labels);
+      for (const { from, to, labels } of COUNTER_MAPPINGS) if (from.name === row.metric) samples.get(to)?.set(labels(ours), row.value);
+    }
+    return [...samples.values()].map((family) => family.collected());
+  }
+
+  async #histograms(): Promise<CollectedFamily[]> {
+    const rows = await histogramRows(
+      this.database,
+      HISTOGRAM_MAPPINGS.map(({ from }) => from.name),
+    );
+    return HISTOGRAM_MAPPINGS.map(({ from, to, labels }) => {
+      const lines = rows
+        .filter((row) => row.metric === from.name)
+        .map((row) => {
+          const own = renderLabels(to.labels, labels(parseLabels(row.labels)));
+          const buckets = row.bounds.map((bound, index) => `${to.name}_bucket{${own},le="${bound}"} ${row.buckets[index] ?? 0}\n`);
+          return `${buckets.join("")}${to.name}_bucket{${own},le="+Inf"} ${row.count}\n${to.name}_sum{${own}} ${row.sum}\n${to.name}_count{${own}} ${row.count}\n`;
+        });
+      return { family: to, samples: lines.join("") };
+    });
+  }
+
+  async #openRuns(): Promise<CollectedFamily[]> {
+    const rows = await countOpenRuns(this.database);
+    return Object.entries(OPEN_RUNS).map(([status, family]) =>
+      this.gauges.gauge(
+        family,
+        rows.filter((row) => row.status === status),
+        (row) => ({ labels: openRunLabels({ owner: row.owner, repo: row.repo, workflow: row.workflow }), value: row.count }),
+      ),
+    );
+  }
+
+  async #openJobs(): Promise<CollectedFamily[]> {
+    const rows = await countOpenJobs(this.database);
+    return Object.entries(OPEN_JOBS).map(([status, family]) =>
+      this.gauges.gauge(
+        family,
+        rows.filter((row) => row.status === status),
+        (row) => ({
+          labels: openJobLabels({ owner: row.owner, repo: row.repo, workflow: row.workflow, runs_on: row.runsOn }),
+          value: row.count,
+        }),
+      ),
+    );
+  }
+}

@@ -1,0 +1,34 @@
+import { eventTime } from "../workflow-state/event-time.js";
+import { type JobEvent, joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
+import { joinRuns, observeRun, type RunEvent, type RunObservation } from "../workflow-state/run-transition.js";
+import { attemptKey } from "../workflow-state/runs.sql.js";
+import type { Tally } from "../counters/tally.js";
+
+/** When and by which delivery an event came. */
+export interface Arrival {
+  /** The delivery id. */
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly receivedAt: number;
+}
+
+/** What a batch of deliveries adds up to, in memory: one observation for each attempt and job, one tally. */
+export class Batch {
+  readonly runs = new Map<string, RunObservation>();
+  readonly jobs = new Map<number, JobObservation>();
+
+  constructor(readonly tally: Tally) {}
+
+  observeRun(event: RunEvent, branch: string, arrival: Arrival): void {
+    const seen = observeRun(event, branch, eventTime(arrival.id, arrival.receivedAt));
+    const key = attemptKey(seen.runId, seen.runAttempt);
+    const before = this.runs.get(key);
+    this.runs.set(key, before ? joinRuns(before, seen) : seen);
+  }
+
+  observeJob(event: JobEvent, arrival: Arrival): void {
+    const seen = observeJob(event, eventTime(arrival.id, arrival.receivedAt));
+    const before = this.jobs.get(seen.jobId);
+    this.jobs.set(seen.jobId, before ? joinJobs(before, seen) : seen);
+  }
+}

@@ -1,0 +1,24 @@
+import { COUNTERS, HISTOGRAMS } from "../counters/catalogue.js";
+import type { Tally } from "../counters/tally.js";
+import { FACT, has } from "../workflow-state/facts.js";
+import type { JobObservation } from "../workflow-state/job-transition.js";
+import type { RunObservation } from "../workflow-state/run-transition.js";
+
+/** Raises what the facts of an attempt raise; `fresh` are those that were not known before. */
+export function countRun(tally: Tally, run: RunObservation, fresh: number): void {
+  const branch = [run.owner, run.repo, run.workflow, run.branch];
+  if (has(fresh, FACT.queued)) tally.add(COUNTERS.runsRequested, [...branch, run.event]);
+  if (has(fresh, FACT.started)) tally.add(COUNTERS.runsStarted, [...branch, run.event]);
+  if (has(fresh, FACT.completed)) tally.add(COUNTERS.runsCompleted, [...branch, run.event, run.conclusion]);
+  if (has(fresh, FACT.duration)) tally.observe(HISTOGRAMS.runDuration, [...branch, run.conclusion], run.durationSeconds);
+}
+
+/** Raises what the facts of a job raise. */
+export function countJob(tally: Tally, job: JobObservation, fresh: number): void {
+  const labels = [job.owner, job.repo, job.workflow, job.runsOn];
+  if (has(fresh, FACT.queued)) tally.add(COUNTERS.jobsQueued, labels);
+  if (has(fresh, FACT.started)) tally.add(COUNTERS.jobsStarted, labels);
+  if (has(fresh, FACT.completed)) tally.add(COUNTERS.jobsCompleted, [...labels, job.conclusion]);
+  if (has(fresh, FACT.queueTime)) tally.observe(HISTOGRAMS.jobQueue, labels, job.queueSeconds);
+  if (has(fresh, FACT.duration)) tally.observe(HISTOGRAMS.jobDuration, [...labels, job.conclusion], job.durationSeconds);
+}

@@ -1,0 +1,49 @@
+import { Injectable } from "@nestjs/common";
+import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
+import { Counter, Histogram } from "prom-client";
+
+const SIZE = "octogauge_processing_batch_size";
+const CLAIM = "octogauge_processing_claim_duration_seconds";
+const BATCH = "octogauge_processing_batch_duration_seconds";
+const ERRORS = "octogauge_processing_errors_total";
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+export const processingMetricProviders = [
+  makeHistogramProvider({
+    name: SIZE,
+    help: "Deliveries in one processing transaction.",
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+  }),
+  makeHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
+  makeHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
+  makeCounterProvider({
+    name: ERRORS,
+    help: "Failed processing transactions; transient ones are repeated whole, data errors row by row.",
+    labelNames: ["kind"],
+  }),
+];
+
+/** This process's view of its processing. */
+@Injectable()
+export class ProcessingMetrics {
+  constructor(
+    @InjectMetric(SIZE) private readonly size: Histogram,
+    @InjectMetric(CLAIM) private readonly claimSeconds: Histogram,
+    @InjectMetric(BATCH) private readonly batchSeconds: Histogram,
+    @InjectMetric(ERRORS) private readonly errors: Counter,
+  ) {}
+
+  claimed(deliveries: number, seconds: number): void {
+    this.size.observe(deliveries);
+    this.claimSeconds.observe(seconds);
+  }
+
+  applied(seconds: number): void {
+    this.batchSeconds.observe(seconds);
+  }
+
+  failed(kind: "transient" | "data"): void {
+    this.errors.inc({ kind });
+  }
+}

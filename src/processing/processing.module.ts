@@ -1,0 +1,19 @@
+import { Module } from "@nestjs/common";
+import { CountersModule } from "../counters/counters.module.js";
+import { DatabaseModule } from "../database/database.module.js";
+import { LedgerRetention } from "../inbox/retention.loop.js";
+import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
+import { BatchProcessor } from "./batch-processor.js";
+import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
+import { Workers } from "./workers.js";
+
+/**
+ * Enters: deliveries claimed from the inbox. Leaves: state and counters, changed in the same transaction.
+ * Nobody calls; its loops run in workers.
+ */
+@Module({
+  imports: [DatabaseModule, CountersModule, WorkflowStateModule],
+  providers: [BatchProcessor, Workers, LedgerRetention, ProcessingMetrics, ...processingMetricProviders],
+  exports: [BatchProcessor],
+})
+export class ProcessingModule {}

@@ -1,0 +1,18 @@
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import type { BatchProcessor } from "./batch-processor.js";
+
+/** Empties the inbox batch by batch; rests only when it is empty. */
+export class WorkerLoop extends BackgroundLoop {
+  constructor(
+    number: number,
+    private readonly processor: BatchProcessor,
+    pollSeconds: number,
+    ready: Promise<void>,
+  ) {
+    super(`worker-${number}`, pollSeconds, ready);
+  }
+
+  async runOnce(): Promise<Outcome> {
+    return (await this.processor.processBatch()) > 0 ? "again" : "idle";
+  }
+}

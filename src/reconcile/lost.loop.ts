@@ -1,0 +1,48 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import { COUNTERS, type Family } from "../counters/catalogue.js";
+import { Counters } from "../counters/counters.js";
+import { LabelPolicy } from "../counters/label-policy.js";
+import type { Tally } from "../counters/tally.js";
+import { Database } from "../database/database.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import { closeLeftOpen, type Lost, loseJobs, loseRuns } from "../workflow-state/open.sql.js";
+
+const BATCH = 1_000;
+
+/** Truth rule 6: what is open for longer than GitHub allows is lost, said so, and no longer in the gauges. */
+@Injectable()
+export class LostLoop extends BackgroundLoop {
+  constructor(
+    private readonly database: Database,
+    private readonly counters: Counters,
+    private readonly policy: LabelPolicy,
+    schema: SchemaGate,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    super("lost", config.LOST_CHECK_INTERVAL, schema.ready);
+  }
+
+  async runOnce(): Promise<Outcome> {
+    await closeLeftOpen(this.database);
+    const { JOB_QUEUED_LIMIT, JOB_RUNNING_LIMIT, RUN_LIMIT } = this.config;
+    const tally = this.counters.newTally();
+    let most = 0;
+    const afterCommit = await this.database.transaction(async (transaction) => {
+      const jobs = await loseJobs(transaction, { queued: JOB_QUEUED_LIMIT, running: JOB_RUNNING_LIMIT, waiting: RUN_LIMIT }, BATCH);
+      const runs = await loseRuns(transaction, RUN_LIMIT, BATCH);
+      this.#count(tally, COUNTERS.jobsLost, jobs);
+      this.#count(tally, COUNTERS.runsLost, runs);
+      most = Math.max(jobs.length, runs.length);
+      return this.counters.write(transaction, tally);
+    });
+    afterCommit();
+    return most >= BATCH ? "again" : "idle";
+  }
+
+  #count(tally: Tally, family: Family, lost: readonly Lost[]): void {
+    for (const { owner, repo, first } of lost) if (first && this.policy.measures(owner, repo)) tally.add(family, [owner, repo]);
+    if (lost.length > 0) this.logger.warn(`${lost.length} open for longer than GitHub allows: ${family.name}`);
+  }
+}

@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { differences, parseExposition } from "./compare.js";
+
+/** What to compare, and how long to wait for it. */
+export interface CheckOptions {
+  /** The address of /metrics. */
+  readonly url: string;
+  readonly token?: string | undefined;
+  readonly expected: ReadonlyMap<string, number>;
+  /** Whose series count; what others sent does not. */
+  readonly owners: ReadonlySet<string>;
+  /** For how many seconds the metrics may still be on their way. */
+  readonly seconds: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a check found, in sentences; none when the metrics are as expected. */
+export interface CheckResult {
+  readonly differences: readonly string[];
+  readonly seconds: number;
+}
+
+const pollEvery = 500;
+
+async function read(options: CheckOptions): Promise<{ found: string[]; settled: boolean }> {
+  const timeout = AbortSignal.timeout(10_000);
+  const response = await fetch(options.url, {
+    headers: { accept: "text/plain;version=0.0.4", ...(options.token ? { authorization: `Bearer ${options.token}` } : {}) },
+    signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
+  });
+  if (!response.ok) throw new Error(`it answered ${response.status}`);
+  const actual = parseExposition(await response.text());
+  const pending = [...actual].filter(([series]) => /^octogauge_inbox_pending\b/.test(series)).reduce((sum, [, value]) => sum + value, 0);
+  return { found: differences(options.expected, actual, { owners: options.owners }), settled: pending === 0 };
+}
+
+/**
+ * Reads /metrics until it shows what is expected and the inbox is empty, since copies that still wait
+ * there could yet be counted twice. Gives up after `seconds`, with the differences of the last reading.
+ */
+export async function checkMetrics(options: CheckOptions): Promise<CheckResult> {
+  const begin = performance.now();
+  for (;;) {
+    let found: string[];
+    let settled = false;
+    try {
+      ({ found, settled } = await read(options));
+    } catch (error) {
+      const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
+      found = [`${options.url} could not be read: ${error instanceof Error ? error.message : String(error)}${cause}.`];
+    }
+    const seconds = (performance.now() - begin) / 1000;
+    const isOver = seconds >= options.seconds || (options.signal?.aborted ?? false);
+    if (isOver || (settled && found.length === 0)) return { differences: found, seconds };
+    await sleep(pollEvery, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
+  }
+}

@@ -1,0 +1,152 @@
+import { ticksOfEventId, ticksOfMilliseconds } from "./event-id.js";
+import { judgeJob, readJobEvent, type JobEvent } from "./job-truth.js";
+import type { SimulatedDelivery } from "./model.js";
+import { asObject, asText, readRepository, type JsonObject } from "./reading.js";
+import { judgeAttempt, readRunEvent, type RunEvent } from "./run-truth.js";
+import { SeriesMap } from "./series.js";
+
+/** Upper bounds of all histograms, in seconds. */
+export const defaultBounds: readonly number[] = [1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600];
+
+/** The metrics whose series the fold knows; of histograms the name without suffix. */
+export const coveredMetrics: ReadonlySet<string> = new Set([
+  "github_workflow_runs",
+  "github_workflow_runs_requested_total",
+  "github_workflow_runs_started_total",
+  "github_workflow_runs_completed_total",
+  "github_workflow_run_duration_seconds",
+  "github_workflow_jobs",
+  "github_workflow_jobs_queued_total",
+  "github_workflow_jobs_started_total",
+  "github_workflow_jobs_completed_total",
+  "github_workflow_job_queue_seconds",
+  "github_workflow_job_duration_seconds",
+  "github_push_commits_total",
+  "github_pull_requests_total",
+  "github_events_total",
+]);
+
+/** What the fold reads of a delivery. */
+export type ExpectedDelivery = Omit<SimulatedDelivery, "hookId">;
+
+/**
+ * What the metrics must say after the deliveries it was given: every event is kept with its
+ * entity, and the truth rules are applied to whole histories only when asked. It shares no code
+ * with the server on purpose, for its numbers are to convict the server.
+ */
+export class Expectation {
+  readonly #ids = new Set<string>();
+  readonly #owners = new Set<string>();
+  readonly #direct = new SeriesMap();
+  readonly #attempts = new Map<number, Map<number, RunEvent[]>>();
+  readonly #jobs = new Map<number, JobEvent[]>();
+  readonly #bounds: readonly number[];
+  readonly #interned = new Map<string, RunEvent["labels"]>();
+
+  /** `bounds` are those of all histograms, in seconds. */
+  constructor(options: { readonly bounds?: readonly number[] | undefined } = {}) {
+    this.#bounds = options.bounds ?? defaultBounds;
+  }
+
+  /** The owners of all repositories seen. */
+  owners(): ReadonlySet<string> {
+    return this.#owners;
+  }
+
+  /**
+   * Takes a delivery; a known id or a body that is no JSON object changes nothing. `receivedAt`
+   * (milliseconds since 1970) stands in for the event time of a GUID that carries none.
+   */
+  add(delivery: ExpectedDelivery, receivedAt = 0): void {
+    if (this.#ids.has(delivery.deliveryId)) return;
+    this.#ids.add(delivery.deliveryId);
+    const payload = parseBody(delivery.body);
+    if (payload === undefined) return;
+    const { event } = delivery;
+    this.#direct.add("github_events_total", { event, action: asText(payload["action"]) ?? "" });
+    const owner = readRepository(payload)?.owner;
+    if (owner !== undefined) this.#owners.add(owner);
+    const time = ticksOfEventId(delivery.deliveryId) ?? ticksOfMilliseconds(receivedAt);
+    if (event === "workflow_run") this.#keepRun(readRunEvent(payload, time));
+    else if (event === "workflow_job") this.#keepJob(readJobEvent(payload, time));
+    else if (event === "push") countPush(payload, this.#direct);
+    else if (event === "pull_request") countPullRequest(payload, this.#direct);
+  }
+
+  /** The expected series by their Prometheus text. Gauges have only series that are not 0. */
+  series(): SeriesMap {
+    const series = new SeriesMap(this.#direct);
+    for (const attempts of this.#attempts.values()) {
+      const newest = Math.max(...attempts.keys());
+      for (const [attempt, history] of attempts) {
+        judgeAttempt(history, attempt === newest, this.#bounds, series);
+      }
+    }
+    for (const history of this.#jobs.values()) {
+      judgeJob(history, this.#isLive(history), this.#bounds, series);
+    }
+    return series;
+  }
+
+  #isLive(history: readonly JobEvent[]): boolean {
+    const [job] = history;
+    const attempts = job && this.#attempts.get(job.runId);
+    if (job === undefined || attempts === undefined) return true;
+    const own = attempts.get(job.attempt) ?? [];
+    const superseded = [...attempts.keys()].some((attempt) => attempt > job.attempt);
+    return !superseded && !own.some((event) => event.status === "completed");
+  }
+
+  #keepRun(event: RunEvent | undefined): void {
+    if (event === undefined) return;
+    const attempts = this.#attempts.get(event.runId) ?? new Map<number, RunEvent[]>();
+    this.#attempts.set(event.runId, attempts);
+    const history = attempts.get(event.attempt) ?? [];
+    attempts.set(event.attempt, [...history, { ...event, labels: this.#shared(event.labels) }]);
+  }
+
+  #keepJob(event: JobEvent | undefined): void {
+    if (event === undefined) return;
+    const history = this.#jobs.get(event.jobId) ?? [];
+    this.#jobs.set(event.jobId, [...history, { ...event, labels: this.#shared(event.labels) }]);
+  }
+
+  /** Millions of events share some hundred label sets; one object each would fill the memory. */
+  #shared(labels: RunEvent["labels"]): RunEvent["labels"] {
+    const key = JSON.stringify(labels);
+    const known = this.#interned.get(key);
+    if (known !== undefined) return known;
+    this.#interned.set(key, labels);
+    return labels;
+  }
+}
+
+function parseBody(body: string): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(body));
+  } catch {
+    return undefined;
+  }
+}
+
+function countPush(payload: JsonObject, series: SeriesMap): void {
+  const repository = readRepository(payload);
+  const commits = Array.isArray(payload["commits"]) ? payload["commits"].length : 0;
+  const ref = asText(payload["ref"]) ?? "";
+  if (repository === undefined || commits === 0) return;
+  const { owner, repo, defaultBranch } = repository;
+  const onDefault = defaultBranch !== undefined && ref === `refs/heads/${defaultBranch}`;
+  const branch = ref.startsWith("refs/tags/") ? "tag" : onDefault ? "default" : "other";
+  series.add("github_push_commits_total", { owner, repo, branch }, commits);
+}
+
+function countPullRequest(payload: JsonObject, series: SeriesMap): void {
+  const repository = readRepository(payload);
+  const pull = asObject(payload["pull_request"]);
+  if (repository === undefined || pull === undefined) return;
+  const { owner, repo, defaultBranch } = repository;
+  const base = asText(asObject(pull["base"])?.["ref"]);
+  const base_branch = base !== undefined && base === defaultBranch ? "default" : "other";
+  const action = asText(payload["action"]) ?? "";
+  series.add("github_pull_requests_total", { owner, repo, base_branch, action });
+}

@@ -1,0 +1,50 @@
+/** One webhook delivery as GitHub would send it: what goes into the headers, and the body's text. */
+export interface SimulatedDelivery {
+  /** X-GitHub-Delivery, a version 1 GUID. */
+  readonly deliveryId: string;
+  /** X-GitHub-Event. */
+  readonly event: string;
+  /** X-GitHub-Hook-ID. */
+  readonly hookId: number;
+  /** The raw JSON body, the bytes to sign. */
+  readonly body: string;
+}
+
+export interface Workflow {
+  readonly id: number;
+  readonly name: string;
+  readonly path: string;
+  /** The label lists its jobs ask for. */
+  readonly runsOn: readonly (readonly string[])[];
+}
+
+export interface Repository {
+  readonly id: number;
+  readonly owner: string;
+  readonly name: string;
+  readonly fullName: string;
+  readonly defaultBranch: string;
+  readonly hookId: number;
+  readonly secondHookId: number;
+  readonly workflows: readonly Workflow[];
+  /** Rendered once, since every body holds them: the top-level object, and the one inside a run. */
+  readonly json: string;
+  readonly innerJson: string;
+  readonly forkJson: string;
+  readonly senderJson: string;
+  readonly organizationJson: string;
+}
+
+/** An event with its place in time, whose body is made only when it is sent. */
+export interface PlannedEvent {
+  /** 100 ns since 1582, as in the GUID. */
+  readonly ticks: bigint;
+  readonly event: string;
+  readonly repository: Repository;
+  render(): string;
+}
+
+/** A whole second since 1970 as GitHub writes it. */
+export function isoSeconds(seconds: number): string {
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,44 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import { Database } from "../database/database.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import { sql } from "../database/sql.js";
+import { STATE } from "./facts.js";
+
+const BATCH = 2_000;
+
+const prune = (table: string) => `
+  WITH old AS MATERIALIZED (
+    SELECT ctid FROM octogauge.${table} WHERE changed_at < now() - make_interval(secs => $1) AND state <> ${STATE.open}
+    LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+  ), gone AS (
+    DELETE FROM octogauge.${table} t USING old WHERE t.ctid = old.ctid RETURNING 1
+  )
+  SELECT count(*)::integer AS count FROM gone`;
+
+const PRUNE_JOBS = prune("workflow_jobs");
+const PRUNE_RUNS = prune("workflow_runs");
+
+/** Forgets finished runs and jobs after STATE_RETENTION; the counters keep what they counted. */
+@Injectable()
+export class StateRetention extends BackgroundLoop {
+  constructor(
+    private readonly database: Database,
+    schema: SchemaGate,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {
+    super("state-retention", config.RETENTION_INTERVAL, schema.ready);
+  }
+
+  async runOnce(): Promise<Outcome> {
+    const jobs = await this.#prune(PRUNE_JOBS);
+    const runs = await this.#prune(PRUNE_RUNS);
+    return Math.max(jobs, runs) >= BATCH ? "again" : "idle";
+  }
+
+  async #prune(statement: string): Promise<number> {
+    const [row] = await sql<{ count: number }>(this.database, statement, [this.config.STATE_RETENTION]);
+    return row?.count ?? 0;
+  }
+}

@@ -1,0 +1,38 @@
+import { int2Array, int4Array, int8Array, textArray, timestamptzArray } from "../database/binary-array.js";
+import { type Queryable, sql } from "../database/sql.js";
+import { STATE } from "./facts.js";
+import type { RunObservation } from "./run-transition.js";
+import { guardedUpsert } from "./upsert.js";
+
+const UPSERT = guardedUpsert(
+  "workflow_runs",
+  ["run_id", "run_attempt"],
+  ["run_id", "run_attempt", "owner", "repo", "workflow", "status", "state", "rank", "facts", "updated_at", "event_time", "since"],
+  "$1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::smallint[], $9::smallint[], $10::timestamptz[], $11::bigint[], $12::timestamptz[]",
+);
+
+/** The key of an attempt in maps. */
+export const attemptKey = (runId: number | string, runAttempt: number | string): string => `${runId}/${runAttempt}`;
+
+/**
+ * Writes what a batch observed of run attempts, one observation for each.
+ * @returns the facts that became known by it, by {@link attemptKey}
+ */
+export async function upsertRuns(on: Queryable, runs: readonly RunObservation[]): Promise<Map<string, number>> {
+  if (runs.length === 0) return new Map();
+  const rows = await sql<{ run_id: string; run_attempt: string; freshFacts: number }>(on, UPSERT, [
+    int8Array(runs.map((run) => run.runId)),
+    int4Array(runs.map((run) => run.runAttempt)),
+    textArray(runs.map((run) => run.owner)),
+    textArray(runs.map((run) => run.repo)),
+    textArray(runs.map((run) => run.workflow)),
+    textArray(runs.map((run) => run.status)),
+    int2Array(runs.map((run) => (run.completed ? STATE.completed : STATE.open))),
+    int2Array(runs.map((run) => run.rank)),
+    int2Array(runs.map((run) => run.facts)),
+    timestamptzArray(runs.map((run) => run.updatedAt)),
+    int8Array(runs.map((run) => run.eventTime)),
+    timestamptzArray(runs.map((run) => run.since)),
+  ]);
+  return new Map(rows.map((row) => [attemptKey(row.run_id, row.run_attempt), row.freshFacts]));
+}

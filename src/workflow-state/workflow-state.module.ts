@@ -1,0 +1,10 @@
+import { Module } from "@nestjs/common";
+import { DatabaseModule } from "../database/database.module.js";
+import { StateRetention } from "./retention.loop.js";
+
+/**
+ * Enters: what events say of runs and jobs. Leaves: one row for each attempt and job, and the facts that are new.
+ * Processing and reconcile write; metrics reads.
+ */
+@Module({ imports: [DatabaseModule], providers: [StateRetention] })
+export class WorkflowStateModule {}

@@ -1,0 +1,143 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { configLines } from "../../src/commands/config-check.js";
+import { ConfigError, loadConfig } from "../../src/config/config.js";
+
+const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
+const COMPLETE = { DATABASE_URL: "postgres://u:hunter2@localhost/x", GITHUB_WEBHOOK_SECRET: "s3cret" };
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const octogauge = (args: readonly string[], environment: Record<string, string>) =>
+  spawnSync(process.execPath, [CLI, ...args], {
+    env: { PATH: process.env["PATH"] ?? "", ...environment },
+    encoding: "utf8",
+    timeout: 30_000,
+  });
+
+describe("configuration", () => {
+  it("reads numbers, durations, lists and buckets, and is frozen", () => {
+    const config = loadConfig({
+      ...COMPLETE,
+      PORT: "9000",
+      POLL_INTERVAL: "250ms",
+      DEDUP_RETENTION: "10d",
+      GITHUB_WEBHOOK_SECRET: "a, b\nc",
+      HISTOGRAM_BUCKETS: "1 2.5; github_workflow_job_queue_seconds=10 20",
+    });
+    expect(config).toMatchObject({
+      PORT: 9000,
+      POLL_INTERVAL: 0.25,
+      DEDUP_RETENTION: 864_000,
+      GITHUB_WEBHOOK_SECRET: ["a", "b", "c"],
+      MODE: "standalone",
+    });
+    expect([...config.HISTOGRAM_BUCKETS]).toEqual([
+      ["default", [1, 2.5]],
+      ["github_workflow_job_queue_seconds", [10, 20]],
+    ]);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it("lists every problem at once, with name, value and what is allowed", () => {
+    const problems = problemsOf({
+      DATABASE_URL: "mysql://root:hunter2@db",
+      PORT: "eighty",
+      MODE: "both",
+      BATCH_SIZE: "-1",
+      POLL_INTERVAL: "soon",
+      HISTOGRAM_BUCKETS: "5 1",
+      MANAGEMENT_PORT: "70000",
+    });
+    expect(problems).toHaveLength(8);
+    const text = problems.join("\n");
+    expect(text).toContain('PORT is "eighty"; allowed: a whole number from 0 to 65535');
+    expect(text).toContain('MODE is "both"; allowed: standalone, gateway or worker');
+    expect(text).toContain("DATABASE_URL is (redacted); allowed: a URL that begins with postgres://");
+    expect(text).toContain("GITHUB_WEBHOOK_SECRET is empty");
+    expect(text).not.toContain("hunter2");
+  });
+
+  it("needs no secret in a worker, nor for the embedded quick start", () => {
+    expect(problemsOf({ DATABASE_URL: COMPLETE.DATABASE_URL, MODE: "worker" })).toEqual([]);
+    expect(problemsOf({})).toEqual([]);
+    expect(problemsOf({ ...COMPLETE, GITHUB_WEBHOOK_SECRET: " , " })).toHaveLength(1);
+  });
+
+  it("refuses one port for both listeners", () => {
+    expect(problemsOf({ ...COMPLETE, PORT: "9000", MANAGEMENT_PORT: "9000" })[0]).toMatch(/MANAGEMENT_PORT is "9000", the same as PORT/);
+  });
+
+  it("reads NAME_FILE, and says when it cannot or when both are set", () => {
+    const directory = mkdtempSync(join(tmpdir(), "octogauge-config-"));
+    const file = join(directory, "secret");
+    writeFileSync(file, "from a file\n");
+    expect(loadConfig({ DATABASE_URL: COMPLETE.DATABASE_URL, GITHUB_WEBHOOK_SECRET_FILE: file }).GITHUB_WEBHOOK_SECRET).toEqual([
+      "from a file",
+    ]);
+    expect(problemsOf({ ...COMPLETE, GITHUB_WEBHOOK_SECRET_FILE: file })).toEqual([
+      "GITHUB_WEBHOOK_SECRET and GITHUB_WEBHOOK_SECRET_FILE are both set; set one of them",
+    ]);
+    expect(problemsOf({ ...COMPLETE, METRICS_TOKEN_FILE: join(directory, "none") })[0]).toMatch(
+      /METRICS_TOKEN_FILE is ".*none", which cannot be read \(ENOENT\)/,
+    );
+    rmSync(directory, { recursive: true });
+  });
+
+  it("is shown without its secrets", () => {
+    const text = configLines(loadConfig({ ...COMPLETE, METRICS_TOKEN: "t0ken" })).join("\n");
+    expect(text).toContain("PORT=8080");
+    expect(text).toContain("GITHUB_WEBHOOK_SECRET=(redacted)");
+    expect(text).not.toMatch(/s3cret|t0ken|hunter2/);
+  });
+});
+
+describe("octogauge on the command line", () => {
+  it("ends with one clear message and a non-zero code on a bad configuration", () => {
+    const result = octogauge(["serve"], { DATABASE_URL: COMPLETE.DATABASE_URL, PORT: "junk", MODE: "gatewy" });
+    expect(result.status).toBe(1);
+    expect(result.stderr.trim().split("\n")).toEqual([
+      "The configuration has 3 problems:",
+      expect.stringContaining('MODE is "gatewy"'),
+      expect.stringContaining('PORT is "junk"'),
+      expect.stringContaining("GITHUB_WEBHOOK_SECRET is empty"),
+    ]);
+  });
+
+  it("says which database it cannot reach, without the password", () => {
+    const result = octogauge(["serve"], {
+      ...COMPLETE,
+      DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/x",
+      DATABASE_CONNECT_TIMEOUT: "0.5",
+      PORT: "0",
+      MANAGEMENT_PORT: "0",
+    });
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/DATABASE_URL cannot be reached \(.*ECONNREFUSED.*\)/);
+    expect(result.stderr + result.stdout).not.toContain("hunter2");
+  });
+
+  it("config check shows the configuration, or its problems", () => {
+    expect(octogauge(["config", "check"], COMPLETE).stdout).toContain("MODE=standalone");
+    const bad = octogauge(["config", "check"], { PORT: "junk" });
+    expect([bad.status, bad.stderr]).toEqual([1, expect.stringContaining('PORT is "junk"')]);
+  });
+
+  it("explains itself", () => {
+    const help = execFileSync(process.execPath, [CLI, "--help"], { encoding: "utf8" });
+    for (const command of ["serve", "migrate", "simulate", "config"]) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
+    expect(octogauge(["nonsense"], {}).status).toBe(1);
+  });
+});

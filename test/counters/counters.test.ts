@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest";
+import { rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+
+const inRepository = (name: string) => ({ repository: { full_name: name, default_branch: "main" } });
+
+describe("the cardinality budget", () => {
+  it("folds new label sets into `other` beyond it, says so, and keeps raising the old ones", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "2" });
+    const complete = (id: number, repo: string) =>
+      fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id }, inRepository(`acme/${repo}`)));
+    for (const [id, repo] of ["one", "two", "three", "four", "one", "three"].entries()) await complete(id + 1, repo);
+    const series = (repo: string, n: number) =>
+      `github_workflow_jobs_completed_total{owner="acme",repo="${repo}",workflow="ci",runs_on="ubuntu-latest",conclusion="success"} ${n}`;
+    expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([
+      series("one", 2),
+      series("two", 1),
+      'github_workflow_jobs_completed_total{owner="other",repo="other",workflow="other",runs_on="other",conclusion="success"} 3',
+    ]);
+    expect(await fleet.samples("octogauge_series_folded_total")).toContain(
+      'octogauge_series_folded_total{metric="github_workflow_jobs_completed_total"} 3',
+    );
+    const counts = await fleet.samples("github_workflow_job_duration_seconds_count");
+    expect(counts.map((line) => Number(line.split(" ").at(-1)))).toEqual([2, 1, 3]);
+  });
+
+  it("holds with many workers at once, and holds for gauges", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "5", BATCH_SIZE: "3" });
+    await Promise.all(
+      Array.from({ length: 60 }, (_, id) =>
+        fleet.accept("workflow_job", jobPayload("queued", { id: id + 1, run_id: id + 1 }, inRepository(`acme/r${id}`))),
+      ),
+    );
+    await Promise.all([fleet.process(), fleet.process(), fleet.process(), fleet.process()]);
+    const queued = await fleet.samples("github_workflow_jobs_queued_total");
+    expect(queued).toHaveLength(6);
+    expect(queued.map((line) => Number(line.split(" ").at(-1))).reduce((a, b) => a + b)).toBe(60);
+    const open = await fleet.samples("github_workflow_jobs{");
+    expect(open).toHaveLength(6);
+    expect(open.map((line) => Number(line.split(" ").at(-1))).reduce((a, b) => a + b)).toBe(60);
+  });
+});
+
+describe("histograms", () => {
+  it("carry their counts over to changed bounds, lose none, and never go backwards", async () => {
+    const old = await stillFleet({ HISTOGRAM_BUCKETS: "10 50 100" });
+    const ran = (fleet: typeof old, id: number, seconds: number) =>
+      fleet.deliver(
+        "workflow_job",
+        jobPayload("completed", { ...RAN, id, completed_at: new Date(Date.parse(RAN.started_at) + seconds * 1_000).toISOString() }),
+      );
+    await ran(old, 1, 5);
+    await ran(old, 2, 30);
+    await ran(old, 3, 500);
+    const young = await stillFleet({ HISTOGRAM_BUCKETS: "20 50 1000" }, old.url);
+    await ran(young, 4, 15);
+    const buckets = (await young.samples("github_workflow_job_duration_seconds_bucket")).map((line) =>
+      /le="(.*?)"\} (\d+)$/.exec(line)!.slice(1),
+    );
+    // 500 s was above every old bound, so it is known to be above 100 s and no more.
+    expect(buckets).toEqual([
+      ["20", "2"],
+      ["50", "3"],
+      ["1000", "3"],
+      ["+Inf", "4"],
+    ]);
+    expect((await young.samples("github_workflow_job_duration_seconds_sum"))[0]).toMatch(/ 550$/);
+  });
+
+  it("take bounds per metric", async () => {
+    const fleet = await stillFleet({ HISTOGRAM_BUCKETS: "1 2; github_workflow_job_queue_seconds=7" });
+    await fleet.deliver("workflow_job", jobPayload("completed", RAN));
+    expect(await fleet.samples("github_workflow_job_queue_seconds_bucket")).toHaveLength(2);
+    expect(await fleet.samples("github_workflow_job_duration_seconds_bucket")).toHaveLength(3);
+  });
+});
+
+describe("the label policy", () => {
+  it("leaves denied labels empty and adds their series up", async () => {
+    const fleet = await stillFleet({ LABEL_DENY: "workflow,runs_on" });
+    await fleet.deliver("workflow_job", jobPayload("completed", RAN));
+    await fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id: 2, workflow_name: "other one" }));
+    expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([
+      'github_workflow_jobs_completed_total{owner="acme",repo="api",workflow="",runs_on="",conclusion="success"} 2',
+    ]);
+  });
+
+  it("with an allow list leaves every other label empty, status and conclusion excepted", async () => {
+    const fleet = await stillFleet({ LABEL_ALLOW: "owner" });
+    await fleet.deliver("workflow_job", jobPayload("in_progress"));
+    expect(await fleet.samples("github_workflow_jobs{")).toEqual([
+      'github_workflow_jobs{owner="acme",repo="",workflow="",runs_on="",status="in_progress"} 1',
+    ]);
+  });
+
+  it("measures the repositories that the globs let through, and counts the others' events alone", async () => {
+    const fleet = await stillFleet({ REPOSITORY_ALLOW: "acme/*", REPOSITORY_DENY: "*/secret-*" });
+    for (const [index, name] of ["acme/api", "acme/secret-x", "rival/api", "ACME/web"].entries()) {
+      await fleet.deliver("workflow_job", jobPayload("queued", { id: index + 1, run_id: index + 1 }, inRepository(name)));
+    }
+    const repositories = (await fleet.samples("github_workflow_jobs_queued_total")).map((line) => /repo="(.*?)"/.exec(line)?.[1]);
+    expect(repositories.sort()).toEqual(["api", "web"]);
+    expect(await fleet.samples("github_events_total")).toEqual(['github_events_total{event="workflow_job",action="queued"} 4']);
+  });
+
+  it.each([
+    ["name", "feature/x"],
+    ["off", ""],
+    ["class", "other"],
+  ])("shows branches by BRANCH_LABEL=%s as %j", async (mode, shown) => {
+    const fleet = await stillFleet({ BRANCH_LABEL: mode });
+    await fleet.deliver("workflow_run", runPayload("requested", { head_branch: "feature/x" }));
+    expect((await fleet.samples("github_workflow_runs_requested_total"))[0]).toContain(`branch="${shown}"`);
+  });
+});
+
+it("label values cannot break out of the exposition, whatever a payload says", async () => {
+  const fleet = await stillFleet();
+  const evil = 'x"} 1\nfake_metric{a="b\\';
+  await fleet.deliver(
+    "workflow_job",
+    jobPayload("completed", { ...RAN, workflow_name: evil, labels: [evil, "a\u0000b", "\ud800"], conclusion: evil }),
+  );
+  await fleet.deliver("workflow_job", jobPayload("queued", { id: 2, run_id: 3, workflow_name: evil.repeat(40), labels: [evil] }));
+  const long = Array.from({ length: 60 }, (_, index) => `${String(index).padStart(3, "0")}-${"\u4e16".repeat(60)}`);
+  const fields = { ...RAN, id: 4, workflow_name: "\u4e16".repeat(300), labels: long, conclusion: '\\"'.repeat(100) };
+  const far = { full_name: `${"\u4e16".repeat(200)}/${"\u4e16".repeat(200)}`, default_branch: "main" };
+  await fleet.deliver("workflow_job", jobPayload("completed", fields, { repository: far }));
+  const text = await fleet.exposition();
+  expect(text).toMatch(/runs_on="000-\u4e16{60},001-\u4e16{60},002-\u4e16{60}"/);
+  expect(text).not.toMatch(/^fake_metric/m);
+  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);
+  const sample = /^[a-z_]+\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\} [-+.\de]+$/;
+  expect(text.split("\n").filter((line) => line && !line.startsWith("#") && !sample.test(line))).toEqual([]);
+});

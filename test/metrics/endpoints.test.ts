@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { Scrape } from "../../src/metrics/scrape.js";
+import { post, startInstance } from "../support/octogauge.js";
+import { repository } from "../support/payloads.js";
+
+const OPENMETRICS =
+  "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+
+describe("/metrics", () => {
+  it("answers text or OpenMetrics by Accept", async () => {
+    const instance = await startInstance();
+    const text = await fetch(`${instance.managementUrl}/metrics`);
+    expect(text.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(await text.text()).toContain("# TYPE github_events_total counter\n");
+    const open = await fetch(`${instance.managementUrl}/metrics`, { headers: { accept: OPENMETRICS } });
+    expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    expect(await open.text()).toMatch(/# TYPE github_events counter\n[^]*# EOF\n$/);
+  });
+
+  it("asks for the token where one is set, for the process's metrics as well", async () => {
+    const instance = await startInstance({ METRICS_TOKEN: "t0ken" });
+    for (const path of ["/metrics", "/metrics/process"]) {
+      const ask = (authorization?: string) =>
+        fetch(`${instance.managementUrl}${path}`, authorization ? { headers: { authorization } } : {});
+      const refused = await ask();
+      expect([refused.status, refused.headers.get("content-type")]).toEqual([401, "application/problem+json; charset=utf-8"]);
+      expect((await ask("Bearer wrong")).status).toBe(401);
+      expect((await ask("t0ken")).status).toBe(401);
+      expect((await ask("Bearer t0ken")).status).toBe(200);
+    }
+    expect((await fetch(`${instance.managementUrl}/health/live`)).status).toBe(200);
+  });
+
+  it("shares one reading between concurrent scrapes, and reads anew after a second", async () => {
+    let readings = 0;
+    const counting = {
+      name: "counting",
+      collect: async () => {
+        readings += 1;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return [];
+      },
+    };
+    const scrape = new Scrape([counting]);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.text("text")));
+    expect([readings, new Set(answers).size]).toEqual([1, 1]);
+    await scrape.text("openmetrics");
+    expect(readings).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 1_001));
+    await scrape.text("text");
+    expect(readings).toBe(2);
+  });
+});
+
+it("/metrics/process tells what this process did", async () => {
+  const instance = await startInstance();
+  await post(instance.webhook, "star", { action: "created", repository });
+  await fetch(instance.webhook, { method: "GET" });
+  const text = async () => (await fetch(`${instance.managementUrl}/metrics/process`)).text();
+  await expect.poll(text).toMatch(/octogauge_processing_batch_size_count [1-9]/);
+  const body = await text();
+  for (const line of [
+    /^octogauge_deliveries_total\{outcome="accepted"\} \d+$/m,
+    /^octogauge_deliveries_total\{outcome="method"\} \d+$/m,
+    /^octogauge_http_request_duration_seconds_count\{status="202"\} \d+$/m,
+    /^octogauge_inbox_flush_size_count \d+$/m,
+    /^octogauge_database_pool_connections\{state="idle"\} \d+$/m,
+    /^octogauge_build_info\{version="\d+\.\d+\.\d+",node_version="v\d+.*"\} 1$/m,
+    /^nodejs_eventloop_lag_p99_seconds \S+$/m,
+  ])
+    expect(body).toMatch(line);
+});

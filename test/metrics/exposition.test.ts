@@ -1,0 +1,70 @@
+import { expect, it } from "vitest";
+import { rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js";
+
+/** What depends on the time of the reading is levelled, everything else is compared to the letter. */
+const level = (text: string) => text.replaceAll(/^(\S*(?:_age_seconds|_collector_duration_seconds)\{[^}]*\}) \S+$/gm, "$1 0");
+
+async function someOfEverything(overrides: Record<string, string> = {}) {
+  const fleet = await stillFleet({ HISTOGRAM_BUCKETS: "10 60", ...overrides });
+  await fleet.deliver("workflow_run", runPayload("requested"));
+  await fleet.deliver("workflow_run", runPayload("in_progress"));
+  await fleet.deliver("workflow_job", jobPayload("completed", RAN));
+  await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success", updated_at: "2026-11-01T10:02:00Z" }));
+  await fleet.deliver("workflow_run", runPayload("in_progress", { id: 502 }));
+  await fleet.deliver("workflow_job", jobPayload("queued", { id: 1002, run_id: 502, labels: ["x64", "linux"] }));
+  await fleet.deliver(
+    "workflow_job",
+    jobPayload("in_progress", { id: 1003, run_id: 502, workflow_name: 'odd "name" \\ with\nlines', labels: [] }),
+  );
+  await fleet.deliver("push", { ref: "refs/heads/main", commits: [{}, {}, {}], repository });
+  await fleet.deliver("push", { ref: "refs/tags/v1", commits: [{}], repository });
+  await fleet.deliver("pull_request", { action: "opened", pull_request: { base: { ref: "main" } }, repository });
+  await fleet.deliver("ping", { zen: "Speak like a human.", repository });
+  await fleet.deliver("star", { action: "created", repository });
+  await fleet.deliver("workflow_job", { action: "queued", workflow_job: null, repository });
+  await fleet.accept("star", { action: "deleted", repository });
+  return fleet;
+}
+
+it("is, to the letter, the golden text", async () => {
+  const fleet = await someOfEverything();
+  await expect(level(await fleet.exposition("text"))).toMatchFileSnapshot("golden.prometheus.txt");
+  await expect(level(await fleet.exposition("openmetrics"))).toMatchFileSnapshot("golden.openmetrics.txt");
+  expect(
+    await rowsOf(
+      fleet.url,
+      "SELECT event, source, error_class, error, attempts, convert_from(payload, 'UTF8') LIKE '%\"workflow_job\":null%' AS whole FROM octogauge.dead_letters",
+    ),
+  ).toEqual([
+    {
+      event: "workflow_job",
+      source: "projection",
+      error_class: "UnexpectedPayload",
+      error: "workflow_job is null, expected an object",
+      attempts: 1,
+      whole: true,
+    },
+  ]);
+});
+
+it("a collector that fails, fails alone and says so", async () => {
+  const fleet = await someOfEverything();
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.dead_letters RENAME TO elsewhere");
+  const text = await fleet.exposition();
+  expect(text).toContain('octogauge_collector_success{collector="dead_letters"} 0\n');
+  expect(text).toContain('octogauge_collector_success{collector="jobs"} 1\n');
+  expect(text).toContain('github_events_total{event="star",action="created"} 1\n');
+  expect(text).not.toContain("octogauge_dead_letters{");
+});
+
+it("adds promgithub's names on demand, and nothing of them otherwise", async () => {
+  const compatible = await someOfEverything({ COMPAT_METRICS: "promgithub" });
+  const text = await compatible.exposition();
+  const own = text.slice(text.indexOf("# HELP promgithub_"), text.indexOf("# HELP octogauge_collector_success"));
+  await expect(own).toMatchFileSnapshot("golden.promgithub.txt");
+  expect(await compatible.exposition("openmetrics")).toContain("# TYPE promgithub_job_status unknown\n");
+  const plain = await stillFleet({}, compatible.url);
+  expect(await plain.exposition()).not.toContain("promgithub");
+});

@@ -1,0 +1,67 @@
+import { NestFactory } from "@nestjs/core";
+import { onTestFinished } from "vitest";
+import { AppModule } from "../../src/app.module.js";
+import { loadConfig } from "../../src/config/config.js";
+import { Database } from "../../src/database/database.js";
+import { GroupCommit } from "../../src/inbox/group-commit.js";
+import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
+import { Scrape } from "../../src/metrics/scrape.js";
+import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { LedgerRetention } from "../../src/inbox/retention.loop.js";
+import { StateRetention } from "../../src/workflow-state/retention.loop.js";
+import { LostLoop } from "../../src/reconcile/lost.loop.js";
+import { guid } from "../truth/histories.js";
+import { freshDatabase } from "./database.js";
+import { testEnvironment } from "./octogauge.js";
+
+let fleets = 0;
+
+/** Octogauge without its listeners and loops: a test does each step itself, so that nothing is waited for. */
+export async function stillFleet(overrides: Record<string, string> = {}, databaseUrl?: string) {
+  const url = databaseUrl ?? (await freshDatabase());
+  const config = loadConfig(
+    testEnvironment(url, { JOB_QUEUED_LIMIT: "9000d", JOB_RUNNING_LIMIT: "9000d", RUN_LIMIT: "9000d", ...overrides }),
+  );
+  const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+  await application.get(Database).connect();
+  onTestFinished(() => application.close());
+  const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
+  const node = (fleets += 1);
+  let moment = Date.parse("2026-11-01T10:00:00Z") * 1_000;
+
+  const accept = (event: string, payload: unknown, id = guid((moment += 1_000), node)) =>
+    get(GroupCommit).accept({
+      id,
+      event,
+      hookId: 1,
+      form: false,
+      body: Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
+    });
+  const process = async () => {
+    while ((await get(BatchProcessor).processBatch()) > 0);
+  };
+  return {
+    url,
+    config,
+    get,
+    accept,
+    process,
+    /** Accepts and processes one delivery. */
+    async deliver(event: string, payload: unknown, id?: string) {
+      await accept(event, payload, id);
+      await process();
+    },
+    checkLost: () => get(LostLoop).runOnce(),
+    async retain() {
+      await get(LedgerRetention).runOnce();
+      await get(StateRetention).runOnce();
+    },
+    /** A fresh reading, as any replica would answer. */
+    exposition: (format: "text" | "openmetrics" = "text") =>
+      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false })).text(format),
+    /** Sample lines whose name begins with `prefix`. */
+    async samples(prefix: string) {
+      return (await this.exposition()).split("\n").filter((line) => line.startsWith(prefix));
+    },
+  };
+}

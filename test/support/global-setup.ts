@@ -1,0 +1,40 @@
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import pg from "pg";
+import { createDataSource } from "../../src/database/data-source.js";
+import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
+import { migrate } from "../../src/database/migrate.js";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Server that all test files share; each has databases of its own. */
+    serverUrl: string;
+  }
+}
+
+/** One PostgreSQL for the run, with a migrated template that test files clone. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = mkdtempSync(join(tmpdir(), "octogauge-test-"));
+  // Started by root, the server runs as nobody, who must be able to get here.
+  chmodSync(dataDir, 0o755);
+  // Durability is not what most tests are about; those that are start a server of their own.
+  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: "off", max_connections: "300" } });
+  const client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+  await client.query("CREATE DATABASE octogauge_template");
+  await client.end();
+  const template = new URL(server.url);
+  template.pathname = "/octogauge_template";
+  const dataSource = createDataSource({ DATABASE_URL: template.href, DATABASE_POOL_SIZE: 3, DATABASE_CONNECT_TIMEOUT: 5 }, () => undefined);
+  await dataSource.initialize();
+  await migrate(dataSource);
+  await dataSource.destroy();
+  project.provide("serverUrl", server.url);
+  return async () => {
+    await server.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+    if (server.dataDir !== dataDir) rmSync(server.dataDir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { type INestApplicationContext, Logger } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AppModule } from "../../src/app.module.js";
+import { type Config, loadConfig } from "../../src/config/config.js";
+import { Counters } from "../../src/counters/counters.js";
+import { LabelPolicy } from "../../src/counters/label-policy.js";
+import { Database } from "../../src/database/database.js";
+import { GroupCommit } from "../../src/inbox/group-commit.js";
+import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
+import { Scrape } from "../../src/metrics/scrape.js";
+import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
+import { differences, parseExposition } from "../../src/simulator/compare.js";
+import { Expectation } from "../../src/simulator/expected.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { testEnvironment } from "../support/octogauge.js";
+import { eventsOf, historyPlan } from "./histories.js";
+
+const HISTORIES = 300;
+const TABLES = ["counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
+const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+
+/** How a history is delivered: in which order, with which repetitions, cut how, by how many workers. */
+const delivery = fc.record({
+  order: fc.integer(),
+  repeats: fc.array(fc.nat(), { maxLength: 12 }),
+  batchSizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }),
+  flushSize: fc.integer({ min: 1, max: 25 }),
+});
+
+describe("any permutation and any duplication, cut anywhere, over several workers", () => {
+  let application: INestApplicationContext;
+  let databaseUrl: string;
+  let config: Config;
+  let histories = 0;
+
+  beforeAll(async () => {
+    Logger.overrideLogger(false);
+    databaseUrl = await freshDatabase();
+    config = loadConfig(testEnvironment(databaseUrl));
+    application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+    await application.get(Database).connect();
+  });
+
+  afterAll(() => application.close());
+
+  function workers(batchSizes: readonly number[]): BatchProcessor[] {
+    const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
+    const policy = get(LabelPolicy);
+    return batchSizes.map(
+      (size) => new BatchProcessor(get(Database), new Counters(policy, config), policy, get(ProcessingMetrics), { BATCH_SIZE: size }),
+    );
+  }
+
+  async function drain(worker: BatchProcessor): Promise<void> {
+    while ((await worker.processBatch()) > 0);
+  }
+
+  async function exposition(): Promise<Map<string, number>> {
+    const collectors = application.get<Collector[]>(COLLECTORS, { strict: false });
+    return parseExposition(await new Scrape(collectors).text("text"));
+  }
+
+  it(
+    `gives the same /metrics as an independent fold, in ${HISTORIES} histories (PROPERTY_SEED=${seed})`,
+    { timeout: 170_000 },
+    async () => {
+      console.info(`PROPERTY_SEED=${seed}`);
+      const inbox = application.get(GroupCommit, { strict: false });
+      await fc.assert(
+        fc.asyncProperty(historyPlan, delivery, async (plan, how) => {
+          histories += 1;
+          const owner = `owner-${histories}`;
+          const events = eventsOf(plan, owner, histories * 10_000);
+          const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
+            .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))
+            .sort((a, b) => (a.key < b.key ? -1 : 1))
+            .map(({ event }) => event);
+          const expected = new Expectation();
+          for (const event of events) expected.add(event);
+
+          // Each history on an empty fleet: the scrape then costs what the history costs.
+          await application.get(Database).query(`TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`);
+          const processors = workers(how.batchSizes);
+          for (let at = 0; at < sent.length; at += how.flushSize) {
+            const accepted = sent
+              .slice(at, at + how.flushSize)
+              .map((event) =>
+                inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
+              );
+            // Workers run into the middle of what is being accepted.
+            await Promise.all([...accepted, ...processors.map((worker) => worker.processBatch())]);
+          }
+          await Promise.all(processors.map(drain));
+
+          expect(differences(expected.series(), await exposition(), { owners: new Set([owner]) })).toEqual([]);
+        }),
+        { numRuns: HISTORIES, seed, endOnFailure: false },
+      );
+      expect(histories).toBeGreaterThanOrEqual(HISTORIES);
+      expect(
+        await rowsOf(databaseUrl, "SELECT (SELECT count(*) FROM octogauge.inbox) + (SELECT count(*) FROM octogauge.dead_letters) AS left"),
+      ).toEqual([{ left: "0" }]);
+    },
+  );
+});
