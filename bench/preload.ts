@@ -1,6 +1,6 @@
 import pg from "pg";
 import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
-import { tryProject } from "../src/inbox/projection/project.js";
+import { prune } from "../src/inbox/projection/prune.js";
 import { generateHistory } from "../src/simulator/history.js";
 
 const BATCH = 500;
@@ -37,7 +37,7 @@ export async function preloadInbox(url: string, count: number, seed = 11): Promi
   };
   for (const { id, event, body } of deliveries(count, seed)) {
     const bytes = Buffer.from(body);
-    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: tryProject(event, false, bytes) });
+    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: prune(event, false, bytes) });
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
-import { tryProject } from "../../src/inbox/projection/project.js";
+import { prune } from "../../src/inbox/projection/prune.js";
 import { benchConfig, listenBefore } from "./parts.js";
 
 // The same server with the database call removed.
@@ -8,7 +8,7 @@ Logger.overrideLogger(false);
 await listenBefore(
   {
     accept: async ({ event, form, body }) => {
-      tryProject(event, form, body);
+      prune(event, form, body);
       return "accepted";
     },
   },

@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { Logger } from "@nestjs/common";
 import pg from "pg";
 import { acceptBatch } from "../../src/inbox/accept.sql.js";
-import { tryProject } from "../../src/inbox/projection/project.js";
+import { prune } from "../../src/inbox/projection/prune.js";
 import { benchConfig, listenBefore } from "./parts.js";
 
 // The same server with one INSERT and commit for each request, over a pool of 10.
@@ -12,7 +12,7 @@ const pool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10 });
 await listenBefore(
   {
     accept: async (delivery) => {
-      const projection = tryProject(delivery.event, delivery.form, delivery.body);
+      const projection = prune(delivery.event, delivery.form, delivery.body);
       return (await acceptBatch(pool, [{ delivery, projection }])).size === 1 ? "accepted" : "duplicate";
     },
   },

@@ -12,6 +12,8 @@ const EPOCH_2000_MS = 946_684_800_000;
 type Nullable<T> = readonly (T | null)[];
 
 export const byteaArray = (values: Nullable<Buffer>): Buffer => variable(OID.bytea, values);
+/** Text that is UTF-8 already. */
+export const utf8Array = (values: Nullable<Buffer>): Buffer => variable(OID.text, values);
 export const textArray = (values: Nullable<string>): Buffer =>
   variable(
     OID.text,

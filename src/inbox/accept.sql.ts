@@ -1,11 +1,11 @@
-import { boolArray, byteaArray, int2Array, int8Array, textArray, uuidArray } from "../database/binary-array.js";
+import { boolArray, byteaArray, int2Array, int8Array, textArray, utf8Array, uuidArray } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { type Delivery, priorityOf } from "./delivery.js";
 
 /** A delivery with its stored projection (see projection/). */
 export interface Pending {
   readonly delivery: Delivery;
-  readonly projection: string | null;
+  readonly projection: Buffer | null;
 }
 
 // One statement is one transaction: the unique id and the payload are stored together or not at all.
@@ -37,7 +37,7 @@ export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Pro
     textArray(batch.map(({ delivery }) => delivery.event)),
     int8Array(batch.map(({ delivery }) => delivery.hookId)),
     boolArray(batch.map(({ delivery }) => delivery.form)),
-    textArray(batch.map(({ projection }) => projection)),
+    utf8Array(batch.map(({ projection }) => projection)),
     byteaArray(batch.map(({ delivery }) => delivery.body)),
   ]);
   return new Set(rows.map((row) => row.id));

@@ -4,7 +4,7 @@ import { Database } from "../database/database.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Acceptance, Delivery } from "./delivery.js";
 import { InboxMetrics } from "./inbox.metrics.js";
-import { tryProject } from "./projection/project.js";
+import { prune } from "./projection/prune.js";
 
 /** Bytes of payload in one flush: keeps the parameters of a statement small against the memory of a server. */
 const FLUSH_BYTES = 8_388_608;
@@ -39,7 +39,7 @@ export class GroupCommit {
    * @throws the database's error; the delivery may or may not have been stored, and its sender should repeat it
    */
   accept(delivery: Delivery): Promise<Acceptance> {
-    const projection = tryProject(delivery.event, delivery.form, delivery.body);
+    const projection = prune(delivery.event, delivery.form, delivery.body);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ delivery, projection, resolve, reject });
       if (!this.#flushing) void this.#flushAll();

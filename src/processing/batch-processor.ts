@@ -8,7 +8,7 @@ import type { Queryable } from "../database/sql.js";
 import { claim, type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
 import { bury } from "../inbox/dead-letters.sql.js";
 import { UnexpectedPayload } from "../inbox/projection/fields.js";
-import { project } from "../inbox/projection/project.js";
+import { read, readBody } from "../inbox/projection/read.js";
 import type { Projection } from "../inbox/projection/projection.js";
 import { upsertJobs } from "../workflow-state/jobs.sql.js";
 import { upsertRuns } from "../workflow-state/runs.sql.js";
@@ -46,6 +46,7 @@ export class BatchProcessor {
         (claimed) => (taken = claimed),
       );
     } catch (error) {
+      if (error instanceof Unreadable) return this.#singly(error.keys);
       this.metrics.failed(isTransient(error) ? "transient" : "data");
       if (isTransient(error) || taken.length === 0) throw error;
       this.#logger.warn(`a batch of ${taken.length} was refused, trying its deliveries one by one: ${messageOf(error)}`);
@@ -53,7 +54,7 @@ export class BatchProcessor {
     }
   }
 
-  /** One row that the database refuses must not hold up its neighbours. */
+  /** One row that cannot be read, or that the database refuses, must not hold up its neighbours. */
   async #singly(keys: readonly InboxKey[]): Promise<number> {
     let processed = 0;
     for (const key of keys) {
@@ -99,9 +100,8 @@ export class BatchProcessor {
 
   async #apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newTally());
-    for (const delivery of claimed) {
-      const projection = await this.#projectionOf(transaction, delivery);
-      if (projection) fold(batch, this.policy, delivery.event, projection, delivery);
+    for (const [delivery, projection] of await this.#readAll(transaction, claimed)) {
+      fold(batch, this.policy, delivery.event, projection, delivery);
     }
     const freshJobs = await upsertJobs(transaction, [...batch.jobs.values()]);
     for (const [id, fresh] of freshJobs) {
@@ -116,18 +116,40 @@ export class BatchProcessor {
     return this.counters.write(transaction, batch.tally);
   }
 
-  /** The stored projection, else what the payload says; a payload that says nothing usable is buried. */
-  async #projectionOf(transaction: Queryable, delivery: Claimed): Promise<Projection | undefined> {
-    if (delivery.projection !== null) return JSON.parse(delivery.projection) as Projection;
-    try {
-      return project(delivery.event, delivery.form, delivery.payload ?? Buffer.alloc(0));
-    } catch (error) {
-      if (!(error instanceof UnexpectedPayload)) throw error;
+  /**
+   * Reads before any other statement; a delivery that says nothing usable is buried, with its payload.
+   * @throws {Unreadable} where a batch came without that payload
+   */
+  async #readAll(transaction: Queryable, claimed: readonly Claimed[]): Promise<[Claimed, Projection][]> {
+    const readable: [Claimed, Projection][] = [];
+    const unreadable: [Claimed, UnexpectedPayload][] = [];
+    for (const delivery of claimed) {
+      try {
+        readable.push([delivery, readDelivery(delivery)]);
+      } catch (error) {
+        if (!(error instanceof UnexpectedPayload)) throw error;
+        unreadable.push([delivery, error]);
+      }
+    }
+    const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload }) => payload === null);
+    if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
+    for (const [delivery, error] of unreadable) {
       this.#logger.warn(`delivery ${delivery.id} (${delivery.event}) is a dead letter: ${error.message}`);
       await bury(transaction, delivery, { source: "projection", errorClass: error.name, message: error.message });
-      return undefined;
     }
+    return readable;
   }
+}
+
+/** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
+class Unreadable extends Error {
+  constructor(readonly keys: readonly InboxKey[]) {
+    super(`${keys.length} deliveries could not be read`);
+  }
+}
+
+function readDelivery({ event, form, projection, payload }: Claimed): Projection {
+  return projection === null ? readBody(event, form, payload ?? Buffer.alloc(0)) : read(event, projection);
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -53,7 +53,7 @@ describe("POST /webhook", () => {
       instance.databaseUrl,
       "SELECT event, hook_id, form, convert_from(payload, 'UTF8') AS payload, projection FROM octogauge.inbox",
     );
-    expect(rows).toEqual([{ event: "star", hook_id: "1", form: false, payload: BODY, projection: '{"kind":"other","action":""}' }]);
+    expect(rows).toEqual([{ event: "star", hook_id: "1", form: false, payload: BODY, projection: "{}","action":""}' }]);
     const second = await curl(instance.webhook, headers, "--data-binary", BODY);
     expect([second.status, second.body]).toEqual([202, { status: "duplicate" }]);
     const upper = await curl(
@@ -79,7 +79,7 @@ describe("POST /webhook", () => {
     const headers = { ...deliveryHeaders("star", form), "content-type": "application/x-www-form-urlencoded" };
     expect((await curl(instance.webhook, headers, "--data-binary", form)).status).toBe(202);
     expect(await rowsOf(instance.databaseUrl, "SELECT form, projection FROM octogauge.inbox")).toEqual([
-      { form: true, projection: '{"kind":"other","action":"created"}' },
+      { form: true, projection: '{"action":"created"}' },
     ]);
   });
 

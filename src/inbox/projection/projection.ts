@@ -1,4 +1,4 @@
-/** The few fields of a payload that processing needs; stored beside it, so that workers neither fetch nor parse 12 KB. */
+/** The few fields of a payload that processing needs. Stored beside it, as JSON, so that workers neither fetch nor parse 12 KB. */
 export type Projection = WorkflowJobProjection | WorkflowRunProjection | PushProjection | PullRequestProjection | OtherProjection;
 
 export interface Repository {

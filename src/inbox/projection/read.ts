@@ -1,0 +1,59 @@
+import { type Fields, label, maybeObject, repository, UnexpectedPayload } from "./fields.js";
+import type { Projection, PullRequestProjection, PushProjection } from "./projection.js";
+import { formPayload } from "./prune.js";
+import { projectWorkflowJob, projectWorkflowRun } from "./workflow-events.js";
+
+const READERS: Readonly<Record<string, (payload: Fields) => Projection>> = {
+  workflow_job: projectWorkflowJob,
+  workflow_run: projectWorkflowRun,
+  push: projectPush,
+  pull_request: projectPullRequest,
+};
+
+/**
+ * Reads a payload, whole or pruned to a stored projection.
+ * @throws {UnexpectedPayload} saying what is not as expected
+ */
+export function read(event: string, json: string): Projection {
+  const payload = parse(json);
+  const reader = Object.hasOwn(READERS, event) ? READERS[event] : undefined;
+  return reader ? reader(payload) : { kind: "other", action: label(payload, "action") };
+}
+
+/**
+ * Reads the body of a delivery.
+ * @throws {UnexpectedPayload} saying what is not as expected
+ */
+export function readBody(event: string, form: boolean, body: Buffer): Projection {
+  const json = form ? formPayload(body) : body;
+  if (!json) throw new UnexpectedPayload("the form has no payload field");
+  return read(event, json.toString("utf8"));
+}
+
+function parse(text: string): Fields {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UnexpectedPayload("the body is not JSON");
+  }
+  if (value === null || typeof value !== "object" || Array.isArray(value)) throw new UnexpectedPayload("the body is not a JSON object");
+  return value as Fields;
+}
+
+function projectPush(payload: Fields): PushProjection {
+  const commits = payload["commits"];
+  return {
+    kind: "push",
+    action: label(payload, "action"),
+    repository: repository(payload),
+    ref: label(payload, "ref"),
+    // A stored projection has the number in the place of the array.
+    commits: Array.isArray(commits) ? commits.length : typeof commits === "number" ? commits : 0,
+  };
+}
+
+function projectPullRequest(payload: Fields): PullRequestProjection {
+  const base = maybeObject(maybeObject(payload, "pull_request") ?? {}, "base");
+  return { kind: "pull_request", action: label(payload, "action"), repository: repository(payload), baseBranch: label(base, "ref") };
+}

@@ -1,0 +1,47 @@
+/**
+ * Which members of a payload a projection has: `value` as it is, `count` only how many elements an array has,
+ * an object for some members of an object.
+ */
+export interface Selection {
+  readonly [name: string]: "value" | "count" | Selection;
+}
+
+const values = (...names: string[]): Selection => Object.fromEntries(names.map((name) => [name, "value" as const]));
+
+const REPOSITORY = { ...values("name", "full_name"), owner: values("login") };
+const WITH_DEFAULT_BRANCH = { ...REPOSITORY, ...values("default_branch") };
+
+/** By event: what `readers.ts` reads. Any other event is counted by its action alone. */
+export const SELECTIONS: Readonly<Record<string, Selection>> = {
+  workflow_job: {
+    ...values("action"),
+    workflow_job: values(
+      "id",
+      "run_id",
+      "run_attempt",
+      "workflow_name",
+      "status",
+      "conclusion",
+      "labels",
+      "runner_id",
+      "created_at",
+      "started_at",
+      "completed_at",
+    ),
+    // A job has no branch label, and the default branch stands far behind.
+    repository: REPOSITORY,
+  },
+  workflow_run: {
+    ...values("action"),
+    workflow: values("name"),
+    workflow_run: {
+      ...values("id", "run_attempt", "name", "status", "conclusion", "event", "head_branch", "created_at", "run_started_at", "updated_at"),
+      head_repository: values("full_name"),
+    },
+    repository: WITH_DEFAULT_BRANCH,
+  },
+  push: { ...values("action", "ref"), commits: "count", repository: WITH_DEFAULT_BRANCH },
+  pull_request: { ...values("action"), pull_request: { base: values("ref") }, repository: WITH_DEFAULT_BRANCH },
+};
+
+export const ANY_OTHER: Selection = values("action");
