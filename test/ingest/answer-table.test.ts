@@ -53,7 +53,7 @@ describe("POST /webhook", () => {
       instance.databaseUrl,
       "SELECT event, hook_id, form, convert_from(payload, 'UTF8') AS payload, projection FROM octogauge.inbox",
     );
-    expect(rows).toEqual([{ event: "star", hook_id: "1", form: false, payload: BODY, projection: "{}","action":""}' }]);
+    expect(rows).toEqual([{ event: "star", hook_id: "1", form: false, payload: BODY, projection: "{}" }]);
     const second = await curl(instance.webhook, headers, "--data-binary", BODY);
     expect([second.status, second.body]).toEqual([202, { status: "duplicate" }]);
     const upper = await curl(
