@@ -1,4 +1,7 @@
+import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
+
+import { LANES } from "./delivery.js";
 
 /** A row that this transaction has taken out of the inbox; a rollback puts it back. */
 export interface Claimed {
@@ -25,11 +28,15 @@ const COLUMNS = `i.delivery_id::text AS id, i.priority, i.seq::text AS seq, i.ev
 const CLAIM_BYTES = 16_777_216;
 
 // Claim and delete in one statement: no status to flip, no lease to lose. The keys are fenced in a
-// materialised CTE, or the planner may lock more rows than LIMIT.
+// materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while those before it
+// have not filled the batch, since rows are pulled, and locked, one by one.
 const CLAIM = `
   WITH claimed AS MATERIALIZED (
-    SELECT priority, seq, CASE WHEN projection IS NULL THEN octet_length(payload) ELSE 0 END AS bytes
-    FROM octogauge.inbox ORDER BY priority, seq LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
+      SELECT i.priority, i.seq, CASE WHEN i.projection IS NULL THEN octet_length(i.payload) ELSE 0 END AS bytes
+      FROM octogauge.inbox i WHERE i.priority = lane.priority AND i.seq >= lane.floor
+      ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row
+    LIMIT $1
   ), fitting AS MATERIALIZED (
     SELECT priority, seq FROM (SELECT priority, seq, sum(bytes) OVER (ORDER BY priority, seq) - bytes AS before FROM claimed) s
     WHERE before < ${CLAIM_BYTES}
@@ -46,9 +53,12 @@ const CLAIM_ONE = `
   WHERE i.priority = c.priority AND i.seq = c.seq
   RETURNING ${COLUMNS}, i.payload`;
 
-/** Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile. */
-export async function claim(on: Queryable, limit: number): Promise<Claimed[]> {
-  return sql<Claimed>(on, CLAIM, [limit]);
+/**
+ * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.
+ * @param floors the lowest sequence number to look at, for each of LANES
+ */
+export async function claim(on: Queryable, limit: number, floors: readonly number[] = LANES.map(() => 0)): Promise<Claimed[]> {
+  return sql<Claimed>(on, CLAIM, [limit, int2Array(LANES), int8Array(floors)]);
 }
 
 /** Takes one delivery with its payload; empty where another worker has it. */

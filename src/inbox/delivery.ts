@@ -15,7 +15,10 @@ export interface Delivery {
 /** What became of an accepted delivery. */
 export type Acceptance = "accepted" | "duplicate";
 
-/** Lanes of the inbox; a lower number goes first. */
+/** The lanes of the inbox, in the order in which they are emptied. */
+export const LANES: readonly number[] = [0, 1];
+
+/** The lane of an event. */
 export function priorityOf(event: string): number {
   return event === "workflow_run" || event === "workflow_job" ? 0 : 1;
 }

@@ -5,6 +5,7 @@ import { LabelPolicy } from "../counters/label-policy.js";
 import { Database } from "../database/database.js";
 import { isTransient, sqlState } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
+import { ClaimFloor } from "../inbox/claim-floor.js";
 import { claim, type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
 import { bury } from "../inbox/dead-letters.sql.js";
 import { UnexpectedPayload } from "../inbox/projection/fields.js";
@@ -24,6 +25,8 @@ import { ProcessingMetrics } from "./processing.metrics.js";
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
+  /** Shared by the loops of this process. */
+  readonly #floor = new ClaimFloor();
 
   constructor(
     private readonly database: Database,
@@ -39,13 +42,18 @@ export class BatchProcessor {
    * @throws transient database errors, after which the batch is back in the inbox
    */
   async processBatch(): Promise<number> {
+    const floors = this.#floor.next();
     let taken: Claimed[] = [];
     try {
-      return await this.#inTransaction(
-        (transaction) => claim(transaction, this.config.BATCH_SIZE),
-        (claimed) => (taken = claimed),
+      const processed = await this.#inTransaction(
+        (transaction) => claim(transaction, this.config.BATCH_SIZE, floors),
+        (claimed) => this.#floor.raise((taken = claimed)),
       );
+      if (processed > 0 || floors.every((floor) => floor === 0)) return processed;
+      this.#floor.clear();
+      return await this.processBatch();
     } catch (error) {
+      this.#floor.clear();
       if (error instanceof Unreadable) return this.#singly(error.keys);
       this.metrics.failed(isTransient(error) ? "transient" : "data");
       if (isTransient(error) || taken.length === 0) throw error;
