@@ -75,6 +75,12 @@ function contradictions(values: Record<string, string | undefined>, config: Conf
       `MANAGEMENT_PORT is "${config.MANAGEMENT_PORT}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
     );
   }
+  // Each loop holds one connection for its batch and needs another to write down what it is at.
+  if (config && config.MODE !== "gateway" && config.DATABASE_POOL_SIZE < config.WORKER_CONCURRENCY + 2) {
+    problems.push(
+      `DATABASE_POOL_SIZE is "${config.DATABASE_POOL_SIZE}"; allowed: at least ${config.WORKER_CONCURRENCY + 2}, two more than WORKER_CONCURRENCY`,
+    );
+  }
   return problems;
 }
 

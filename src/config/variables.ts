@@ -42,6 +42,13 @@ export const variables = {
 
   BATCH_SIZE: whole(500, 1, 5_000).describe("most deliveries in one processing transaction"),
   WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),
+  MAX_ATTEMPTS: whole(5, 1, 100).describe("attempts at a delivery that fails for its data, before it is a dead letter"),
+  RETRY_BACKOFF: duration(1, 0.001).describe(
+    "longest pause before the second attempt; doubled for each one after, at most 5 min, and jittered",
+  ),
+  PROCESSING_DEADLINE: duration(60, 0.5).describe(
+    "a worker whose event loop stands still for longer is ended; what it was at is tried again by itself, delivery by delivery",
+  ),
   POLL_INTERVAL: duration(0.2, 0.01).describe("how long an idle worker rests before it looks again"),
   READY_MAX_PENDING_AGE: duration(900, 1).describe("a `worker` is unready while its oldest pending delivery is older"),
   DRAIN_TIMEOUT: duration(25, 0.1).describe("longest orderly stop"),

@@ -73,6 +73,7 @@ export const GAUGES = {
   inboxPending: family("octogauge_inbox_pending", "gauge", ["priority"], "Deliveries that wait to be processed."),
   inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
+  retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
   collectorSuccess: family("octogauge_collector_success", "gauge", ["collector"], "1 where the collector of this scrape succeeded."),
   collectorDuration: family("octogauge_collector_duration_seconds", "gauge", ["collector"], "Time the collector of this scrape took."),
 } as const;

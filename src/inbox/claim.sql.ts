@@ -21,7 +21,8 @@ export interface Claimed {
 /** Where a row stands in the inbox. */
 export type InboxKey = Pick<Claimed, "priority" | "seq">;
 
-const COLUMNS = `i.delivery_id::text AS id, i.priority, i.seq::text AS seq, i.event,
+/** What a claimed row has, wherever it waited; its place apart. */
+export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
     (extract(epoch FROM i.received_at) * 1000)::float8 AS "receivedAt", i.hook_id::text AS "hookId", i.form, i.projection`;
 
 /** Payload bytes of one claim: rows without a projection bring theirs, and 500 bodies of 25 MB would not fit into the process. */
@@ -43,7 +44,7 @@ const CLAIM = `
   )
   DELETE FROM octogauge.inbox i USING fitting c
   WHERE i.priority = c.priority AND i.seq = c.seq
-  RETURNING ${COLUMNS}, CASE WHEN i.projection IS NULL THEN i.payload END AS payload`;
+  RETURNING i.seq::text AS seq, ${COLUMNS}, CASE WHEN i.projection IS NULL THEN i.payload END AS payload`;
 
 const CLAIM_ONE = `
   WITH claimed AS MATERIALIZED (
@@ -51,7 +52,7 @@ const CLAIM_ONE = `
   )
   DELETE FROM octogauge.inbox i USING claimed c
   WHERE i.priority = c.priority AND i.seq = c.seq
-  RETURNING ${COLUMNS}, i.payload`;
+  RETURNING i.seq::text AS seq, ${COLUMNS}, i.payload`;
 
 /**
  * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.

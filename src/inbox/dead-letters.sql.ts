@@ -3,8 +3,11 @@ import type { Claimed } from "./claim.sql.js";
 
 /** Why a delivery could not be processed. */
 export interface CauseOfDeath {
-  /** The stage that failed: `projection` (the body is not as expected) or `apply` (the database refused it). */
-  readonly source: "projection" | "apply";
+  /**
+   * The stage that failed: `projection` (the body is not as expected), `apply` (the database refused it, or our code
+   * failed) or `crash` (the process ended or hung while it was at it).
+   */
+  readonly source: "projection" | "apply" | "crash";
   readonly errorClass: string;
   readonly message: string;
 }
@@ -15,13 +18,13 @@ const LONGEST_MESSAGE = 2_000;
 const BURY = `
   INSERT INTO octogauge.dead_letters AS d
     (delivery_id, priority, event, received_at, hook_id, form, payload, source, error_class, error, attempts)
-  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, 1)
+  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11)
   ON CONFLICT (delivery_id) DO UPDATE SET
     source = excluded.source, error_class = excluded.error_class, error = excluded.error,
-    attempts = d.attempts + 1, died_at = excluded.died_at`;
+    attempts = d.attempts + excluded.attempts, died_at = excluded.died_at`;
 
 /** Keeps a claimed delivery that cannot be processed, in the transaction that claimed it. */
-export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath): Promise<void> {
+export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, attempts = 1): Promise<void> {
   await sql(on, BURY, [
     dead.id,
     dead.priority,
@@ -32,8 +35,14 @@ export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath): P
     dead.payload,
     cause.source,
     cause.errorClass,
-    cause.message.replaceAll("\u0000", "\ufffd").slice(0, LONGEST_MESSAGE),
+    fit(cause.message),
+    attempts,
   ]);
+}
+
+/** A message as it can be stored. */
+export function fit(message: string): string {
+  return message.replaceAll("\u0000", "\ufffd").slice(0, LONGEST_MESSAGE);
 }
 
 /** Dead letters by event. */

@@ -9,6 +9,7 @@ import { DeadLettersCollector } from "./collectors/dead-letters.collector.js";
 import { HistogramsCollector } from "./collectors/histograms.collector.js";
 import { InboxCollector } from "./collectors/inbox.collector.js";
 import { JobsCollector } from "./collectors/jobs.collector.js";
+import { RetriesCollector } from "./collectors/retries.collector.js";
 import { RunsCollector } from "./collectors/runs.collector.js";
 import { MetricsController } from "./metrics.controller.js";
 import { OpenGauges } from "./open-gauges.js";
@@ -17,7 +18,15 @@ import { processMetricProviders, ProcessMetrics } from "./process-metrics.js";
 import { PromgithubCollector } from "./promgithub/promgithub.collector.js";
 import { Scrape } from "./scrape.js";
 
-const collectors = [RunsCollector, JobsCollector, CountersCollector, HistogramsCollector, InboxCollector, DeadLettersCollector];
+const collectors = [
+  RunsCollector,
+  JobsCollector,
+  CountersCollector,
+  HistogramsCollector,
+  InboxCollector,
+  RetriesCollector,
+  DeadLettersCollector,
+];
 
 /** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */
 @Module({

@@ -1,26 +1,30 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
+import { randomUUID } from "node:crypto";
 import { CONFIG, type Config } from "../config/config.js";
-import { Counters } from "../counters/counters.js";
-import { LabelPolicy } from "../counters/label-policy.js";
 import { Database } from "../database/database.js";
-import { isTransient, sqlState } from "../database/errors.js";
+import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
+import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
 import { ClaimFloor } from "../inbox/claim-floor.js";
 import { claim, type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
-import { bury } from "../inbox/dead-letters.sql.js";
-import { UnexpectedPayload } from "../inbox/projection/fields.js";
-import { read, readBody } from "../inbox/projection/read.js";
-import type { Projection } from "../inbox/projection/projection.js";
-import { upsertJobs } from "../workflow-state/jobs.sql.js";
-import { upsertRuns } from "../workflow-state/runs.sql.js";
-import { Batch } from "./batch.js";
-import { countJob, countRun } from "./count-facts.js";
-import { fold } from "./fold.js";
+import { setAside } from "../inbox/retries.sql.js";
+import { Applier, Unreadable } from "./applier.js";
+import { backoff, causeOf, messageOf } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
+
+/** The journal must not hold up a batch for longer. Seconds. */
+const JOURNAL_TIMEOUT = 5;
+
+/** Deliveries that a worker had begun and that are back without a word from it. */
+class Suspects extends Error {
+  constructor(readonly deliveries: readonly Claimed[]) {
+    super(`${deliveries.length} deliveries were left by a worker that ended or hung`);
+  }
+}
 
 /**
  * Takes deliveries out of the inbox and applies them, all in one transaction: the rows are gone exactly
- * when state and counters have changed. Lock order: inbox (skipping), jobs, runs, budgets, counters, histograms.
+ * when state and counters have changed.
  */
 @Injectable()
 export class BatchProcessor {
@@ -30,36 +34,77 @@ export class BatchProcessor {
 
   constructor(
     private readonly database: Database,
-    private readonly counters: Counters,
-    private readonly policy: LabelPolicy,
+    private readonly applier: Applier,
     private readonly metrics: ProcessingMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE">,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE" | "RETRY_BACKOFF">,
   ) {}
 
   /**
    * Processes one batch.
+   * @param worker who does it, in the journal; no two may be at it under one name at the same time
    * @returns how many deliveries left the inbox
    * @throws transient database errors, after which the batch is back in the inbox
    */
-  async processBatch(): Promise<number> {
+  async processBatch(worker: string = randomUUID()): Promise<number> {
     const floors = this.#floor.next();
-    let taken: Claimed[] = [];
+    let taken: readonly Claimed[] = [];
     try {
       const processed = await this.#inTransaction(
         (transaction) => claim(transaction, this.config.BATCH_SIZE, floors),
-        (claimed) => this.#floor.raise((taken = claimed)),
+        (transaction, claimed) => {
+          this.#floor.raise((taken = claimed));
+          return this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed));
+        },
       );
       if (processed > 0 || floors.every((floor) => floor === 0)) return processed;
-      this.#floor.clear();
-      return await this.processBatch();
     } catch (error) {
       this.#floor.clear();
-      if (error instanceof Unreadable) return this.#singly(error.keys);
-      this.metrics.failed(isTransient(error) ? "transient" : "data");
-      if (isTransient(error) || taken.length === 0) throw error;
-      this.#logger.warn(`a batch of ${taken.length} was refused, trying its deliveries one by one: ${messageOf(error)}`);
-      return this.#singly(taken);
+      return this.#recover(error, taken);
     }
+    this.#floor.clear();
+    return this.processBatch(worker);
+  }
+
+  async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {
+    if (error instanceof Unreadable) return this.#singly(error.keys);
+    if (error instanceof Suspects) return this.#suspect(error);
+    this.metrics.failed(isTransient(error) ? "transient" : "data");
+    if (isTransient(error) || taken.length === 0) throw error;
+    this.#logger.warn(`a batch of ${taken.length} was refused, trying its deliveries one by one: ${messageOf(error)}`);
+    return this.#singly(taken);
+  }
+
+  /** Writes down what is begun, and strikes it out where it did not work out: whatever is then left in the journal, somebody died of. */
+  async #journaled<T>(worker: string, claimed: readonly Claimed[], work: () => Promise<T>): Promise<T> {
+    const journal = this.database.within(JOURNAL_TIMEOUT);
+    const suspected = new Set(
+      await beginBatch(
+        journal,
+        worker,
+        claimed.map(({ id }) => id),
+      ),
+    );
+    try {
+      if (suspected.size > 0) throw new Suspects(claimed.filter(({ id }) => suspected.has(id)));
+      return await work();
+    } catch (error) {
+      await giveBatchBack(journal, worker).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** One of these may have killed the worker: each gets its next attempt alone (retry.loop.ts). */
+  async #suspect({ deliveries, message }: Suspects): Promise<number> {
+    this.#logger.warn(`${message}; each is tried again alone`);
+    this.metrics.failed("crash");
+    await this.database.transaction(async (transaction) => {
+      await setAside(transaction, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0);
+      await strikeOut(
+        transaction,
+        deliveries.map(({ id }) => id),
+      );
+    });
+    return deliveries.length;
   }
 
   /** One row that cannot be read, or that the database refuses, must not hold up its neighbours. */
@@ -67,37 +112,31 @@ export class BatchProcessor {
     let processed = 0;
     for (const key of keys) {
       try {
-        processed += await this.#inTransaction((transaction) => claimOne(transaction, key));
+        processed += await this.#inTransaction(
+          (transaction) => claimOne(transaction, key),
+          (transaction, claimed) => this.applier.apply(transaction, claimed),
+        );
       } catch (error) {
         if (isTransient(error)) throw error;
-        await this.#buryOne(key, error);
+        this.#logger.warn(`a delivery was refused, trying it again later: ${messageOf(error)}`);
+        await setAside(this.database, [key], causeOf(error), backoff(this.config.RETRY_BACKOFF, 1));
         processed += 1;
       }
     }
     return processed;
   }
 
-  async #buryOne(key: InboxKey, error: unknown): Promise<void> {
-    await this.database.transaction(async (transaction) => {
-      for (const dead of await claimOne(transaction, key)) {
-        this.#logger.error(`delivery ${dead.id} (${dead.event}) is a dead letter: ${messageOf(error)}`);
-        await bury(transaction, dead, { source: "apply", errorClass: sqlState(error) ?? nameOf(error), message: messageOf(error) });
-      }
-    });
-  }
-
   async #inTransaction(
     take: (transaction: Queryable) => Promise<Claimed[]>,
-    onTaken: (claimed: Claimed[]) => void = () => undefined,
+    apply: (transaction: Queryable, claimed: readonly Claimed[]) => Promise<() => void>,
   ): Promise<number> {
     const began = performance.now();
     let afterCommit = () => {};
     const processed = await this.database.transaction(async (transaction) => {
       const claimed = await take(transaction);
-      onTaken(claimed);
-      const claimSeconds = (performance.now() - began) / 1_000;
       if (claimed.length === 0) return 0;
-      afterCommit = await this.#apply(transaction, claimed);
+      const claimSeconds = (performance.now() - began) / 1_000;
+      afterCommit = await apply(transaction, claimed);
       this.metrics.claimed(claimed.length, claimSeconds);
       return claimed.length;
     });
@@ -105,60 +144,4 @@ export class BatchProcessor {
     if (processed > 0) this.metrics.applied((performance.now() - began) / 1_000);
     return processed;
   }
-
-  async #apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
-    const batch = new Batch(this.counters.newTally());
-    for (const [delivery, projection] of await this.#readAll(transaction, claimed)) {
-      fold(batch, this.policy, delivery.event, projection, delivery);
-    }
-    const freshJobs = await upsertJobs(transaction, [...batch.jobs.values()]);
-    for (const [id, fresh] of freshJobs) {
-      const job = batch.jobs.get(id);
-      if (job) countJob(batch.tally, job, fresh);
-    }
-    const freshRuns = await upsertRuns(transaction, [...batch.runs.values()]);
-    for (const [key, fresh] of freshRuns) {
-      const run = batch.runs.get(key);
-      if (run) countRun(batch.tally, run, fresh);
-    }
-    return this.counters.write(transaction, batch.tally);
-  }
-
-  /**
-   * Reads before any other statement; a delivery that says nothing usable is buried, with its payload.
-   * @throws {Unreadable} where a batch came without that payload
-   */
-  async #readAll(transaction: Queryable, claimed: readonly Claimed[]): Promise<[Claimed, Projection][]> {
-    const readable: [Claimed, Projection][] = [];
-    const unreadable: [Claimed, UnexpectedPayload][] = [];
-    for (const delivery of claimed) {
-      try {
-        readable.push([delivery, readDelivery(delivery)]);
-      } catch (error) {
-        if (!(error instanceof UnexpectedPayload)) throw error;
-        unreadable.push([delivery, error]);
-      }
-    }
-    const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload }) => payload === null);
-    if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
-    for (const [delivery, error] of unreadable) {
-      this.#logger.warn(`delivery ${delivery.id} (${delivery.event}) is a dead letter: ${error.message}`);
-      await bury(transaction, delivery, { source: "projection", errorClass: error.name, message: error.message });
-    }
-    return readable;
-  }
 }
-
-/** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
-class Unreadable extends Error {
-  constructor(readonly keys: readonly InboxKey[]) {
-    super(`${keys.length} deliveries could not be read`);
-  }
-}
-
-function readDelivery({ event, form, projection, payload }: Claimed): Projection {
-  return projection === null ? readBody(event, form, payload ?? Buffer.alloc(0)) : read(event, projection);
-}
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "Error");

@@ -19,7 +19,7 @@ export const processingMetricProviders = [
   makeHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
   makeCounterProvider({
     name: ERRORS,
-    help: "Failed processing transactions; transient ones are repeated whole, data errors row by row.",
+    help: "Failed processing transactions: `transient` ones are repeated whole, `data` errors row by row; `crash`: another worker died of its batch.",
     labelNames: ["kind"],
   }),
 ];
@@ -43,7 +43,7 @@ export class ProcessingMetrics {
     this.batchSeconds.observe(seconds);
   }
 
-  failed(kind: "transient" | "data"): void {
+  failed(kind: "transient" | "data" | "crash"): void {
     this.errors.inc({ kind });
   }
 }

@@ -3,8 +3,11 @@ import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { LedgerRetention } from "../inbox/retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
+import { Applier } from "./applier.js";
 import { BatchProcessor } from "./batch-processor.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
+import { RetryLoop } from "./retry.loop.js";
+import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
 
 /**
@@ -13,7 +16,7 @@ import { Workers } from "./workers.js";
  */
 @Module({
   imports: [DatabaseModule, CountersModule, WorkflowStateModule],
-  providers: [BatchProcessor, Workers, LedgerRetention, ProcessingMetrics, ...processingMetricProviders],
+  providers: [Applier, BatchProcessor, Workers, RetryLoop, Watchdog, LedgerRetention, ProcessingMetrics, ...processingMetricProviders],
   exports: [BatchProcessor],
 })
 export class ProcessingModule {}

@@ -1,8 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import type { BatchProcessor } from "./batch-processor.js";
 
 /** Empties the inbox batch by batch; rests only when it is empty. */
 export class WorkerLoop extends BackgroundLoop {
+  /** Its name in the journal: a process that starts anew is somebody else. */
+  readonly #id = randomUUID();
+
   constructor(
     number: number,
     private readonly processor: BatchProcessor,
@@ -13,6 +17,6 @@ export class WorkerLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    return (await this.processor.processBatch()) > 0 ? "again" : "idle";
+    return (await this.processor.processBatch(this.#id)) > 0 ? "again" : "idle";
   }
 }

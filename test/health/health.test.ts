@@ -38,7 +38,10 @@ describe("health", () => {
     await rowsOf(instance.databaseUrl, "DELETE FROM octogauge.migrations");
     const ready = await get(instance, "/health/ready");
     expect(ready.status).toBe(503);
-    expect(ready.body.details?.["database"]).toMatchObject({ status: "down", missing: ["InitialSchema1795000000000"] });
+    expect(ready.body.details?.["database"]).toMatchObject({
+      status: "down",
+      missing: ["InitialSchema1795000000000", "Retries1795300000000"],
+    });
   });
 
   it.each([

@@ -116,6 +116,7 @@ describe("the stored projection", () => {
     ["a comma that is missing", '{"x":1 "a":2}'],
     ["a comma too many", '{"x":1,}'],
     ["an array", '[{"a":1}]'],
+    ["a control character between name and value", '{"deep":\u0000{"a":1}}'],
     ["a control character", '{"a":"\u0000"}'],
     ["a text that does not end", '{"x":"}'],
     ["a nesting that does not end", '{"x":[[[[}'],

@@ -1,21 +1,80 @@
 import { expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { startAttempt, take } from "../../src/inbox/retries.sql.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
 
-it("a row that the database refuses is a dead letter, and its neighbours are counted", async () => {
-  const fleet = await stillFleet();
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT refused CHECK (job_id <> 3)");
-  for (let id = 1; id <= 5; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
+const refuseJob3 = (url: string) => rowsOf(url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT refused CHECK (job_id <> 3)");
+const acceptJobs = async (fleet: Awaited<ReturnType<typeof stillFleet>>, most: number) => {
+  for (let id = 1; id <= most; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
+};
+
+it("a row that the database refuses is set aside, its neighbours are counted, and after all its attempts it is a dead letter", async () => {
+  const fleet = await stillFleet({ MAX_ATTEMPTS: "3" });
+  await refuseJob3(fleet.url);
+  await acceptJobs(fleet, 5);
   await fleet.process();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 4$/);
   expect((await fleet.samples("github_events_total"))[0]).toMatch(/ 4$/);
-  const dead = await rowsOf(fleet.url, `SELECT event, source, error_class, error, payload <> '' AS kept FROM octogauge.dead_letters`);
+  expect(await fleet.samples("octogauge_retries")).toEqual(['octogauge_retries{event="workflow_job"} 1']);
+  expect(await rowsOf(fleet.url, "SELECT attempts, error_class FROM octogauge.retries")).toEqual([{ attempts: 1, error_class: "23514" }]);
+  await fleet.retry();
+  const dead = await rowsOf(
+    fleet.url,
+    `SELECT event, source, error_class, error, attempts, payload <> '' AS kept FROM octogauge.dead_letters`,
+  );
   expect(dead).toEqual([
-    { event: "workflow_job", source: "apply", error_class: "23514", error: expect.stringContaining("refused"), kept: true },
+    {
+      event: "workflow_job",
+      source: "apply",
+      error_class: "23514",
+      error: expect.stringContaining("refused"),
+      attempts: 3,
+      kept: true,
+    },
   ]);
-  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox")).toEqual([]);
+  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.retries")).toEqual([]);
+});
+
+it("a row that is refused for a while is counted once it is not", async () => {
+  const fleet = await stillFleet();
+  await refuseJob3(fleet.url);
+  await acceptJobs(fleet, 3);
+  await fleet.process();
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs DROP CONSTRAINT refused");
+  await fleet.retry();
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 3$/);
+  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.retries UNION ALL SELECT FROM octogauge.dead_letters")).toEqual([]);
+});
+
+it("an outage during a further attempt costs none", async () => {
+  const fleet = await stillFleet({ MAX_ATTEMPTS: "2" });
+  await refuseJob3(fleet.url);
+  await acceptJobs(fleet, 3);
+  await fleet.process();
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs DROP CONSTRAINT refused");
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
+  for (let round = 0; round < 5; round += 1) await expect(fleet.retry()).rejects.toThrow(/counter_series/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+  await fleet.retry();
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 3$/);
+  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);
+});
+
+it("an attempt that others have taken over by now changes nothing", async () => {
+  const fleet = await stillFleet();
+  await refuseJob3(fleet.url);
+  await acceptJobs(fleet, 3);
+  await fleet.process();
+  await rowsOf(fleet.url, "UPDATE octogauge.retries SET due_at = now()");
+  const database = fleet.get(Database);
+  const first = await startAttempt(database, 0);
+  const second = await startAttempt(database, 60);
+  expect([first?.number, second?.number]).toEqual([2, 3]);
+  expect(await take(database, first!)).toEqual([]);
+  expect(await take(database, second!)).toHaveLength(1);
 });
 
 it("a transient error puts the whole batch back and buries nothing", async () => {

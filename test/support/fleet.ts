@@ -7,11 +7,12 @@ import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { RetryLoop } from "../../src/processing/retry.loop.js";
 import { LedgerRetention } from "../../src/inbox/retention.loop.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { guid } from "../truth/histories.js";
-import { freshDatabase } from "./database.js";
+import { freshDatabase, rowsOf } from "./database.js";
 import { testEnvironment } from "./octogauge.js";
 
 let fleets = 0;
@@ -20,7 +21,7 @@ let fleets = 0;
 export async function stillFleet(overrides: Record<string, string> = {}, databaseUrl?: string) {
   const url = databaseUrl ?? (await freshDatabase());
   const config = loadConfig(
-    testEnvironment(url, { JOB_QUEUED_LIMIT: "9000d", JOB_RUNNING_LIMIT: "9000d", RUN_LIMIT: "9000d", ...overrides }),
+    testEnvironment(url, { JOB_QUEUED_LIMIT: "9000d", JOB_RUNNING_LIMIT: "9000d", RUN_LIMIT: "9000d", RETRY_BACKOFF: "1ms", ...overrides }),
   );
   const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
   await application.get(Database).connect();
@@ -46,6 +47,11 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     get,
     accept,
     process,
+    /** Runs the attempts that are due until none is; those that are postponed by a few milliseconds included. */
+    async retry() {
+      const waiting = async () => (await rowsOf(url, "SELECT FROM octogauge.retries WHERE due_at < now() + interval '1 s'")).length;
+      while ((await get(RetryLoop).runOnce()) === "again" || (await waiting()) > 0);
+    },
     /** Accepts and processes one delivery. */
     async deliver(event: string, payload: unknown, id?: string) {
       await accept(event, payload, id);

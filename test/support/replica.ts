@@ -19,6 +19,13 @@ export class Replica {
 
   /** Starts one on free ports; it keeps them over restarts. */
   static async start(databaseUrl: string, overrides: Record<string, string> = {}): Promise<Replica> {
+    const replica = await Replica.prepare(databaseUrl, overrides);
+    await replica.start();
+    return replica;
+  }
+
+  /** One that is yet to be started. */
+  static async prepare(databaseUrl: string, overrides: Record<string, string> = {}): Promise<Replica> {
     const [port, managementPort] = [await freePort(), await freePort()];
     const environment = testEnvironment(databaseUrl, {
       PORT: String(port),
@@ -27,7 +34,6 @@ export class Replica {
       ...overrides,
     });
     const replica = new Replica(environment, `http://127.0.0.1:${port}/webhook`, `http://127.0.0.1:${managementPort}`);
-    await replica.start();
     onTestFinished(async () => void (await replica.kill("SIGKILL")));
     return replica;
   }
@@ -40,9 +46,18 @@ export class Replica {
     this.#child = child;
     const until = Date.now() + 20_000;
     while (!(await this.#isReady())) {
-      if (child.exitCode !== null || Date.now() > until) throw new Error(`the replica did not become ready (exit code ${child.exitCode})`);
+      if (child.exitCode !== null || child.signalCode !== null || Date.now() > until)
+        throw new Error(`the replica did not become ready (exit code ${child.exitCode})`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** What a service manager does: starts it again whenever it has ended. */
+  async restartIfEnded(): Promise<void> {
+    const child = this.#child;
+    if (child?.exitCode === null && child.signalCode === null) return;
+    // It may end again before it is ready.
+    await this.start().catch(() => undefined);
   }
 
   /** @returns the exit code, null where the signal ended it */

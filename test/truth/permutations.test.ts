@@ -11,6 +11,7 @@ import { Database } from "../../src/database/database.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
+import { Applier } from "../../src/processing/applier.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
@@ -51,7 +52,11 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
     const policy = get(LabelPolicy);
     return batchSizes.map(
-      (size) => new BatchProcessor(get(Database), new Counters(policy, config), policy, get(ProcessingMetrics), { BATCH_SIZE: size }),
+      (size) =>
+        new BatchProcessor(get(Database), new Applier(new Counters(policy, config), policy), get(ProcessingMetrics), {
+          BATCH_SIZE: size,
+          RETRY_BACKOFF: 0.001,
+        }),
     );
   }
 

@@ -69,6 +69,9 @@ function levelOf(selection: Selection): Level {
   return { byLength, leaves };
 }
 
+/** JSON's white space, which is less than all below U+0020. */
+const isBlank = (byte: number): boolean => byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
+
 /** One pass over a body. Positions are bytes; what reads returns the position after what it read, or DECLINED. */
 class Pass {
   written = 0;
@@ -191,7 +194,7 @@ class Pass {
   #blank(at: number): number {
     const body = this.body;
     let here = at;
-    while (here < this.#end && body[here]! <= SPACE) here += 1;
+    while (here < this.#end && isBlank(body[here]!)) here += 1;
     return here;
   }
 

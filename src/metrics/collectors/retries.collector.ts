@@ -1,0 +1,26 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { CONFIG, type Config } from "../../config/config.js";
+import { GAUGES } from "../../counters/catalogue.js";
+import { Database } from "../../database/database.js";
+import { countRetries } from "../../inbox/retries.sql.js";
+import type { Collector } from "../collector.js";
+import { type CollectedFamily, Samples } from "../exposition.js";
+
+/** Deliveries that wait for a further attempt. */
+@Injectable()
+export class RetriesCollector implements Collector {
+  readonly name = "retries";
+
+  constructor(
+    private readonly database: Database,
+    @Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">,
+  ) {}
+
+  async collect(): Promise<readonly CollectedFamily[]> {
+    const samples = new Samples(GAUGES.retries);
+    for (const [index, { event, count }] of (await countRetries(this.database)).entries()) {
+      samples.set([index < this.config.MAX_SERIES_PER_METRIC ? event : "other"], count);
+    }
+    return [samples.collected()];
+  }
+}

@@ -1,0 +1,71 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import { Database } from "../database/database.js";
+import { isTransient } from "../database/errors.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import type { CauseOfDeath } from "../inbox/dead-letters.sql.js";
+import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../inbox/retries.sql.js";
+import { Applier } from "./applier.js";
+import { backoff, causeOf } from "./failure.js";
+import { ProcessingMetrics } from "./processing.metrics.js";
+
+const DIED: CauseOfDeath = {
+  source: "crash",
+  errorClass: "WorkerEnded",
+  message: "the worker ended or hung whenever it was at this delivery",
+};
+
+/** Gives deliveries that failed their further attempts, each alone and each counted before it begins. */
+@Injectable()
+export class RetryLoop extends BackgroundLoop {
+  /** Attempts that the database failed, not the delivery; made undone once it answers. */
+  readonly #owed: Attempt[] = [];
+
+  constructor(
+    private readonly database: Database,
+    private readonly applier: Applier,
+    private readonly metrics: ProcessingMetrics,
+    schema: SchemaGate,
+    @Inject(CONFIG) private readonly config: Pick<Config, "MAX_ATTEMPTS" | "RETRY_BACKOFF" | "POLL_INTERVAL" | "PROCESSING_DEADLINE">,
+  ) {
+    super("retries", config.POLL_INTERVAL, schema.ready);
+  }
+
+  async runOnce(): Promise<Outcome> {
+    for (let owed = this.#owed[0]; owed; owed = this.#owed[0]) {
+      await undo(this.database, owed);
+      this.#owed.shift();
+    }
+    // Twice the time after which the watchdog has ended a worker that hangs.
+    const attempt = await startAttempt(this.database, 2 * this.config.PROCESSING_DEADLINE);
+    if (!attempt) return "idle";
+    // Nothing was heard of the last attempt that it may have.
+    if (attempt.number > this.config.MAX_ATTEMPTS) await this.#giveUp(attempt, attempt.cause.source === "crash" ? DIED : attempt.cause);
+    else await this.#try(attempt);
+    return "again";
+  }
+
+  async #try(attempt: Attempt): Promise<void> {
+    try {
+      const afterCommit = await this.database.transaction(async (transaction) => {
+        const claimed = await take(transaction, attempt);
+        return this.applier.apply(transaction, claimed);
+      });
+      afterCommit();
+    } catch (error) {
+      if (isTransient(error)) {
+        this.#owed.push(attempt);
+        throw error;
+      }
+      this.metrics.failed("data");
+      if (attempt.number >= this.config.MAX_ATTEMPTS) return this.#giveUp(attempt, causeOf(error), attempt.number);
+      await postpone(this.database, attempt, causeOf(error), backoff(this.config.RETRY_BACKOFF, attempt.number));
+    }
+  }
+
+  async #giveUp(attempt: Attempt, cause: CauseOfDeath, attempts = attempt.number - 1): Promise<void> {
+    this.logger.error(`delivery ${attempt.id} is a dead letter after ${attempts} attempts: ${cause.message}`);
+    await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
+  }
+}

@@ -1,0 +1,46 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { Worker } from "node:worker_threads";
+import { CONFIG, type Config } from "../config/config.js";
+
+const CHECKS = 10;
+
+/**
+ * The thread that watches. It counts its own ticks instead of reading the clock, so that a machine that slept, or a
+ * process that was stopped and continued, is not taken for one that hangs.
+ */
+const WATCH = `
+  const { workerData: { beats, everyMs, checks } } = require("node:worker_threads");
+  let [last, silent] = [0, 0];
+  setInterval(() => {
+    const now = Atomics.load(beats, 0);
+    silent = now === last ? silent + 1 : 0;
+    last = now;
+    if (silent <= checks) return;
+    require("node:fs").writeSync(2, "the event loop stood still for longer than PROCESSING_DEADLINE: ending this process\\n");
+    process.kill(process.pid, "SIGKILL");
+  }, everyMs);`;
+
+/**
+ * Ends the process if its event loop stands still for PROCESSING_DEADLINE: a delivery that hangs it can be stopped by
+ * nothing else, and until then nobody is answered. The journal then tells the others what it was at.
+ */
+@Injectable()
+export class Watchdog implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #beats = new Int32Array(new SharedArrayBuffer(4));
+  #timer: NodeJS.Timeout | undefined;
+  #thread: Worker | undefined;
+
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "PROCESSING_DEADLINE">) {}
+
+  onApplicationBootstrap(): void {
+    const everyMs = (this.config.PROCESSING_DEADLINE * 1_000) / CHECKS;
+    this.#timer = setInterval(() => Atomics.add(this.#beats, 0, 1), everyMs / 2).unref();
+    this.#thread = new Worker(WATCH, { eval: true, workerData: { beats: this.#beats, everyMs, checks: CHECKS } });
+    this.#thread.unref();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#thread?.terminate();
+  }
+}

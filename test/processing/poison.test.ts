@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { post } from "../support/octogauge.js";
+import { jobPayload, RAN } from "../support/payloads.js";
+import { Replica } from "../support/replica.js";
+
+const POISON = new URL("../support/poison.mjs", import.meta.url).href;
+
+it("what another worker had begun and left is tried again alone, and nothing else is", async () => {
+  const fleet = await stillFleet();
+  for (let id = 1; id <= 4; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
+  const ids = (await rowsOf<{ id: string }>(fleet.url, "SELECT delivery_id::text AS id FROM octogauge.inbox ORDER BY seq")).map(
+    ({ id }) => id,
+  );
+  await beginBatch(fleet.get(Database), randomUUID(), ids.slice(0, 2));
+  await fleet.process();
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 2$/);
+  expect(await rowsOf(fleet.url, "SELECT source, attempts, delivery_id::text AS id FROM octogauge.retries ORDER BY id")).toEqual(
+    ids
+      .slice(0, 2)
+      .sort()
+      .map((id) => ({ source: "crash", attempts: 1, id })),
+  );
+  await fleet.retry();
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 4$/);
+});
+
+it("a worker that gave its batch back is not suspected", async () => {
+  const fleet = await stillFleet();
+  await fleet.accept("workflow_job", jobPayload("completed", RAN));
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
+  await expect(fleet.process()).rejects.toThrow(/counter_series/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+  await fleet.process();
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 1$/);
+});
+
+it.each(["kills", "hangs"])("a delivery that %s the process ends in the dead letters, and its neighbours are counted", async (deed) => {
+  const url = await freshDatabase();
+  const environment = {
+    NODE_OPTIONS: `--import ${POISON}`,
+    MAX_ATTEMPTS: "2",
+    PROCESSING_DEADLINE: "1",
+    BATCH_SIZE: "5",
+    LOG_LEVEL: "fatal",
+  };
+  const gateway = await Replica.start(url, { MODE: "gateway" });
+  for (let id = 1; id <= 9; id += 1) {
+    const name = id === 4 ? `poison that ${deed}` : "ci";
+    expect((await post(gateway.webhook, "workflow_job", jobPayload("completed", { ...RAN, id, workflow_name: name }))).status).toBe(202);
+  }
+  const replica = await Replica.prepare(url, environment);
+  const dead = () => rowsOf(url, "SELECT source, attempts FROM octogauge.dead_letters");
+  const until = Date.now() + 40_000;
+  while ((await dead()).length === 0 && Date.now() < until) {
+    await replica.restartIfEnded();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect(await dead()).toEqual([{ source: "crash", attempts: 2 }]);
+  const counted = async () => /^github_workflow_jobs_completed_total\{.*\} (\d+)$/m.exec(await gateway.metrics())?.[1];
+  await expect.poll(counted, { timeout: 10_000, interval: 200 }).toBe("8");
+  expect(await rowsOf(url, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.retries")).toEqual([]);
+});
