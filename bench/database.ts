@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { createDataSource } from "../src/database/data-source.js";
+import { loadConfig } from "../src/config/config.js";
 import { startEmbeddedPostgres } from "../src/database/embedded/embedded-postgres.js";
-import { migrate } from "../src/database/migrate.js";
+import { migrateDatabase } from "../src/database/migrate.js";
 
 const TICKS_PER_SECOND = 100;
 
@@ -14,6 +14,8 @@ export interface BenchServer {
   readonly description: string;
   /** A migrated database of its own. */
   fresh(): Promise<string>;
+  /** A copy of a database that nobody is connected to. */
+  clone(url: string): Promise<string>;
   drop(url: string): Promise<void>;
   /** CPU seconds that the server's processes have used so far; NaN where they cannot be seen. */
   cpuSeconds(): number;
@@ -35,29 +37,36 @@ export async function startBenchServer(): Promise<BenchServer> {
   // While the backend lives: its parent is the postmaster.
   const postmaster = parentOf(row?.pid ?? 0);
   await client.end();
+  const named = (name: string) => Object.assign(new URL(base), { pathname: `/${name}` }).href;
+  const living = new Set<string>();
+  const create = async (template?: string): Promise<string> => {
+    const name = `bench_${randomBytes(5).toString("hex")}`;
+    await query(base, `CREATE DATABASE ${name} ${template ? `TEMPLATE ${databaseOf(template)}` : ""}`);
+    living.add(named(name));
+    return named(name);
+  };
+  const drop = async (url: string): Promise<void> => {
+    await query(base, `DROP DATABASE ${databaseOf(url)} WITH (FORCE)`);
+    living.delete(url);
+  };
+  const migrated = await create();
+  await migrateDatabase(loadConfig({ DATABASE_URL: migrated, GITHUB_WEBHOOK_SECRET: "unused" }));
   return {
     description: `${row?.version} (${given ? "DATABASE_URL" : "embedded"}), fsync ${row?.fsync}, synchronous_commit ${row?.commit}`,
-    async fresh() {
-      const name = `bench_${randomBytes(5).toString("hex")}`;
-      await query(base, `CREATE DATABASE ${name}`);
-      const url = new URL(base);
-      url.pathname = `/${name}`;
-      const dataSource = createDataSource(
-        { DATABASE_URL: url.href, DATABASE_POOL_SIZE: 3, DATABASE_CONNECT_TIMEOUT: 5 },
-        () => undefined,
-        0,
-      );
-      await dataSource.initialize();
-      await migrate(dataSource);
-      await dataSource.destroy();
-      return url.href;
+    fresh: () => create(migrated),
+    async clone(url) {
+      const copy = await create(url);
+      await query(base, "CHECKPOINT");
+      return copy;
     },
     async drop(url) {
-      await query(base, `DROP DATABASE ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+      await drop(url);
+      // Or the next measurement would pay for writing out what this one left.
       await query(base, "CHECKPOINT");
     },
     cpuSeconds: () => (postmaster ? cpuOfTree(postmaster) : NaN),
     async stop() {
+      for (const url of living) await drop(url);
       await embedded?.stop();
       for (const directory of [dataDir, embedded?.dataDir]) if (directory) rmSync(directory, { recursive: true, force: true });
     },
@@ -74,6 +83,8 @@ export async function query<Row extends pg.QueryResultRow>(url: string, text: st
     await client.end();
   }
 }
+
+const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
 function statOf(pid: number): string[] | undefined {
   try {

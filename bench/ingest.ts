@@ -34,7 +34,7 @@ export async function benchIngest(
     const child = await BenchChild.start(script, { DATABASE_URL: url, MODE: "gateway" });
     const warmUpSeconds = Math.min(2, seconds / 2);
     const [nodeBefore, postgresBefore] = [child.cpuSeconds(), server.cpuSeconds()];
-    const result = await load({ host: "127.0.0.1", port: child.ready["port"]!, connections, seconds, warmUpSeconds, rate: 0 });
+    const result = await load({ ports: [child.ready["port"]!], connections, seconds, warmUpSeconds, rate: 0 });
     const deliveries = result.perSecond * (seconds + warmUpSeconds);
     const figures = {
       "req/s": result.perSecond,

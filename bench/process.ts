@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { type BenchServer, query } from "./database.js";
+import type { BenchServer } from "./database.js";
 import { preloadGraphile, preloadPgBoss } from "./preload-peers.js";
 import { preloadInbox } from "./preload.js";
 import { atLeast, type Result } from "./report.js";
@@ -23,7 +23,7 @@ export async function benchProcess(server: BenchServer, { rounds, count }: Scale
   const drain =
     (script: string, template: string, environment: Record<string, string> = {}) =>
     async (): Promise<Figures> => {
-      const url = await clone(template);
+      const url = await server.clone(template);
       const before = server.cpuSeconds();
       const result = await runDrain(script, { DATABASE_URL: url, COUNT: String(count), ...environment });
       const figures = {
@@ -63,17 +63,6 @@ export async function benchProcess(server: BenchServer, { rounds, count }: Scale
       atLeast("rate / floor", ratio("floor: claim, fetch, parse, delete"), 1.5),
     ],
   };
-}
-
-async function clone(template: string): Promise<string> {
-  const from = new URL(template).pathname.slice(1);
-  const url = new URL(template);
-  url.pathname = `/${from}_${process.hrtime.bigint().toString(36)}`;
-  const onServer = new URL(template);
-  onServer.pathname = "/postgres";
-  await query(onServer.href, `CREATE DATABASE ${url.pathname.slice(1)} TEMPLATE ${from}`);
-  await query(onServer.href, "CHECKPOINT");
-  return url.href;
 }
 
 async function runDrain(

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { startBenchServer } from "./database.js";
 import { benchBacklog } from "./backlog.js";
 import { benchIngest } from "./ingest.js";
+import { benchMixed, benchSustained } from "./mixed.js";
 import { benchProcess } from "./process.js";
 import { benchScrape } from "./scrape.js";
 import { machine, type Result, toJson, toMarkdown } from "./report.js";
@@ -34,6 +35,11 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   scrape: async (server, { rounds, quick, history }, progress) => [
     await benchScrape(server, { rounds, history: quick ? 100_000 : history }, progress),
   ],
+  mixed: async (server, options, progress) => {
+    const results: Result[] = [];
+    for (const rate of options.quick ? [500] : [500, 1_000]) results.push(await benchMixed(server, options, rate, progress));
+    return [...results, await benchSustained(server, options, progress)];
+  },
 };
 
 const number = (text: string) => Number(text);

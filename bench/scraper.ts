@@ -1,0 +1,35 @@
+import { median } from "./statistics.js";
+
+/** A little longer than the cache of an answer, so that each scrape reads the database. */
+const EVERY_MS = 1_010;
+
+/** Scrapes `/metrics` about every second, as Prometheus would at its most eager. */
+export class Scraper {
+  readonly #stop = new AbortController();
+  readonly #latencies: number[] = [];
+  readonly #scraping: Promise<void>;
+
+  private constructor(private readonly port: number) {
+    this.#scraping = this.#run();
+  }
+
+  static start(managementPort: number): Scraper {
+    return new Scraper(managementPort);
+  }
+
+  /** @returns the median of the scrapes in milliseconds */
+  async stop(): Promise<number> {
+    this.#stop.abort();
+    await this.#scraping;
+    return median(this.#latencies);
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const began = performance.now();
+      await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).arrayBuffer();
+      this.#latencies.push(performance.now() - began);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, began + EVERY_MS - performance.now())));
+    }
+  }
+}

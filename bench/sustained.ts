@@ -1,0 +1,80 @@
+import { type BenchChild, load } from "./child.js";
+import { query } from "./database.js";
+
+const CONNECTIONS = 256;
+const SAMPLE_MS = 250;
+/** A backlog that rises by less than this share of the rate is flat: it is the noise of counting it. */
+const FLAT = 0.03;
+/** A sender that reaches less than this share of the rate was held back by the acknowledgements. */
+const REACHED = 0.97;
+const LONGEST_DRAIN_MS = 60_000;
+
+interface Window {
+  readonly acknowledged: number;
+  readonly p99: number;
+  /** Deliveries a second by which the backlog rose. */
+  readonly rise: number;
+}
+
+export interface Sustained {
+  /** Highest rate that was tried and held. */
+  readonly rate: number;
+  readonly p99: number;
+}
+
+/**
+ * The highest rate at which a standalone instance acknowledges and processes everything. First as much as it takes, which
+ * shows between which rates the answer lies; then by halves.
+ */
+export async function sustainedRate(url: string, child: BenchChild, seconds: number, steps: number): Promise<Sustained> {
+  const run = (rate: number) => window(url, child, seconds, rate);
+  const unlimited = await run(0);
+  await drained(url);
+  let held: Sustained = { rate: 0, p99: NaN };
+  let [low, high] = [Math.max(0, unlimited.acknowledged - unlimited.rise) * 0.7, unlimited.acknowledged];
+  for (let step = 0; step < steps; step += 1) {
+    const rate = Math.round((low + high) / 2);
+    const { acknowledged, p99, rise } = await run(rate);
+    await drained(url);
+    if (rise <= rate * FLAT && acknowledged >= rate * REACHED) [low, held] = [rate, { rate, p99 }];
+    else high = rate;
+  }
+  return held;
+}
+
+async function window(url: string, child: BenchChild, seconds: number, rate: number): Promise<Window> {
+  const samples: [at: number, pending: number][] = [];
+  // The first second is left out: a window begins with an empty inbox and idle workers.
+  const from = performance.now() + 1_000;
+  const until = from + seconds * 1_000;
+  const sampling = (async () => {
+    while (performance.now() < until) {
+      if (performance.now() >= from) samples.push([performance.now() / 1_000, await pending(url)]);
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    }
+  })();
+  const result = await load({ ports: [child.ready["port"]!], connections: CONNECTIONS, seconds, warmUpSeconds: 1, rate, distinct: true });
+  await sampling;
+  return { acknowledged: result.perSecond, p99: result.p99, rise: slope(samples) };
+}
+
+async function pending(url: string): Promise<number> {
+  const [row] = await query<{ pending: number }>(url, "SELECT count(*)::integer AS pending FROM octogauge.inbox");
+  return row?.pending ?? 0;
+}
+
+async function drained(url: string): Promise<void> {
+  const until = performance.now() + LONGEST_DRAIN_MS;
+  while ((await pending(url)) > 0) {
+    if (performance.now() > until) throw new Error(`the inbox was not empty after ${LONGEST_DRAIN_MS / 1_000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Of the line of least squares. */
+function slope(points: readonly (readonly [number, number])[]): number {
+  const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const above = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return above / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+}
