@@ -5,6 +5,7 @@ import { benchIngest } from "./ingest.js";
 import { benchMixed, benchSustained } from "./mixed.js";
 import { benchProcess } from "./process.js";
 import { benchScrape } from "./scrape.js";
+import { benchSync } from "./sync.js";
 import { machine, type Result, toJson, toMarkdown } from "./report.js";
 
 interface Options {
@@ -40,6 +41,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     for (const rate of options.quick ? [500] : [500, 1_000]) results.push(await benchMixed(server, options, rate, progress));
     return [...results, await benchSustained(server, options, progress)];
   },
+  sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
 const number = (text: string) => Number(text);

@@ -1,0 +1,49 @@
+import "reflect-metadata";
+import { Logger } from "@nestjs/common";
+import { Counters } from "../../src/counters/counters.js";
+import { LabelPolicy } from "../../src/counters/label-policy.js";
+import { Database } from "../../src/database/database.js";
+import { sql } from "../../src/database/sql.js";
+import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
+import { project } from "../../src/inbox/projection/project.js";
+import { Batch } from "../../src/processing/batch.js";
+import { countJob, countRun } from "../../src/processing/count-facts.js";
+import { fold } from "../../src/processing/fold.js";
+import { upsertJobs } from "../../src/workflow-state/jobs.sql.js";
+import { upsertRuns } from "../../src/workflow-state/runs.sql.js";
+import { benchConfig, listenBefore } from "./parts.js";
+
+// Each delivery is processed inside its request, in a transaction of its own: its id, its row of state, its counters and its
+// histograms. The listener and the statements are the product's, a pool of 10 as well; without the inbox, and without group commit.
+// The counters of one delivery still share a statement, which is kinder than the tools before us were to themselves.
+Logger.overrideLogger(false);
+const config = benchConfig();
+const database = new Database(config);
+await database.connect();
+const policy = new LabelPolicy(config);
+const counters = new Counters(policy, config);
+
+await listenBefore({ accept: (delivery) => processAtOnce(delivery) }, config);
+
+async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
+  const projection = project(delivery.event, delivery.form, delivery.body);
+  let afterCommit = () => {};
+  const acceptance = await database.transaction(async (transaction): Promise<Acceptance> => {
+    const fresh = await sql(
+      transaction,
+      "INSERT INTO octogauge.delivery_ledger (delivery_id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING delivery_id",
+      [delivery.id],
+    );
+    if (fresh.length === 0) return "duplicate";
+    const batch = new Batch(counters.newTally());
+    fold(batch, policy, delivery.event, projection, { id: delivery.id, receivedAt: Date.now() });
+    for (const fact of (await upsertJobs(transaction, [...batch.jobs.values()])).values())
+      for (const job of batch.jobs.values()) countJob(batch.tally, job, fact);
+    for (const fact of (await upsertRuns(transaction, [...batch.runs.values()])).values())
+      for (const run of batch.runs.values()) countRun(batch.tally, run, fact);
+    afterCommit = await counters.write(transaction, batch.tally);
+    return "accepted";
+  });
+  afterCommit();
+  return acceptance;
+}
