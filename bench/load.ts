@@ -1,6 +1,8 @@
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { Requests } from "./requests.js";
 import { percentile } from "./statistics.js";
+
+const DIALLED_AT_ONCE = 100;
 
 /** What a load run saw. Latencies in milliseconds. */
 export interface LoadResult {
@@ -42,6 +44,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const statuses: Record<string, number> = {};
   const count = (status: string) => (statuses[status] = (statuses[status] ?? 0) + 1);
   let longest = 0;
+  const dial = (index: number) => dialOnce(options.ports[index % options.ports.length]!);
+  const sockets = await openAll(connections, dial);
   const cpuBefore = process.cpuUsage();
   const begin = performance.now();
   const measureFrom = begin + options.warmUpSeconds * 1_000;
@@ -50,9 +54,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const oneConnection = (index: number): Promise<void> =>
     new Promise((resolve) => {
       let due = begin + (rate > 0 ? (index * 1_000) / rate : 0);
-      const open = () => {
-        const socket = connect(options.ports[index % options.ports.length]!, "127.0.0.1");
-        socket.setNoDelay(true);
+      const use = (socket: Socket) => {
         let pending = "";
         let sent = 0;
         const next = () => {
@@ -79,14 +81,11 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
           sent = 0;
           if (rate > 0) due += (connections * 1_000) / rate;
         };
-        socket.on("connect", next);
-        // What follows an error is a close.
-        socket.on("error", () => undefined);
         socket.on("close", () => {
-          if (performance.now() >= end && sent === 0) return resolve();
-          count("cut");
-          if (performance.now() >= end) return resolve();
-          setTimeout(open, 10);
+          const over = performance.now() >= end;
+          if (sent > 0 || !over) count("cut");
+          if (over) resolve();
+          else setTimeout(() => void dial(index).then(use, resolve), 10);
         });
         socket.on("data", (data) => {
           pending += data.toString("latin1");
@@ -99,8 +98,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
           answered(status);
           next();
         });
+        next();
       };
-      open();
+      use(sockets[index]!);
     });
 
   await Promise.all(Array.from({ length: connections }, (_, index) => oneConnection(index)));
@@ -115,6 +115,29 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     statuses,
     cpuSeconds: (cpu.user + cpu.system) / 1e6,
   };
+}
+
+/** A few at a time: thousands at once would overflow the listen queue, and what is measured would be TCP's retries. */
+async function openAll(count: number, dial: (index: number) => Promise<Socket>): Promise<Socket[]> {
+  const sockets: Socket[] = [];
+  while (sockets.length < count) {
+    const batch = Math.min(DIALLED_AT_ONCE, count - sockets.length);
+    sockets.push(...(await Promise.all(Array.from({ length: batch }, (_, index) => dial(sockets.length + index)))));
+  }
+  return sockets;
+}
+
+function dialOnce(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => {
+      socket.off("error", reject);
+      // What follows an error is a close, which is listened to.
+      socket.on("error", () => undefined);
+      resolve(socket);
+    });
+    socket.setNoDelay(true);
+    socket.on("error", reject);
+  });
 }
 
 // Run as a process of its own: node load.js '{"ports":…}', one line of JSON out.

@@ -3,7 +3,9 @@ import { startBenchServer } from "./database.js";
 import { benchBacklog } from "./backlog.js";
 import { benchIngest } from "./ingest.js";
 import { benchMixed, benchSustained } from "./mixed.js";
+import { benchOverload } from "./overload.js";
 import { benchProcess } from "./process.js";
+import { benchProcesses } from "./processes.js";
 import { benchScrape } from "./scrape.js";
 import { benchSync } from "./sync.js";
 import { machine, type Result, toJson, toMarkdown } from "./report.js";
@@ -41,6 +43,12 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     for (const rate of options.quick ? [500] : [500, 1_000]) results.push(await benchMixed(server, options, rate, progress));
     return [...results, await benchSustained(server, options, progress)];
   },
+  processes: async (server, options, progress) => {
+    const results: Result[] = [];
+    for (const connections of options.quick ? [64] : [64, 256]) results.push(await benchProcesses(server, options, connections, progress));
+    return results;
+  },
+  overload: async (server, options, progress) => [await benchOverload(server, options, progress)],
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
