@@ -1,7 +1,6 @@
-import pg from "pg";
 import { claim } from "../src/inbox/claim.sql.js";
 import { Database } from "../src/database/database.js";
-import { type BenchServer, query } from "./database.js";
+import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { benchConfig } from "./servers/parts.js";
 import { type Figures, percentile, Rounds } from "./statistics.js";
@@ -72,11 +71,4 @@ export async function benchBacklog(server: BenchServer, { rounds, most }: Scale,
       atLeast("rate with a held snapshot / without, at 100k", measured.ratio("deliveries/s", "100k, snapshot held", "100k"), 0.8),
     ],
   };
-}
-
-async function holdSnapshot(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
-  return client;
 }

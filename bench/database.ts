@@ -84,6 +84,14 @@ export async function query<Row extends pg.QueryResultRow>(url: string, text: st
   }
 }
 
+/** Holds a snapshot, so that dead rows are kept, until the client ends. */
+export async function holdSnapshot(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1");
+  return client;
+}
+
 const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
 function statOf(pid: number): string[] | undefined {

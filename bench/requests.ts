@@ -31,24 +31,33 @@ export class Requests {
     }));
   }
 
+  /** Ready for a socket. */
   next(): { head: string; body: Buffer } {
-    const number = (this.#number += 1);
-    const template = this.#templates[number % this.#templates.length]!;
-    const { body, signature } = this.distinct ? this.#retold(template, Math.floor(number / this.#templates.length)) : template;
-    const run = this.#run;
-    const id = `${number.toString(16).padStart(8, "0")}-${run.slice(0, 4)}-4${run.slice(4, 7)}-8${run.slice(7, 10)}-${run}`;
+    const { id, event, body, signature } = this.nextDelivery();
+    // What was told anew has no signature yet.
+    const signed = signature ?? `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
     return {
-      head: `POST /webhook HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: ${template.event}\r\nx-hub-signature-256: ${signature}\r\nx-github-hook-id: 1\r\ncontent-length: ${body.length}\r\nx-github-delivery: ${id}\r\n\r\n`,
+      head: `POST /webhook HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: ${event}\r\nx-hub-signature-256: ${signed}\r\nx-github-hook-id: 1\r\ncontent-length: ${body.length}\r\nx-github-delivery: ${id}\r\n\r\n`,
       body,
     };
   }
 
+  nextDelivery(): { id: string; event: string; body: Buffer; signature: string | undefined } {
+    const number = (this.#number += 1);
+    const template = this.#templates[number % this.#templates.length]!;
+    const run = this.#run;
+    const id = `${number.toString(16).padStart(8, "0")}-${run.slice(0, 4)}-4${run.slice(4, 7)}-8${run.slice(7, 10)}-${run}`;
+    if (!this.distinct) return { id, event: template.event, body: template.body, signature: template.signature };
+    const body = this.#retold(template, Math.floor(number / this.#templates.length));
+    return { id, event: template.event, body, signature: undefined };
+  }
+
   /** The same history with other ids. */
-  #retold(template: Template, pass: number): Pick<Signed, "body" | "signature"> {
+  #retold(template: Template, pass: number): Buffer {
     const body = Buffer.from(template.body);
     const prefix = String(this.#firstHistory + pass);
     for (const at of template.ids) body.write(prefix, at, "latin1");
-    return { body, signature: `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}` };
+    return body;
   }
 }
 

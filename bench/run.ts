@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { startBenchServer } from "./database.js";
 import { benchBacklog } from "./backlog.js";
+import { benchHeld } from "./held.js";
 import { benchIngest } from "./ingest.js";
 import { benchMixed, benchSustained } from "./mixed.js";
 import { benchOverload } from "./overload.js";
@@ -17,6 +18,7 @@ interface Options {
   readonly seconds: number;
   readonly count: number;
   readonly history: number;
+  readonly heldMinutes: number;
 }
 
 type Bench = (
@@ -32,8 +34,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     return results;
   },
   process: async (server, options, progress) => [await benchProcess(server, options, progress)],
-  backlog: async (server, { rounds, quick }, progress) => [
+  backlog: async (server, { rounds, quick, heldMinutes }, progress) => [
     await benchBacklog(server, { rounds, most: quick ? 100_000 : 1_000_000 }, progress),
+    ...(heldMinutes > 0 ? [await benchHeld(server, heldMinutes, progress)] : []),
   ],
   scrape: async (server, { rounds, quick, history }, progress) => [
     await benchScrape(server, { rounds, history: quick ? 100_000 : history }, progress),
@@ -63,6 +66,7 @@ const command = new Command("bench")
   .option("--seconds <n>", "length of a load measurement", number, 8)
   .option("--count <n>", "stored deliveries to drain", number, 200_000)
   .option("--history <n>", "finished jobs behind a scrape", number, 1_000_000)
+  .option("--held-minutes <n>", "how long the backlog's run with a snapshot held takes; 0 leaves it out", number, 10)
   .addHelpText(
     "after",
     "\nDATABASE_URL: measure on that server (its user must be allowed to create databases) instead of the embedded one.",
@@ -70,7 +74,11 @@ const command = new Command("bench")
   .parse();
 
 const options = command.opts<Options>();
-const scale = options.quick ? { ...options, rounds: 1, seconds: 2, count: 5_000 } : options;
+/** Whether it was said on the command line. */
+const chosen = (option: keyof Options) => command.getOptionValueSource(option) !== "default";
+const scale = options.quick
+  ? { ...options, rounds: 1, seconds: 2, count: 5_000, heldMinutes: chosen("heldMinutes") ? options.heldMinutes : 0 }
+  : options;
 const unknown = command.args.filter((name) => !Object.hasOwn(BENCHES, name));
 if (unknown.length > 0) command.error(`there is no benchmark ${unknown.join(", ")}; allowed: ${Object.keys(BENCHES).join(", ")}`);
 const names = command.args.length > 0 ? command.args : Object.keys(BENCHES);
