@@ -1,0 +1,36 @@
+import type { Database } from "../../src/database/database.js";
+import type { Queryable } from "../../src/database/sql.js";
+import { type Plan, readPlan } from "./plan.js";
+
+/**
+ * Has every statement that goes through `database` explained before it runs. So the plans are those of the product's own
+ * statements with its own parameters, and a statement that is new is among them by itself.
+ * @returns the plans so far, in order
+ */
+export function explainAll(database: Database): Plan[] {
+  const plans: Plan[] = [];
+  const transaction = database.transaction.bind(database);
+  const single: Queryable["query"] = async (text, values) => {
+    await transaction((client) => explain(client, text, values));
+    return database.pool.query(text, values);
+  };
+  /** Really run, and undone: EXPLAIN ANALYZE alone knows how many buffers a statement touches. */
+  const explain = async (client: Queryable, text: string, values: unknown[] | undefined): Promise<void> => {
+    await client.query("SAVEPOINT explained");
+    const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);
+    await client.query("ROLLBACK TO SAVEPOINT explained");
+    plans.push(readPlan(text, (rows[0] as { "QUERY PLAN": Parameters<typeof readPlan>[1] })["QUERY PLAN"]));
+  };
+  database.query = single;
+  database.within = () => ({ query: single });
+  database.transaction = (work) =>
+    transaction((client) =>
+      work({
+        query: async (text, values) => {
+          await explain(client, text, values);
+          return client.query(text, values);
+        },
+      }),
+    );
+  return plans;
+}

@@ -1,0 +1,83 @@
+import { tryProject } from "../../src/inbox/projection/project.js";
+import { rowsOf } from "../support/database.js";
+import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+
+const [JOB, RUN, REPO] = ["771000001", "551000001", "repository-x"];
+/** Whatever the size, this much is open, and this much is old enough to be forgotten: only what is finished, or waits, grows. */
+const [OPEN, OLD] = [400, 300];
+
+export const MOST_SERIES = 20_000;
+
+const project = (event: string, payload: object): string =>
+  tryProject(
+    event,
+    false,
+    Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } })),
+  ) ?? "";
+
+// Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs.
+const STILL = ["inbox", "delivery_ledger", "workflow_jobs", "workflow_runs", "counter_series", "histogram_series"].map(
+  (table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`,
+);
+
+// The times rise with the place in the table, as they do where rows come one after the other.
+const LEDGER = `
+  INSERT INTO octogauge.delivery_ledger (delivery_id, received_at)
+  SELECT lpad(to_hex(i), 32, '0')::uuid, now() - CASE WHEN i <= ${OLD} THEN interval '8 days' ELSE interval '2 days' END + make_interval(secs => i / 20.0)
+  FROM generate_series(1, $1::int) i`;
+
+// Two deliveries of jobs for one of a run, of things that are spread over the tables; half of them are known there. Those
+// that nobody will claim here are as small as they can be.
+const INBOX = `
+  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, payload)
+  SELECT CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
+    CASE WHEN i <= 1000 THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
+    'payload'
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing) t`;
+
+const changed = `now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '20 days' END + make_interval(secs => i)`;
+// A few of the open ones are lost, superseded, or of an attempt that has completed.
+const since = "now() - CASE WHEN i % 40 = 0 THEN interval '50 days' ELSE interval '1 hour' END";
+
+const JOBS = `
+  INSERT INTO octogauge.workflow_jobs (job_id, run_id, run_attempt, owner, repo, workflow, runs_on, status, state, rank, facts, fresh_facts, updated_at, event_time, since, changed_at)
+  SELECT i, i, 1, 'acme', 'repository-' || i % 200, 'ci', 'ubuntu-latest', CASE WHEN is_open THEN 'queued' ELSE 'completed' END,
+    CASE WHEN is_open THEN 0 ELSE 1 END, 0, 1, 0, '2026-01-01', 0, ${since}, ${changed}
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT i > $1 - ${OPEN} AS is_open) o`;
+
+const RUNS = `
+  INSERT INTO octogauge.workflow_runs (run_id, run_attempt, owner, repo, workflow, status, state, rank, facts, fresh_facts, updated_at, event_time, since, changed_at)
+  SELECT i - CASE WHEN is_open AND i % 50 = 1 THEN 1 ELSE 0 END, CASE WHEN is_open AND i % 50 = 1 THEN 2 ELSE 1 END, 'acme', 'repository-' || i % 200, 'ci', CASE WHEN is_open THEN 'queued' ELSE 'completed' END,
+    CASE WHEN is_open THEN 0 ELSE 1 END, 0, 1, 0, '2026-01-01', 0, ${since}, ${changed}
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT i > $1 - ${OPEN} AND i % 30 <> 0 AS is_open) o`;
+
+const COUNTERS = `
+  INSERT INTO octogauge.counter_series (metric, labels, value)
+  SELECT 'github_workflow_jobs_completed_total', format('owner="acme",repo="other-%s",workflow="ci",runs_on="ubuntu-latest",conclusion="success"', i), 1
+  FROM generate_series(1, $1::int) i`;
+
+const HISTOGRAMS = `
+  INSERT INTO octogauge.histogram_series (metric, labels, bounds, buckets, sum, count)
+  SELECT 'github_workflow_job_queue_seconds', format('owner="acme",repo="other-%s",workflow="ci",runs_on="ubuntu-latest"', i), '{1,60,3600}', '{1,2,3}', 9, 3
+  FROM generate_series(1, $1::int) i`;
+
+/** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
+export async function fill(url: string, rows: number): Promise<void> {
+  for (const statement of STILL) await rowsOf(url, statement);
+  const series = Math.min(rows, MOST_SERIES);
+  const job = project("workflow_job", jobPayload("completed", { ...RAN, id: Number(JOB), run_id: Number(RUN) }));
+  const run = project(
+    "workflow_run",
+    runPayload("completed", { id: Number(RUN), conclusion: "success", updated_at: "2026-11-01T10:01:00Z" }),
+  );
+  const filling: [string, unknown[]][] = [
+    [LEDGER, [rows]],
+    [INBOX, [rows, job, run]],
+    [JOBS, [rows]],
+    [RUNS, [rows]],
+    [COUNTERS, [series]],
+    [HISTOGRAMS, [series]],
+  ];
+  await Promise.all(filling.map(([statement, values]) => rowsOf(url, statement, values)));
+  await rowsOf(url, "VACUUM ANALYZE");
+}

@@ -1,0 +1,59 @@
+import { NestFactory } from "@nestjs/core";
+import { AppModule } from "../../src/app.module.js";
+import { loadConfig } from "../../src/config/config.js";
+import { Database } from "../../src/database/database.js";
+import { Readiness } from "../../src/health/readiness.js";
+import { claim, claimOne } from "../../src/inbox/claim.sql.js";
+import { bury } from "../../src/inbox/dead-letters.sql.js";
+import { GroupCommit } from "../../src/inbox/group-commit.js";
+import { LedgerRetention } from "../../src/inbox/retention.loop.js";
+import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
+import { Scrape } from "../../src/metrics/scrape.js";
+import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { LostLoop } from "../../src/reconcile/lost.loop.js";
+import { StateRetention } from "../../src/workflow-state/retention.loop.js";
+import { testEnvironment } from "../support/octogauge.js";
+import { jobPayload } from "../support/payloads.js";
+import { explainAll } from "./explain.js";
+import type { Plan } from "./plan.js";
+
+const DELIVERIES = 300;
+
+/** Does once, in this process, what Octogauge does all the time. @returns how the database ran each statement */
+export async function runHotPaths(url: string): Promise<Plan[]> {
+  const config = loadConfig(testEnvironment(url));
+  const application = await NestFactory.createApplicationContext(AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
+  const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
+  const database = get(Database);
+  try {
+    await database.connect();
+    const plans = explainAll(database);
+    await accept(get(GroupCommit));
+    await get(BatchProcessor).processBatch();
+    await buryOne(database);
+    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false })).text("text");
+    await get(Readiness).backlog();
+    await get(LostLoop).runOnce();
+    await get(LedgerRetention).runOnce();
+    await get(StateRetention).runOnce();
+    return plans;
+  } finally {
+    await application.close();
+  }
+}
+
+async function accept(inbox: GroupCommit): Promise<void> {
+  const ids = Array.from({ length: DELIVERIES }, (_, index) => `ffffffff-0000-4000-8000-${String(index).padStart(12, "0")}`);
+  const body = Buffer.from(JSON.stringify(jobPayload("queued")));
+  await Promise.all(ids.map((id) => inbox.accept({ id, event: "workflow_job", hookId: 1, form: false, body })));
+}
+
+/** What processing does with a delivery that the database refuses. */
+async function buryOne(database: Database): Promise<void> {
+  await database.transaction(async (transaction) => {
+    const [first] = await claim(transaction, 1);
+    const again = { ...first!, seq: String(Number(first!.seq) + 1) };
+    for (const dead of await claimOne(transaction, again))
+      await bury(transaction, dead, { source: "apply", errorClass: "23514", message: "refused" });
+  });
+}

@@ -1,0 +1,38 @@
+/** A node of EXPLAIN's JSON; the fields that are read here. */
+interface PlanNode {
+  readonly "Node Type": string;
+  readonly "Relation Name"?: string;
+  readonly "Index Name"?: string;
+  readonly "Conflict Arbiter Indexes"?: readonly string[];
+  readonly "Shared Hit Blocks"?: number;
+  readonly "Shared Read Blocks"?: number;
+  readonly Plans?: readonly PlanNode[];
+}
+
+/** How the database ran one statement. */
+export interface Plan {
+  readonly text: string;
+  /** Tables that were read from end to end. */
+  readonly wholeTables: readonly string[];
+  readonly indexes: readonly string[];
+  /** Buffers touched, in memory or not: unlike times, these do not depend on the machine. */
+  readonly buffers: number;
+}
+
+/** @param explained what EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) answered */
+export function readPlan(text: string, explained: readonly [{ readonly Plan: PlanNode }]): Plan {
+  const [{ Plan: root }] = explained;
+  const nodes = allNodes(root);
+  const indexes = nodes.flatMap((node) => [
+    ...(node["Index Name"] ? [node["Index Name"]] : []),
+    ...(node["Conflict Arbiter Indexes"] ?? []),
+  ]);
+  return {
+    text,
+    wholeTables: nodes.filter((node) => node["Node Type"] === "Seq Scan").map((node) => node["Relation Name"] ?? ""),
+    indexes: [...new Set(indexes)],
+    buffers: (root["Shared Hit Blocks"] ?? 0) + (root["Shared Read Blocks"] ?? 0),
+  };
+}
+
+const allNodes = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(allNodes)];

@@ -1,0 +1,65 @@
+/** What is asked of the plans of one statement. */
+export interface Expectation {
+  readonly matches: RegExp;
+  /** Indexes without which it would read, or look through, a whole table. */
+  readonly uses: readonly string[];
+  /** Tables that it reads from end to end, and why that is right. */
+  readonly readsWhole?: readonly string[];
+  /** Where the work grows by its nature: buffers for each row of the large tables, or for each series, instead of a factor. */
+  readonly buffersPerRow?: number;
+  readonly buffersPerSeries?: number;
+}
+
+const JOBS = ["workflow_jobs_open", "workflow_runs_pkey"];
+const RUNS = ["workflow_runs_open", "workflow_runs_pkey"];
+const SERIES = ["counter_series_pkey", "histogram_series_pkey"];
+
+/** Every statement that Octogauge runs all the time, recognised by its words. */
+export const STATEMENTS: Readonly<Record<string, Expectation>> = {
+  // Its indexes are written, not read: a plan does not name them.
+  accept: { matches: /INSERT INTO octogauge\.delivery_ledger/, uses: [] },
+  claim: { matches: /inbox\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey"] },
+  "claim of one": { matches: /inbox WHERE priority = \$1 AND seq = \$2 FOR UPDATE/, uses: ["inbox_pkey"] },
+  "dead letter": { matches: /INSERT INTO octogauge\.dead_letters/, uses: ["dead_letters_pkey"] },
+  "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
+  "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
+  "known series": { matches: /SELECT 1 FROM octogauge\.counter_series/, uses: SERIES },
+  "locked budgets": { matches: /INSERT INTO octogauge\.series_budget/, uses: ["series_budget_pkey"] },
+  // One row for each metric: a dozen.
+  "spent budgets": { matches: /UPDATE octogauge\.series_budget/, uses: [], readsWhole: ["series_budget"] },
+  "counters of a batch": { matches: /INSERT INTO octogauge\.counter_series/, uses: ["counter_series_pkey"] },
+  "histograms of a batch": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
+  "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY/, uses: RUNS },
+  "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY/, uses: JOBS },
+  // An exposition says every series.
+  "text of the counters": {
+    matches: /string_agg[^;]*FROM octogauge\.counter_series/,
+    uses: [],
+    readsWhole: ["counter_series"],
+    buffersPerSeries: 0.1,
+  },
+  "text of the histograms": {
+    matches: /string_agg[^;]*FROM octogauge\.histogram_series/,
+    uses: [],
+    readsWhole: ["histogram_series"],
+    buffersPerSeries: 0.1,
+  },
+  // By hand they come to be few.
+  "dead letters by event": { matches: /FROM octogauge\.dead_letters GROUP BY/, uses: [], readsWhole: ["dead_letters"] },
+  // An exact count of what waits looks at all of it, but only in the index.
+  backlog: { matches: /count\(\*\) FROM octogauge\.inbox/, uses: ["inbox_pkey"], buffersPerRow: 0.01 },
+  "age of the oldest": { matches: /min\(received_at\)[^;]*AS age/, uses: ["inbox_pkey"] },
+  "jobs left open": { matches: /workflow_jobs t SET state = 2/, uses: [...JOBS, "workflow_jobs_pkey"] },
+  "runs left open": { matches: /workflow_runs t SET state = 2/, uses: RUNS },
+  "lost jobs": { matches: /workflow_jobs t SET state = 3/, uses: [...JOBS, "workflow_jobs_pkey"] },
+  "lost runs": { matches: /workflow_runs t SET state = 3/, uses: RUNS },
+  "old jobs": { matches: /DELETE FROM octogauge\.workflow_jobs/, uses: ["workflow_jobs_changed_at"] },
+  "old runs": { matches: /DELETE FROM octogauge\.workflow_runs/, uses: ["workflow_runs_changed_at"] },
+  // It finds the old ids by the index, but joins them to the whole ledger by hash to delete them.
+  "old ids": {
+    matches: /DELETE FROM octogauge\.delivery_ledger/,
+    uses: ["inbox_pkey", "delivery_ledger_received_at"],
+    readsWhole: ["delivery_ledger"],
+    buffersPerRow: 0.01,
+  },
+};
