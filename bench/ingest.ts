@@ -11,6 +11,8 @@ import { type Figures, Rounds } from "./statistics.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
+  /** Only the product and its own ceiling. */
+  readonly quick: boolean;
 }
 
 const VARIANTS = {
@@ -24,7 +26,7 @@ const VARIANTS = {
 /** Acknowledgements per second, at one number of connections, against what the same machine could do at best and at worst. */
 export async function benchIngest(
   server: BenchServer,
-  { rounds, seconds }: Scale,
+  { rounds, seconds, quick }: Scale,
   connections: number,
   progress: (line: string) => void,
 ): Promise<Result> {
@@ -50,11 +52,15 @@ export async function benchIngest(
     await server.drop(url);
     return figures;
   };
-  const pgbench = findPgbench();
+  const pgbench = quick ? undefined : findPgbench();
   await measured.run(
     rounds,
     {
-      ...Object.fromEntries(Object.entries(VARIANTS).map(([name, script]) => [name, measure(script)])),
+      ...Object.fromEntries(
+        Object.entries(VARIANTS)
+          .slice(0, quick ? 2 : undefined)
+          .map(([name, script]) => [name, measure(script)]),
+      ),
       ...(pgbench ? { "(c) pgbench, one row a commit, 16 clients": () => runPgbench(pgbench, server, seconds) } : {}),
     },
     progress,
@@ -63,7 +69,7 @@ export async function benchIngest(
   const [a, b, d, e] = Object.keys(VARIANTS).slice(1) as [string, string, string, string];
   return {
     name: `ingest, ${connections} connections`,
-    conditions: `Signed bodies of ${Math.round(meanBytes(signedPayloads()) / 1_000)} KB on average, keep-alive, 202 after commit; ${rounds} interleaved rounds of ${seconds} s, medians.${pgbench ? "" : " pgbench is not installed: (c) is missing."}`,
+    conditions: `Signed bodies of ${Math.round(meanBytes(signedPayloads()) / 1_000)} KB on average, keep-alive, 202 after commit; ${rounds} interleaved rounds of ${seconds} s, medians.${pgbench || quick ? "" : " pgbench is not installed: (c) is missing."}`,
     rounds: measured,
     verdicts: [
       atLeast("rate / (a)", ratio("req/s", a), 0.75),

@@ -9,6 +9,8 @@ import { sustainedRate } from "./sustained.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
+  /** Only the two ends: alone, and with all of it. */
+  readonly quick: boolean;
 }
 
 const CONNECTIONS = 64;
@@ -31,10 +33,12 @@ const VARIANTS = {
   "processing in another process, scraped": { mode: "gateway", worker: true, scraped: true },
 } as const satisfies Readonly<Record<string, Beside>>;
 
+const ENDS: readonly string[] = ["alone", "processing, scraped"] satisfies (keyof typeof VARIANTS)[];
+
 /** Latency of acknowledgements at one fixed rate, by what else goes on. */
 export async function benchMixed(
   server: BenchServer,
-  { rounds, seconds }: Scale,
+  { rounds, seconds, quick }: Scale,
   rate: number,
   progress: (line: string) => void,
 ): Promise<Result> {
@@ -48,7 +52,7 @@ export async function benchMixed(
       const gateway = await BenchChild.start("servers/octogauge.js", { DATABASE_URL: url, MODE: mode });
       const processing = worker ? await BenchChild.start("servers/octogauge.js", { DATABASE_URL: url, MODE: "worker" }) : undefined;
       const scraper = scraped ? Scraper.start(gateway.ready["management"]!) : undefined;
-      const warmUpSeconds = Math.min(3, seconds);
+      const warmUpSeconds = Math.min(3, seconds / 2);
       const result = await load({
         ports: [gateway.ready["port"]!],
         connections: CONNECTIONS,
@@ -66,7 +70,11 @@ export async function benchMixed(
     };
   await measured.run(
     rounds,
-    Object.fromEntries(Object.entries(VARIANTS).map(([name, beside]) => [name, measure(beside)] as const)),
+    Object.fromEntries(
+      Object.entries(VARIANTS)
+        .filter(([name]) => !quick || ENDS.includes(name))
+        .map(([name, beside]) => [name, measure(beside)] as const),
+    ),
     progress,
   );
   await server.drop(template);
@@ -85,7 +93,11 @@ export async function benchMixed(
 }
 
 /** The highest rate at which the backlog of one standalone process stays flat. */
-export async function benchSustained(server: BenchServer, { rounds, seconds }: Scale, progress: (line: string) => void): Promise<Result> {
+export async function benchSustained(
+  server: BenchServer,
+  { rounds, seconds }: Omit<Scale, "quick">,
+  progress: (line: string) => void,
+): Promise<Result> {
   const measured = new Rounds();
   const steps = rounds > 1 ? 5 : 3;
   await measured.run(

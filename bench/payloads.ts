@@ -31,7 +31,7 @@ export function signedPayloads(count = 300): Signed[] {
 }
 
 /** A short history whose runs and jobs all end: told again and again, it does not pile up what is open. */
-export function wholeRuns(deliveries = 1_200): Signed[] {
+export function wholeRuns(deliveries = 600): Signed[] {
   const events = [...runAndJobEvents(deliveries)].map(({ event, body }) => ({ event, body, of: identityOf(body) }));
   const ended = new Set(events.filter(({ of }) => of.action === "completed").map(({ of }) => of.thing));
   const cut = new Set(events.filter(({ of }) => !ended.has(of.thing)).map(({ of }) => of.run));

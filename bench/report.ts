@@ -53,7 +53,12 @@ export function toJson(result: Result): unknown {
 export function toMarkdown({ name, conditions, rounds, verdicts }: Result): string {
   const figures = Object.keys(rounds.medians(rounds.names[0] ?? ""));
   const rows = rounds.names.map((variant) => [variant, ...figures.map((figure) => show(rounds.medians(variant)[figure] ?? NaN))]);
-  const bounds = verdicts.map(({ what, measured, bound, met }) => [what, show(measured), bound, met ? "met" : "**not met**"]);
+  const bounds = verdicts.map(({ what, measured, bound, met }) => [
+    what,
+    show(measured),
+    bound,
+    Number.isNaN(measured) ? "not measured" : met ? "met" : "**not met**",
+  ]);
   return [
     `## ${name}`,
     conditions,

@@ -7,6 +7,7 @@ const SAMPLE_MS = 250;
 const FLAT = 0.03;
 /** A sender that reaches less than this share of the rate was held back by the acknowledgements. */
 const REACHED = 0.97;
+const FIRST_GUESS = 0.8;
 const LONGEST_DRAIN_MS = 60_000;
 
 interface Window {
@@ -27,17 +28,20 @@ export interface Sustained {
  * shows between which rates the answer lies; then by halves.
  */
 export async function sustainedRate(url: string, child: BenchChild, seconds: number, steps: number): Promise<Sustained> {
-  const run = (rate: number) => window(url, child, seconds, rate);
+  const run = (rate: number) => window(url, child, seconds, Math.round(rate));
   const unlimited = await run(0);
   await drained(url);
-  let held: Sustained = { rate: 0, p99: NaN };
-  let [low, high] = [Math.max(0, unlimited.acknowledged - unlimited.rise) * 0.7, unlimited.acknowledged];
+  // NaN where no rate that was tried held.
+  let held: Sustained = { rate: NaN, p99: NaN };
+  let [low, high] = [0, unlimited.acknowledged];
+  // What was acknowledged and did not stay behind: somewhat less than that should do.
+  let rate = Math.max(0, unlimited.acknowledged - Math.max(0, unlimited.rise)) * FIRST_GUESS;
   for (let step = 0; step < steps; step += 1) {
-    const rate = Math.round((low + high) / 2);
     const { acknowledged, p99, rise } = await run(rate);
     await drained(url);
     if (rise <= rate * FLAT && acknowledged >= rate * REACHED) [low, held] = [rate, { rate, p99 }];
     else high = rate;
+    rate = Math.round((low + high) / 2);
   }
   return held;
 }

@@ -7,6 +7,8 @@ import { sustainedRate } from "./sustained.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
+  /** Fewer connections, and fewer steps. */
+  readonly quick: boolean;
 }
 
 /** Of the synchronous process. More than its pool has, so that it is never idle; few enough, in the first, for its latency to be fair. */
@@ -18,9 +20,11 @@ const syncName = (connections: number) => `sync, ${connections} connections`;
 const gatewayName = (connections: number) => `gateway at the p99 of ${syncName(connections)}`;
 
 /** The same stream processed inside the request, row by row, in one process; against acknowledging alone, and against all of the work. */
-export async function benchSync(server: BenchServer, { rounds, seconds }: Scale, progress: (line: string) => void): Promise<Result> {
+export async function benchSync(server: BenchServer, { rounds, seconds, quick }: Scale, progress: (line: string) => void): Promise<Result> {
   const measured = new Rounds();
-  const steps = rounds > 1 ? 5 : 3;
+  const steps = quick ? 1 : 5;
+  const syncConnections = quick ? SYNC_CONNECTIONS.slice(0, 1) : SYNC_CONNECTIONS;
+  const gatewayConnections = quick ? [64] : GATEWAY_CONNECTIONS;
   const boundary = new Map<number, number>();
 
   const closedLoop = async (child: BenchChild, connections: number, warmUpSeconds: number): Promise<Figures> => {
@@ -53,9 +57,9 @@ export async function benchSync(server: BenchServer, { rounds, seconds }: Scale,
   };
   const gateway = (connections: number) => async (): Promise<Figures> =>
     onServer("servers/octogauge.js", "gateway", async (_, child) => {
-      let best: Figures = { "req/s": NaN, "p99 ms": NaN, connections: NaN, "node ms": NaN, "postgres ms": NaN };
-      for (const candidate of GATEWAY_CONNECTIONS) {
-        const figures = await closedLoop(child, candidate, candidate === GATEWAY_CONNECTIONS[0] ? seconds / 2 : 0.5);
+      let best: Figures = { "req/s": 0, "p99 ms": NaN, connections: NaN, "node ms": NaN, "postgres ms": NaN };
+      for (const candidate of gatewayConnections) {
+        const figures = await closedLoop(child, candidate, candidate === gatewayConnections[0] ? seconds / 2 : 0.5);
         if (!((figures["p99 ms"] ?? NaN) <= (boundary.get(connections) ?? NaN))) break;
         if (!((figures["req/s"] ?? 0) < (best["req/s"] ?? 0))) best = figures;
       }
@@ -72,20 +76,20 @@ export async function benchSync(server: BenchServer, { rounds, seconds }: Scale,
     await measured.run(
       1,
       {
-        ...Object.fromEntries(SYNC_CONNECTIONS.flatMap((n) => [[syncName(n), sync(n)] as const, [gatewayName(n), gateway(n)] as const])),
+        ...Object.fromEntries(syncConnections.flatMap((n) => [[syncName(n), sync(n)] as const, [gatewayName(n), gateway(n)] as const])),
         "standalone, flat backlog": standalone,
       },
       (line) => progress(line.replace("round 1 of 1", `round ${round + 1} of ${rounds}`)),
     );
   return {
     name: "sync",
-    conditions: `Every delivery of a new job or run; sync: processed in the request, pool of 10; gateway: acknowledged after the commit, at the number of connections (of ${GATEWAY_CONNECTIONS.join(", ")}) with the highest rate whose p99 is not above sync's of the same round; standalone: acknowledged and processed, the highest rate with a flat backlog (${steps} steps by halves); ${rounds} rounds, windows of ${seconds} s, medians.`,
+    conditions: `Every delivery of a new job or run; sync: processed in the request, pool of 10; gateway: acknowledged after the commit, at the number of connections (of ${gatewayConnections.join(", ")}) with the highest rate whose p99 is not above sync's of the same round; standalone: acknowledged and processed, the highest rate with a flat backlog (${steps} steps by halves); ${rounds} rounds, windows of ${seconds} s, medians.`,
     rounds: measured,
     verdicts: [
-      ...SYNC_CONNECTIONS.map((n) =>
+      ...syncConnections.map((n) =>
         atLeast(`standalone / ${syncName(n)}`, measured.ratio("req/s", "standalone, flat backlog", syncName(n)), 5),
       ),
-      ...SYNC_CONNECTIONS.map((n) =>
+      ...syncConnections.map((n) =>
         atLeast(`acknowledged at equal p99 / ${syncName(n)}`, measured.ratio("req/s", gatewayName(n), syncName(n)), 10),
       ),
     ],

@@ -36,13 +36,13 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
     matches: /string_agg[^;]*FROM octogauge\.counter_series/,
     uses: [],
     readsWhole: ["counter_series"],
-    buffersPerSeries: 0.1,
+    buffersPerSeries: 0.5,
   },
   "text of the histograms": {
     matches: /string_agg[^;]*FROM octogauge\.histogram_series/,
     uses: [],
     readsWhole: ["histogram_series"],
-    buffersPerSeries: 0.1,
+    buffersPerSeries: 0.5,
   },
   // By hand they come to be few.
   "dead letters by event": { matches: /FROM octogauge\.dead_letters GROUP BY/, uses: [], readsWhole: ["dead_letters"] },
