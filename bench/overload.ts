@@ -72,7 +72,7 @@ export async function benchOverload(
       },
       (line) => progress(line.replace("round 1 of 1", `round ${round + 1} of ${rounds}`)),
     );
-  const worst = (figure: string) => Math.max(...names.slice(1).map((name) => measured.medians(name)[figure] ?? 0));
+  const worst = (figure: string) => Math.max(...names.slice(1).map((name) => measured.most(figure, name)));
   return {
     name: "overload",
     conditions: `One gateway with default budgets; latency from when a request was sent; ${CONNECTIONS} connections; ${rounds} rounds of ${seconds} s, medians. The load shares the cores, so what is sent may stay below ${OVERLOAD} x capacity.`,

@@ -36,6 +36,11 @@ export class Rounds {
     return Object.fromEntries(Object.keys(rounds[0] ?? {}).map((key) => [key, median(rounds.map((figures) => figures[key] ?? NaN))]));
   }
 
+  /** The greatest of all rounds, for bounds that may never be exceeded. */
+  most(figure: string, name: string): number {
+    return Math.max(...(this.#measured.get(name) ?? []).map((figures) => figures[figure] ?? NaN));
+  }
+
   /** The median of the ratios of two variants' figure, round by round. */
   ratio(figure: string, of: string, to: string): number {
     const [a, b] = [this.#measured.get(of) ?? [], this.#measured.get(to) ?? []];
