@@ -1,3 +1,4 @@
+import { ClaimFloor } from "../src/inbox/claim-floor.js";
 import { claim } from "../src/inbox/claim.sql.js";
 import { Database } from "../src/database/database.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
@@ -35,13 +36,15 @@ export async function benchBacklog(
     const holder = held ? await holdSnapshot(url) : undefined;
     const database = new Database(benchConfig({ DATABASE_URL: url }));
     await database.connect();
+    const floor = new ClaimFloor();
     const latencies: number[] = [];
     const began = performance.now();
     for (let index = 0; index < claims; index += 1) {
       await database.transaction(async (transaction) => {
         const from = performance.now();
-        await claim(transaction, BATCH);
+        const claimed = await claim(transaction, BATCH, floor.next());
         latencies.push(performance.now() - from);
+        floor.raise(claimed);
       });
       // What was claimed comes in again, so that the backlog stays as large as it is.
       await database.query(FILL, [BATCH]);

@@ -1,10 +1,11 @@
 import "reflect-metadata";
+import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../src/app.module.js";
 import { Database } from "../src/database/database.js";
 import type { Queryable } from "../src/database/sql.js";
 import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
-import { tryProject } from "../src/inbox/projection/project.js";
+import { prune } from "../src/inbox/projection/prune.js";
 import { BatchProcessor } from "../src/processing/batch-processor.js";
 import { type BenchServer, holdSnapshot } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
@@ -32,8 +33,9 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   const stop = new AbortController();
   let processed = 0;
   const worker = async () => {
+    const name = randomUUID();
     while (!stop.signal.aborted) {
-      const batch = await processor.processBatch();
+      const batch = await processor.processBatch(name);
       processed += batch;
       if (batch === 0) await new Promise((resolve) => setTimeout(resolve, config.POLL_INTERVAL * 1_000));
     }
@@ -88,7 +90,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
 
 function nextBatch(requests: Requests, count: number): Pending[] {
   return Array.from({ length: count }, () => requests.nextDelivery())
-    .map(({ id, event, body }) => ({ delivery: { id, event, hookId: 1, form: false, body }, projection: tryProject(event, false, body) }))
+    .map(({ id, event, body }) => ({ delivery: { id, event, hookId: 1, form: false, body }, projection: prune(event, false, body) }))
     .sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
 }
 
@@ -99,7 +101,7 @@ function timeClaims(database: Database, into: number[]): void {
     original((transaction) => {
       const timed: Queryable = {
         async query(text, values) {
-          if (!/inbox[^;]*FOR UPDATE SKIP LOCKED/.test(text)) return transaction.query(text, values);
+          if (!/inbox i[^;]*FOR UPDATE SKIP LOCKED/.test(text)) return transaction.query(text, values);
           const began = performance.now();
           const result = await transaction.query(text, values);
           if (result.rows.length > 0) into.push(performance.now() - began);

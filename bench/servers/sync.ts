@@ -5,7 +5,7 @@ import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Database } from "../../src/database/database.js";
 import { sql } from "../../src/database/sql.js";
 import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
-import { project } from "../../src/inbox/projection/project.js";
+import { readBody } from "../../src/inbox/projection/read.js";
 import { Batch } from "../../src/processing/batch.js";
 import { countJob, countRun } from "../../src/processing/count-facts.js";
 import { fold } from "../../src/processing/fold.js";
@@ -26,7 +26,7 @@ const counters = new Counters(policy, config);
 await listenBefore({ accept: (delivery) => processAtOnce(delivery) }, config);
 
 async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
-  const projection = project(delivery.event, delivery.form, delivery.body);
+  const projection = readBody(delivery.event, delivery.form, delivery.body);
   let afterCommit = () => {};
   const acceptance = await database.transaction(async (transaction): Promise<Acceptance> => {
     const fresh = await sql(

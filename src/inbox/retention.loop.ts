@@ -15,7 +15,7 @@ const PRUNE = `
     WHERE received_at < least(now() - make_interval(secs => $1), (SELECT min(received_at) FROM ${HEADS}))
     LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
   ), gone AS (
-    DELETE FROM octogauge.delivery_ledger l USING old WHERE l.delivery_id = old.delivery_id RETURNING 1
+    DELETE FROM octogauge.delivery_ledger WHERE delivery_id = ANY (ARRAY(SELECT delivery_id FROM old)) RETURNING 1
   )
   SELECT count(*)::integer AS count FROM gone`;
 

@@ -1,4 +1,4 @@
-import { tryProject } from "../../src/inbox/projection/project.js";
+import { prune } from "../../src/inbox/projection/prune.js";
 import { rowsOf } from "../support/database.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 
@@ -9,14 +9,12 @@ const [OPEN, OLD] = [400, 300];
 export const MOST_SERIES = 20_000;
 
 const project = (event: string, payload: object): string =>
-  tryProject(
-    event,
-    false,
-    Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } })),
-  ) ?? "";
+  String(
+    prune(event, false, Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } }))),
+  );
 
 // Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs.
-const STILL = ["inbox", "delivery_ledger", "workflow_jobs", "workflow_runs", "counter_series", "histogram_series"].map(
+const STILL = ["inbox", "delivery_ledger", "workflow_jobs", "workflow_runs", "counter_series", "histogram_series", "retries"].map(
   (table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`,
 );
 
@@ -61,6 +59,11 @@ const HISTOGRAMS = `
   SELECT 'github_workflow_job_queue_seconds', format('owner="acme",repo="other-%s",workflow="ci",runs_on="ubuntu-latest"', i), '{1,60,3600}', '{1,2,3}', 9, 3
   FROM generate_series(1, $1::int) i`;
 
+const RETRIES = `
+  INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, form, payload, source, error_class, error, attempts, due_at)
+  SELECT lpad(to_hex(i + 1e12::bigint), 32, '0')::uuid, 0, 'star', now(), false, '{}', 'apply', '23514', 'refused', 1, now() + make_interval(secs => i - 10)
+  FROM generate_series(1, $1::int) i`;
+
 /** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
 export async function fill(url: string, rows: number): Promise<void> {
   for (const statement of STILL) await rowsOf(url, statement);
@@ -75,6 +78,7 @@ export async function fill(url: string, rows: number): Promise<void> {
     [INBOX, [rows, job, run]],
     [JOBS, [rows]],
     [RUNS, [rows]],
+    [RETRIES, [series]],
     [COUNTERS, [series]],
     [HISTOGRAMS, [series]],
   ];

@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../../src/app.module.js";
 import { loadConfig } from "../../src/config/config.js";
 import { Database } from "../../src/database/database.js";
 import { Readiness } from "../../src/health/readiness.js";
+import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
 import { claim, claimOne } from "../../src/inbox/claim.sql.js";
 import { bury } from "../../src/inbox/dead-letters.sql.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
@@ -10,6 +12,7 @@ import { LedgerRetention } from "../../src/inbox/retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { RetryLoop } from "../../src/processing/retry.loop.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
 import { testEnvironment } from "../support/octogauge.js";
@@ -30,6 +33,8 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     const plans = explainAll(database);
     await accept(get(GroupCommit));
     await get(BatchProcessor).processBatch();
+    await loseAWorker(get(BatchProcessor), database);
+    await get(RetryLoop).runOnce();
     await buryOne(database);
     await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false })).text("text");
     await get(Readiness).backlog();
@@ -46,6 +51,19 @@ async function accept(inbox: GroupCommit): Promise<void> {
   const ids = Array.from({ length: DELIVERIES }, (_, index) => `ffffffff-0000-4000-8000-${String(index).padStart(12, "0")}`);
   const body = Buffer.from(JSON.stringify(jobPayload("queued")));
   await Promise.all(ids.map((id) => inbox.accept({ id, event: "workflow_job", hookId: 1, form: false, body })));
+}
+
+/** Another worker leaves a batch that it had begun. */
+async function loseAWorker(processor: BatchProcessor, database: Database): Promise<void> {
+  const { rows } = await database.pool.query<{ id: string }>(
+    "SELECT delivery_id::text AS id FROM octogauge.inbox ORDER BY priority, seq LIMIT 3",
+  );
+  await beginBatch(
+    database.pool,
+    randomUUID(),
+    rows.map(({ id }) => id),
+  );
+  await processor.processBatch();
 }
 
 /** What processing does with a delivery that the database refuses. */

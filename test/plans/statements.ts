@@ -18,7 +18,16 @@ const SERIES = ["counter_series_pkey", "histogram_series_pkey"];
 export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   // Its indexes are written, not read: a plan does not name them.
   accept: { matches: /INSERT INTO octogauge\.delivery_ledger/, uses: [] },
-  claim: { matches: /inbox\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey"] },
+  claim: { matches: /inbox i\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey"] },
+  // A row for each worker.
+  journal: { matches: /INSERT INTO octogauge\.batch_journal/, uses: ["batch_journal_pkey"], readsWhole: ["batch_journal"] },
+  "batch given back": { matches: /^DELETE FROM octogauge\.batch_journal/, uses: [], readsWhole: ["batch_journal"] },
+  "struck out of the journal": { matches: /UPDATE octogauge\.batch_journal/, uses: [], readsWhole: ["batch_journal"] },
+  "setting aside": { matches: /INSERT INTO octogauge\.retries/, uses: ["inbox_pkey", "retries_pkey"] },
+  "next attempt": { matches: /UPDATE octogauge\.retries SET attempts = attempts \+ 1/, uses: ["retries_due_at", "retries_pkey"] },
+  "delivery of an attempt": { matches: /DELETE FROM octogauge\.retries/, uses: ["retries_pkey"] },
+  // By hand, or by time, they come to be few.
+  "retries by event": { matches: /FROM octogauge\.retries GROUP BY/, uses: [], readsWhole: ["retries"], buffersPerSeries: 0.05 },
   "claim of one": { matches: /inbox WHERE priority = \$1 AND seq = \$2 FOR UPDATE/, uses: ["inbox_pkey"] },
   "dead letter": { matches: /INSERT INTO octogauge\.dead_letters/, uses: ["dead_letters_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
@@ -55,11 +64,8 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "lost runs": { matches: /workflow_runs t SET state = 3/, uses: RUNS },
   "old jobs": { matches: /DELETE FROM octogauge\.workflow_jobs/, uses: ["workflow_jobs_changed_at"] },
   "old runs": { matches: /DELETE FROM octogauge\.workflow_runs/, uses: ["workflow_runs_changed_at"] },
-  // It finds the old ids by the index, but joins them to the whole ledger by hash to delete them.
   "old ids": {
     matches: /DELETE FROM octogauge\.delivery_ledger/,
-    uses: ["inbox_pkey", "delivery_ledger_received_at"],
-    readsWhole: ["delivery_ledger"],
-    buffersPerRow: 0.01,
+    uses: ["inbox_pkey", "delivery_ledger_received_at", "delivery_ledger_pkey"],
   },
 };
