@@ -36,6 +36,8 @@ const STATEMENTS = [
      due_at timestamptz NOT NULL
    )`,
   "CREATE INDEX retries_due_at ON octogauge.retries (due_at)",
+  // For whoever looks for the dead letters of a repository.
+  "ALTER TABLE octogauge.dead_letters ADD COLUMN repository text NOT NULL DEFAULT ''",
   // One row for each worker: the batch it is at. Unlogged, since it is about processes that die, not about servers.
   `CREATE UNLOGGED TABLE octogauge.batch_journal (
      worker uuid PRIMARY KEY,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from "commander";
 import { configLines } from "./commands/config-check.js";
+import { deadLettersCommand } from "./commands/dead-letters.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
 import { type Config, loadConfig } from "./config/config.js";
@@ -57,6 +58,8 @@ program
     const { demo } = await import("./commands/demo.js");
     await demo(loadConfig(process.env), options);
   });
+
+program.addCommand(deadLettersCommand(forCommands));
 
 const config = program.command("config").description("look at the configuration");
 config

@@ -19,7 +19,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   metrics: ["inbox", "workflow-state", "counters", "reconcile", "database", "config"],
   health: ["database", "processing", "inbox", "config"],
   simulator: [],
-  commands: ["config", "database", "simulator", ""],
+  commands: ["config", "database", "inbox", "simulator", ""],
 };
 
 interface Import {

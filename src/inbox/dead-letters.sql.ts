@@ -1,4 +1,6 @@
 import { type Queryable, sql } from "../database/sql.js";
+import { asLabel } from "./projection/fields.js";
+import { prune } from "./projection/prune.js";
 import type { Claimed } from "./claim.sql.js";
 
 /** Why a delivery could not be processed. */
@@ -17,8 +19,8 @@ const LONGEST_MESSAGE = 2_000;
 // A delivery that was replayed and died again keeps one row, with all its attempts.
 const BURY = `
   INSERT INTO octogauge.dead_letters AS d
-    (delivery_id, priority, event, received_at, hook_id, form, payload, source, error_class, error, attempts)
-  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11)
+    (delivery_id, priority, event, received_at, hook_id, form, payload, source, error_class, error, attempts, repository)
+  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11, $12)
   ON CONFLICT (delivery_id) DO UPDATE SET
     source = excluded.source, error_class = excluded.error_class, error = excluded.error,
     attempts = d.attempts + excluded.attempts, died_at = excluded.died_at`;
@@ -37,7 +39,19 @@ export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, at
     cause.errorClass,
     fit(cause.message),
     attempts,
+    repositoryOf(dead),
   ]);
+}
+
+/** As far as the body says it: the body is, after all, why it died. */
+function repositoryOf({ event, form, projection, payload }: Claimed): string {
+  try {
+    const json = projection ?? prune(event, form, payload ?? Buffer.alloc(0))?.toString();
+    const { repository } = JSON.parse(json ?? "null") as { repository?: { full_name?: unknown } };
+    return asLabel(repository?.full_name);
+  } catch {
+    return "";
+  }
 }
 
 /** A message as it can be stored. */

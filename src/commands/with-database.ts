@@ -1,0 +1,23 @@
+import type { Config } from "../config/config.js";
+import { createDataSource, poolOf } from "../database/data-source.js";
+import { missingMigrations } from "../database/migrate.js";
+import type { Queryable } from "../database/sql.js";
+import { prepare } from "./quick-start.js";
+
+/**
+ * Runs a command on the database of the configuration, the embedded one of a running Octogauge included.
+ * @throws where the schema is older than this build
+ */
+export async function withDatabase<T>(config: Config, work: (database: Queryable) => Promise<T>): Promise<T> {
+  const prepared = await prepare(config, (line) => console.error(line), { join: true });
+  const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
+  try {
+    await dataSource.initialize();
+    const missing = await missingMigrations(poolOf(dataSource));
+    if (missing.length > 0) throw new Error(`The schema lacks ${missing.join(", ")}; run: octogauge migrate`);
+    return await work(poolOf(dataSource));
+  } finally {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await prepared.embedded?.stop();
+  }
+}
