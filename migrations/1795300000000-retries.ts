@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from "typeorm";
 
-/** Deliveries that failed and get further attempts, and who was at what when a process died. */
+/** Deliveries that failed and get further attempts, who was at what when a process died, and who leads. */
 export class Retries1795300000000 implements MigrationInterface {
   readonly name = "Retries1795300000000";
 
@@ -38,6 +38,13 @@ const STATEMENTS = [
   "CREATE INDEX retries_due_at ON octogauge.retries (due_at)",
   // For whoever looks for the dead letters of a repository.
   "ALTER TABLE octogauge.dead_letters ADD COLUMN repository text NOT NULL DEFAULT ''",
+  // Who does what one process does for all, and until when.
+  `CREATE TABLE octogauge.leaders (
+     role text PRIMARY KEY,
+     holder uuid NOT NULL,
+     epoch bigint NOT NULL,
+     expires_at timestamptz NOT NULL
+   ) WITH (fillfactor = 50)`,
   // One row for each worker: the batch it is at. Unlogged, since it is about processes that die, not about servers.
   `CREATE UNLOGGED TABLE octogauge.batch_journal (
      worker uuid PRIMARY KEY,

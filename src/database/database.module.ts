@@ -1,10 +1,11 @@
 import { Module } from "@nestjs/common";
 import { Database } from "./database.js";
+import { Leadership } from "./leadership.js";
 import { SchemaGate } from "./schema-gate.js";
 
 /**
  * Enters: the address of a PostgreSQL. Leaves: one pool, transactions, a migrated schema.
  * Every room that keeps rows may call.
  */
-@Module({ providers: [Database, SchemaGate], exports: [Database, SchemaGate] })
+@Module({ providers: [Database, Leadership, SchemaGate], exports: [Database, Leadership, SchemaGate] })
 export class DatabaseModule {}

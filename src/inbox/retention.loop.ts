@@ -2,13 +2,14 @@ import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
+import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { sql } from "../database/sql.js";
 import { HEADS } from "./backlog.sql.js";
 
 const BATCH = 5_000;
 
-// An id must outlive its inbox row and GitHub's three days of redelivery. SKIP LOCKED lets any number of replicas prune.
+// An id must outlive its inbox row and GitHub's three days of redelivery. SKIP LOCKED: a leader that hung for its term may still be at it.
 const PRUNE = `
   WITH old AS MATERIALIZED (
     SELECT delivery_id FROM octogauge.delivery_ledger
@@ -24,6 +25,7 @@ const PRUNE = `
 export class LedgerRetention extends BackgroundLoop {
   constructor(
     private readonly database: Database,
+    private readonly leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
@@ -31,6 +33,7 @@ export class LedgerRetention extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
+    if ((await this.leadership.lead("retention")) === undefined) return "idle";
     const [row] = await sql<{ count: number }>(this.database, PRUNE, [this.config.DEDUP_RETENTION]);
     return row && row.count >= BATCH ? "again" : "idle";
   }

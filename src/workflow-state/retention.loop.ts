@@ -2,6 +2,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
+import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { sql } from "../database/sql.js";
 import { STATE } from "./facts.js";
@@ -25,6 +26,7 @@ const PRUNE_RUNS = prune("workflow_runs");
 export class StateRetention extends BackgroundLoop {
   constructor(
     private readonly database: Database,
+    private readonly leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
@@ -32,6 +34,7 @@ export class StateRetention extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
+    if ((await this.leadership.lead("retention")) === undefined) return "idle";
     const jobs = await this.#prune(PRUNE_JOBS);
     const runs = await this.#prune(PRUNE_RUNS);
     return Math.max(jobs, runs) >= BATCH ? "again" : "idle";

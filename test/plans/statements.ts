@@ -62,6 +62,9 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "runs left open": { matches: /workflow_runs t SET state = 2/, uses: RUNS },
   "lost jobs": { matches: /workflow_jobs t SET state = 3/, uses: [...JOBS, "workflow_jobs_pkey"] },
   "lost runs": { matches: /workflow_runs t SET state = 3/, uses: RUNS },
+  // A row for each role.
+  leader: { matches: /INSERT INTO octogauge\.leaders/, uses: ["leaders_pkey"] },
+  "leader steps down": { matches: /UPDATE octogauge\.leaders/, uses: [], readsWhole: ["leaders"] },
   "old jobs": { matches: /DELETE FROM octogauge\.workflow_jobs/, uses: ["workflow_jobs_changed_at"] },
   "old runs": { matches: /DELETE FROM octogauge\.workflow_runs/, uses: ["workflow_runs_changed_at"] },
   "old ids": {
