@@ -1,5 +1,6 @@
 import { ClaimFloor } from "../src/inbox/claim-floor.js";
 import { claim } from "../src/inbox/claim.sql.js";
+import { LiveConfig } from "../src/config/live-config.js";
 import { Database } from "../src/database/database.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
@@ -34,7 +35,8 @@ export async function benchBacklog(
     await query(url, FILL, [pending]);
     await query(url, "VACUUM ANALYZE octogauge.inbox");
     const holder = held ? await holdSnapshot(url) : undefined;
-    const database = new Database(benchConfig({ DATABASE_URL: url }));
+    const config = benchConfig({ DATABASE_URL: url });
+    const database = new Database(config, new LiveConfig(config));
     await database.connect();
     const floor = new ClaimFloor();
     const latencies: number[] = [];

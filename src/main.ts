@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { type INestApplication, Logger } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import type { NestExpressApplication } from "@nestjs/platform-express";
+import helmet from "helmet";
 import { AppModule } from "./app.module.js";
 import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
@@ -32,6 +33,7 @@ export async function start(config: Config): Promise<Running> {
     forceCloseConnections: true,
   });
   application.disable("x-powered-by");
+  application.use(helmet());
   application.useGlobalFilters(new ProblemFilter());
   const stop = () => {
     application.get(Readiness, { strict: false }).startDraining();

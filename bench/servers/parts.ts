@@ -1,6 +1,7 @@
 import { register } from "prom-client";
 import { Counter, Histogram } from "prom-client";
 import { type Config, loadConfig } from "../../src/config/config.js";
+import { LiveConfig } from "../../src/config/live-config.js";
 import type { GroupCommit } from "../../src/inbox/group-commit.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
@@ -31,7 +32,7 @@ export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: C
     new Counter({ name: "secrets", help: "secrets", labelNames: ["secret"] }),
   );
   const listener = new PublicListener(
-    new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, config),
+    new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, new LiveConfig(config), config),
     metrics,
     config,
   );

@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
+import { LiveConfig } from "../../src/config/live-config.js";
 import { Counters } from "../../src/counters/counters.js";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Database } from "../../src/database/database.js";
@@ -18,7 +19,7 @@ import { benchConfig, listenBefore } from "./parts.js";
 // The counters of one delivery still share a statement, which is kinder than the tools before us were to themselves.
 Logger.overrideLogger(false);
 const config = benchConfig();
-const database = new Database(config);
+const database = new Database(config, new LiveConfig(config));
 await database.connect();
 const policy = new LabelPolicy(config);
 const counters = new Counters(policy, config);

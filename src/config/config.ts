@@ -5,7 +5,10 @@ import { SECRET_VARIABLES, variables } from "./variables.js";
 const schema = z.object(variables);
 
 /** The whole configuration: frozen, durations in seconds, sizes in bytes. */
-export type Config = Readonly<z.output<typeof schema>>;
+export type Config = Readonly<z.output<typeof schema>> & {
+  /** Variables that came from a file, and its path. */
+  readonly FILES: ReadonlyMap<string, string>;
+};
 
 /** Injection token of the {@link Config}. */
 export const CONFIG = Symbol("CONFIG");
@@ -39,7 +42,7 @@ export function loadConfig(environment: Environment): Config {
   }
   problems.push(...contradictions(values, parsed.success ? parsed.data : undefined));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(parsed.data);
+  return Object.freeze({ ...parsed.data, FILES: filesOf(environment) });
 }
 
 function withFiles(environment: Environment, problems: string[]): Record<string, string | undefined> {
@@ -61,7 +64,12 @@ function withFiles(environment: Environment, problems: string[]): Record<string,
   return values;
 }
 
-function contradictions(values: Record<string, string | undefined>, config: Config | undefined): string[] {
+function filesOf(environment: Environment): ReadonlyMap<string, string> {
+  const named = Object.keys(variables).map((name) => [name, environment[`${name}_FILE`] ?? ""] as const);
+  return new Map(named.filter(([, file]) => file !== ""));
+}
+
+function contradictions(values: Record<string, string | undefined>, config: Omit<Config, "FILES"> | undefined): string[] {
   const problems: string[] = [];
   const receives = values["MODE"]?.trim() !== "worker";
   const hasSecret = (values["GITHUB_WEBHOOK_SECRET"] ?? "").split(/[,\n]/).some((secret) => secret.trim());

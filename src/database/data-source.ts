@@ -11,20 +11,31 @@ export const QUERY_TIMEOUT = 60;
  * and an error without a listener ends the process. Whoever uses the connection then learns of it by its next statement.
  */
 class ListeningClient extends pg.Client {
-  constructor(config?: string | pg.ClientConfig) {
+  constructor(config: pg.ClientConfig) {
     super(config);
     this.on("error", () => undefined);
   }
 }
 
+/** Each new connection goes to the address of the moment, whose password may have been rotated. */
+const clientFor = (currentUrl: () => string | undefined) =>
+  class extends ListeningClient {
+    constructor(config: pg.ClientConfig) {
+      const url = currentUrl();
+      super(url ? { ...config, connectionString: url } : config);
+    }
+  };
+
 /**
  * The data source that owns the pool and runs the migrations; not yet initialised.
  * @param queryTimeout seconds, 0 for none
+ * @param currentUrl asked at each new connection
  */
 export function createDataSource(
   config: Pick<Config, "DATABASE_URL" | "DATABASE_POOL_SIZE" | "DATABASE_CONNECT_TIMEOUT">,
   onPoolError: (error: Error) => void,
   queryTimeout: number = QUERY_TIMEOUT,
+  currentUrl: () => string | undefined = () => config.DATABASE_URL,
 ): DataSource {
   if (!config.DATABASE_URL) throw new Error("no DATABASE_URL: start the embedded PostgreSQL first, or name a database");
   return new DataSource({
@@ -37,7 +48,7 @@ export function createDataSource(
     logging: false,
     poolErrorHandler: (error: Error) => onPoolError(error),
     extra: {
-      Client: ListeningClient,
+      Client: clientFor(currentUrl),
       max: config.DATABASE_POOL_SIZE,
       connectionTimeoutMillis: Math.min(5, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
       ...(queryTimeout > 0 ? { query_timeout: queryTimeout * 1_000 } : {}),

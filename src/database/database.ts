@@ -2,7 +2,8 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from "@nestjs/
 import type { Pool, PoolClient, QueryConfig } from "pg";
 import type { DataSource } from "typeorm";
 import { CONFIG, type Config } from "../config/config.js";
-import { createDataSource, poolOf } from "./data-source.js";
+import { LiveConfig } from "../config/live-config.js";
+import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { isTransient, sqlState } from "./errors.js";
 import { type Queryable } from "./sql.js";
 
@@ -18,10 +19,14 @@ export class Database implements Queryable, OnApplicationShutdown {
   readonly #dataSource: DataSource;
   #closing: Promise<void> | undefined;
 
-  constructor(@Inject(CONFIG) private readonly config: Config) {
-    this.#dataSource = createDataSource(config, (error) => {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    live: LiveConfig,
+  ) {
+    const onPoolError = (error: Error) => {
       if (!this.#closing) this.#logger.warn(`idle connection lost: ${error.message}`);
-    });
+    };
+    this.#dataSource = createDataSource(config, onPoolError, QUERY_TIMEOUT, () => live.databaseUrl);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
 import { CONFIG, type Config } from "../config/config.js";
+import { LiveConfig } from "../config/live-config.js";
 import { GroupCommit } from "../inbox/group-commit.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer.js";
@@ -13,16 +14,13 @@ import { signingSecret } from "./signature.js";
 @Injectable()
 export class WebhookController {
   readonly #logger = new Logger("ingest");
-  readonly #secrets: readonly string[];
-
   constructor(
     private readonly inbox: GroupCommit,
     private readonly admission: AdmissionControl,
     private readonly metrics: IngestMetrics,
+    private readonly live: LiveConfig,
     @Inject(CONFIG) private readonly config: Config,
-  ) {
-    this.#secrets = config.GITHUB_WEBHOOK_SECRET;
-  }
+  ) {}
 
   /** The answer to `POST /webhook`; never throws, and answers within REQUEST_TIMEOUT. */
   async receive(request: IncomingMessage): Promise<Answer> {
@@ -41,7 +39,7 @@ export class WebhookController {
     if (body === "too-large") return this.#tooLarge();
     if (body === "over-budget") return unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
     if (body === "aborted") return problem(400, "aborted", "the body ended early");
-    const secret = signingSecret(this.#secrets, headers.signature, body);
+    const secret = signingSecret(this.live.webhookSecrets, headers.signature, body);
     if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
     this.metrics.secretUsed(secret);
     const acceptance = await this.inbox.accept({ id: headers.id, event: headers.event, hookId: headers.hookId, form: headers.form, body });

@@ -1,15 +1,15 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable, UnauthorizedException } from "@nestjs/common";
+import { type CanActivate, type ExecutionContext, Injectable, UnauthorizedException } from "@nestjs/common";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Request } from "express";
-import { CONFIG, type Config } from "../config/config.js";
+import { LiveConfig } from "../config/live-config.js";
 
 /** Asks for `Authorization: Bearer <METRICS_TOKEN>` where a token is configured. */
 @Injectable()
 export class MetricsTokenGuard implements CanActivate {
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "METRICS_TOKEN">) {}
+  constructor(private readonly live: LiveConfig) {}
 
   canActivate(context: ExecutionContext): boolean {
-    const token = this.config.METRICS_TOKEN;
+    const token = this.live.metricsToken;
     if (!token) return true;
     const given = context.switchToHttp().getRequest<Request>().headers.authorization ?? "";
     // Hashes are of equal length, so the comparison takes the same time whatever was given.

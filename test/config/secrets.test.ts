@@ -1,0 +1,147 @@
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, inject, it, onTestFinished } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { deliveryHeaders, sign, startInstance, testEnvironment } from "../support/octogauge.js";
+import { freePort } from "../support/replica.js";
+
+function secretFile(text: string): { path: string; write(text: string): void; remove(): void } {
+  const directory = mkdtempSync(join(tmpdir(), "octogauge-secret-"));
+  const path = join(directory, "secret");
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  writeFileSync(path, text);
+  return { path, write: (next) => writeFileSync(path, next), remove: () => rmSync(path) };
+}
+
+it("a webhook secret is rotated by its file, and a file that is away or empty changes nothing", async () => {
+  const file = secretFile("first\n");
+  const instance = await startInstance({ GITHUB_WEBHOOK_SECRET: "", GITHUB_WEBHOOK_SECRET_FILE: file.path });
+  const status = async (secret: string) => {
+    const headers = { ...deliveryHeaders("star", "{}", randomUUID()), "x-hub-signature-256": sign("{}", secret) };
+    return (await fetch(instance.webhook, { method: "POST", headers, body: "{}" })).status;
+  };
+  expect([await status("first"), await status("second")]).toEqual([202, 401]);
+  file.write("first,second");
+  await expect.poll(() => status("second"), { timeout: 5_000 }).toBe(202);
+  expect(await status("first")).toBe(202);
+  file.write("second");
+  await expect.poll(() => status("first"), { timeout: 5_000 }).toBe(401);
+  file.write("");
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect(await status("second")).toBe(202);
+  file.remove();
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect(await status("second")).toBe(202);
+});
+
+it("the metrics token is rotated by its file", async () => {
+  const file = secretFile("first");
+  const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
+  const status = async (token: string) =>
+    (await fetch(`${instance.managementUrl}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect([await status("first"), await status("second")]).toEqual([200, 401]);
+  file.write("second");
+  await expect.poll(() => status("second"), { timeout: 5_000 }).toBe(200);
+  expect(await status("first")).toBe(401);
+});
+
+it("a database password that is rotated is used by the next connections", async () => {
+  const url = new URL(await freshDatabase());
+  const role = `rotating_${randomUUID().slice(0, 8)}`;
+  await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'first'`);
+  onTestFinished(() => rowsOf(inject("serverUrl"), `DROP ROLE ${role}`).then(() => undefined));
+  [url.username, url.password] = [role, "first"];
+  const file = secretFile(url.href);
+  const fleet = await stillFleet({ DATABASE_URL: "", DATABASE_URL_FILE: file.path }, url.href);
+  const database = fleet.get(Database);
+  expect((await database.query("SELECT current_user AS name")).rows).toEqual([{ name: role }]);
+  await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'second'`);
+  await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+  await expect
+    .poll(() => database.query("SELECT 1").then(() => "", String), { timeout: 5_000 })
+    .toContain("password authentication failed");
+  url.password = "second";
+  file.write(url.href);
+  await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String), { timeout: 5_000 }).toBe(1);
+});
+
+it("no secret is in a log line or an answer, whatever goes wrong", async () => {
+  const canary = `canary-${randomUUID()}`;
+  const [port, management, nowhere] = [await freePort(), await freePort(), await freePort()];
+  const cli = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
+  let said = "";
+  const run = (args: string[], environment: Record<string, string>) => {
+    const child = spawn(process.execPath, [cli, ...args], { env: { PATH: process.env["PATH"], ...environment } });
+    child.stdout.on("data", (data: Buffer) => (said += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    return { child, ended: once(child, "exit") };
+  };
+  const secrets = { GITHUB_WEBHOOK_SECRET: canary, METRICS_TOKEN: canary };
+  const unreachable = { ...secrets, DATABASE_URL: `postgres://user:${canary}@127.0.0.1:${nowhere}/none`, DATABASE_CONNECT_TIMEOUT: "0.2" };
+  await run(["config", "check"], unreachable).ended;
+  await run(["serve"], unreachable).ended;
+  await run(["migrate"], unreachable).ended;
+  await run(["dead-letters", "list"], unreachable).ended;
+  await run(["serve"], { ...unreachable, PORT: "junk", DATABASE_URL: `mysql://user:${canary}@localhost/none` }).ended;
+  expect(said).toContain("DATABASE_URL cannot be reached");
+
+  // A server whose password is the canary, and then is not.
+  const url = new URL(await freshDatabase());
+  const role = `canary_${randomUUID().slice(0, 8)}`;
+  await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${canary}'`);
+  onTestFinished(() => rowsOf(inject("serverUrl"), `DROP ROLE ${role}`).then(() => undefined));
+  [url.username, url.password] = [role, canary];
+  const environment = testEnvironment(url.href, {
+    ...secrets,
+    PORT: String(port),
+    MANAGEMENT_PORT: String(management),
+    LOG_LEVEL: "verbose",
+  });
+  const serving = run(["serve"], environment);
+  const webhook = `http://127.0.0.1:${port}/webhook`;
+  await expect
+    .poll(
+      () =>
+        fetch(webhook).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(405);
+  const answers: string[] = [];
+  const ask = async (address: string, init?: RequestInit) => {
+    const response = await fetch(address, init);
+    answers.push(`${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`);
+  };
+  const signed = (event: string, body: string) => ({
+    method: "POST",
+    headers: { ...deliveryHeaders(event, body), "x-hub-signature-256": sign(body, canary) },
+    body,
+  });
+  const provoke = async () => {
+    await ask(webhook, signed("star", "{}"));
+    await ask(webhook, signed("workflow_job", "not JSON"));
+    await ask(webhook, { method: "POST", headers: deliveryHeaders("star", "{}"), body: "{}" });
+    await ask(`http://127.0.0.1:${management}/metrics`);
+    for (const path of ["metrics", "metrics/process", "health", "health/ready", "nothing"])
+      await ask(`http://127.0.0.1:${management}/${path}`, { headers: { authorization: `Bearer ${canary}` } });
+  };
+  await provoke();
+  await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'another'`);
+  await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
+  await provoke();
+  await expect.poll(() => said, { timeout: 10_000 }).toContain("password authentication failed");
+  serving.child.kill("SIGTERM");
+  await serving.ended;
+  expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
+  expect(said.length).toBeGreaterThan(500);
+  expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);
+}, 60_000);
