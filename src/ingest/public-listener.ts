@@ -9,6 +9,8 @@ import { WebhookController } from "./webhook.controller.js";
 /** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
 const LINGER_MS = 1_000;
 const HEADERS_TIMEOUT_MS = 5_000;
+/** Connections that wait to be taken; with node's 511, thousands that came at once waited for TCP to try again, for up to 23 s. */
+const BACKLOG = 4_096;
 
 /**
  * The public listener: a plain HTTP server with one route. Between the Internet and the inbox there is no
@@ -49,7 +51,7 @@ export class PublicListener implements OnModuleDestroy {
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
-      this.#server.listen(this.config.PORT, this.config.HOST, () => {
+      this.#server.listen({ port: this.config.PORT, host: this.config.HOST, backlog: BACKLOG }, () => {
         this.#server.off("error", reject);
         resolve();
       });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { post, startInstance } from "../support/octogauge.js";
 import { repository } from "../support/payloads.js";
@@ -49,6 +49,23 @@ describe("/metrics", () => {
     await new Promise((resolve) => setTimeout(resolve, 1_001));
     await scrape.text("text");
     expect(readings).toBe(2);
+  });
+
+  it("answers within 9 s with what it has, where the database hangs", async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const collector = (name: string, collect: () => Promise<[]>) => ({ name, collect });
+    const scrape = new Scrape([
+      collector("quick", async () => []),
+      collector("hung", () => new Promise(() => undefined)),
+      collector("late", async () => []),
+    ]);
+    const text = scrape.text("text");
+    await vi.advanceTimersByTimeAsync(9_000);
+    const success = (await text).split("\n").filter((line) => line.startsWith("octogauge_collector_success{"));
+    expect(success).toEqual(
+      ["hung", "late", "quick"].map((name) => `octogauge_collector_success{collector="${name}"} ${name === "quick" ? 1 : 0}`),
+    );
   });
 });
 
