@@ -1,0 +1,27 @@
+import type { ChaosCase } from "../case.js";
+import { sleep } from "../waiting.js";
+
+const TEN_MINUTES_MS = 600_000;
+/** Replica 1 is ahead, replica 2 behind. */
+const SHIFT_MS: Readonly<Record<number, number>> = { 1: TEN_MINUTES_MS, 2: -TEN_MINUTES_MS };
+
+export const clock: ChaosCase = {
+  name: "clock",
+  what: "the clock of one replica is 10 minutes ahead, that of another 10 minutes behind",
+  seconds: 15,
+  needs: {
+    environment: (index) => ({
+      CLOCK_SHIFT_MS: String(SHIFT_MS[index] ?? 0),
+      NODE_OPTIONS: `--import=${new URL("../shift-clock.js", import.meta.url).href}`,
+    }),
+  },
+  async run({ replicas, faults }, seconds) {
+    await sleep(seconds * 1_000);
+    for (const { index, management, name } of replicas) {
+      const { headers } = await fetch(new URL("health/live", management));
+      const shift = Date.parse(headers.get("date") ?? "") - Date.now();
+      if (Math.abs(shift - (SHIFT_MS[index] ?? 0)) > 5_000)
+        faults.push(`the clock of ${name} was off by ${shift} ms: the case did nothing`);
+    }
+  },
+};

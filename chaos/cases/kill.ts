@@ -1,0 +1,27 @@
+import type { ChaosCase } from "../case.js";
+import { sleep } from "../waiting.js";
+
+const EVERY_MS = 2_000;
+
+export const kill: ChaosCase = {
+  name: "kill",
+  what: "SIGKILL a random replica every 2 s, started again at once",
+  seconds: 20,
+  shortSeconds: 8,
+  async run({ replicas, random, notes }, seconds) {
+    const end = performance.now() + seconds * 1_000;
+    const starts: Promise<void>[] = [];
+    while (performance.now() < end) {
+      const next = sleep(EVERY_MS);
+      const victim = random.pick(replicas);
+      // One that is still starting is killed as well.
+      await victim.end("SIGKILL");
+      // A start that a later kill cut short has failed; one that failed by itself is a fault of the replica.
+      starts.push(victim.start().catch(() => undefined));
+      await next;
+    }
+    await Promise.all(starts);
+    for (const replica of replicas) if (replica.state !== "up") await replica.start();
+    notes.push(`${starts.length} kills`);
+  },
+};

@@ -1,0 +1,61 @@
+import { type Agent, request } from "node:http";
+import { signatureOf } from "../src/simulator/post.js";
+import { SECRET } from "./replica.js";
+
+/** What GitHub would send: the body may be bytes that are no text. */
+export interface Postable {
+  readonly deliveryId: string;
+  readonly event: string;
+  readonly hookId: number;
+  readonly body: string | Buffer;
+}
+
+/** What came of one attempt; without a status nobody answered. */
+export interface Attempt {
+  readonly status: number | undefined;
+  readonly text: string;
+  readonly retryAfter: string | undefined;
+  readonly error: string | undefined;
+  /** When it began, by performance.now(). */
+  readonly began: number;
+  readonly seconds: number;
+}
+
+/** GitHub gives up after this time. */
+const GITHUB_MS = 10_000;
+
+/** Posts a signed delivery once; never rejects. */
+export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<Attempt> {
+  const body = Buffer.from(delivery.body as string);
+  const began = performance.now();
+  return new Promise((resolve) => {
+    const end = (status: number | undefined, text: string, retryAfter?: string, error?: string) => {
+      clearTimeout(timer);
+      resolve({ status, text, retryAfter, error, began, seconds: (performance.now() - began) / 1_000 });
+    };
+    const fail = (error: NodeJS.ErrnoException) => end(undefined, "", undefined, error.code ?? error.message);
+    const outgoing = request(url, {
+      method: "POST",
+      agent,
+      headers: {
+        "content-type": "application/json",
+        "content-length": body.length,
+        "x-github-event": delivery.event,
+        "x-github-delivery": delivery.deliveryId,
+        "x-github-hook-id": String(delivery.hookId),
+        "x-hub-signature-256": signatureOf(SECRET, body),
+      },
+    });
+    const timer = setTimeout(() => outgoing.destroy(new Error("no answer in time")), GITHUB_MS);
+    outgoing.on("error", fail);
+    outgoing.on("response", (response) => {
+      let text = "";
+      response.setEncoding("utf8");
+      response.on("data", (part: string) => (text += part));
+      response.on("end", () => end(response.statusCode, text, response.headers["retry-after"]));
+      response.on("error", fail);
+      response.on("close", () => fail(new Error("the answer ended early")));
+    });
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,57 @@
+import type { ChaosCase } from "./case.js";
+import type { Result } from "./result.js";
+import { Stage } from "./stage.js";
+import { messageOf } from "./waiting.js";
+import { verify } from "./verify.js";
+
+const LOG_LINES = 12;
+
+/** Sets the stage, lets the case make its trouble, and judges. Never rejects: what goes wrong is a finding. */
+export async function runCase(chaos: ChaosCase, seed: string, seconds: number): Promise<Result> {
+  const began = performance.now();
+  const reason = chaos.impossible?.();
+  if (reason) return { name: chaos.name, skipped: reason, seconds: 0, findings: [] };
+  let stage: Stage | undefined;
+  const findings: string[] = [];
+  try {
+    stage = await Stage.setUp(`${seed} ${chaos.name}`, chaos.needs);
+    await chaos.run(stage, seconds).catch((error: unknown) => void findings.push(`the case broke off: ${messageOf(error)}`));
+    const verdict = await verify(stage);
+    findings.push(...verdict.findings);
+    const { record } = stage.traffic;
+    const slowest = stage.recoveries.reduce((worst, one) => (one.seconds > worst.seconds ? one : worst), { seconds: -1, last: "" });
+    return {
+      name: chaos.name,
+      seconds: (performance.now() - began) / 1_000,
+      findings,
+      figures: {
+        accepted: record.accepted,
+        refused: record.refused,
+        unanswered: record.unanswered,
+        redelivered: record.redelivered,
+        lost: verdict.lost,
+        doubled: verdict.doubled,
+        longestAnswer: record.longest,
+        recovery: slowest.seconds < 0 ? undefined : slowest.seconds,
+        recoveredLast: slowest.last,
+        peakMemory: Math.max(...stage.replicas.map((replica) => replica.peakMemory())),
+      },
+      notes: stage.notes,
+      logs: findings.length > 0 ? logsOf(stage) : [],
+    };
+  } catch (error) {
+    return { name: chaos.name, seconds: (performance.now() - began) / 1_000, findings: [...findings, messageOf(error)] };
+  } finally {
+    await stage?.tearDown();
+  }
+}
+
+function logsOf({ replicas, postgres }: Stage): string[] {
+  const end = (name: string, log: string) =>
+    log
+      .trim()
+      .split("\n")
+      .slice(-LOG_LINES)
+      .map((line) => `${name} | ${line.slice(0, 400)}`);
+  return [...replicas.flatMap((replica) => end(replica.name, replica.log)), ...end("postgres", postgres.log)];
+}

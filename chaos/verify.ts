@@ -1,0 +1,102 @@
+import { checkMetrics } from "../src/simulator/check.js";
+import { differences, parseExposition } from "../src/simulator/compare.js";
+import { readStrictly } from "./exposition.js";
+import type { Replica } from "./replica.js";
+import type { Stage } from "./stage.js";
+import { sleep } from "./waiting.js";
+
+const FINISH_SECONDS = 30;
+const SETTLE_SECONDS = 20;
+/** Beyond the cache of a scrape. */
+const FRESH_MS = 1_050;
+/** Ages are read at slightly different moments. */
+const AGE_TOLERANCE = 3;
+const SHOWN = 8;
+
+/** What has to hold after any trouble; the findings say what does not. */
+export interface Verdict {
+  readonly findings: readonly string[];
+  /** Deliveries that were accepted and are not counted, and those counted more than once. */
+  readonly lost: number;
+  readonly doubled: number;
+}
+
+/** Lets all be delivered and processed, then compares every replica's /metrics with the exact expectation, and looks into the database. */
+export async function verify(stage: Stage): Promise<Verdict> {
+  const { traffic, replicas, expectation } = stage;
+  const findings: string[] = [];
+  await traffic.finish(FINISH_SECONDS);
+  const { record } = traffic;
+  if (record.accepted < record.deliveries) findings.push(`${record.deliveries - record.accepted} deliveries were never accepted`);
+  const expected = expectation.series();
+  for (const replica of replicas) {
+    const url = new URL("metrics", replica.management).href;
+    const { differences: found } = await checkMetrics({ url, expected, owners: expectation.owners(), seconds: SETTLE_SECONDS });
+    findings.push(...few(found).map((finding) => `${replica.name}: ${finding}`));
+    if (found.length > 0) break;
+  }
+  await sleep(FRESH_MS);
+  const texts = await Promise.all(replicas.map((replica) => replica.text("metrics")));
+  for (const [index, text] of texts.entries()) {
+    const name = `replica ${index}`;
+    findings.push(...few(readStrictly(Buffer.from(text)).findings).map((finding) => `${name}: ${finding}`));
+    findings.push(...few(differences(expected, parseExposition(text))).map((finding) => `${name}: ${finding}`));
+    if (index > 0) findings.push(...few(disagreements(texts[0] ?? "", text)).map((finding) => `replica 0 and ${index}: ${finding}`));
+  }
+  findings.push(...(await lookInto(stage)), ...few(unique([...record.faults, ...stage.watch.faults, ...stage.faults])));
+  findings.push(...few(unique(replicas.flatMap((replica: Replica) => replica.faults))));
+  return { findings: unique(findings), ...miscounted(expected, parseExposition(texts[0] ?? "")) };
+}
+
+/** Every delivery raises github_events_total by one, so its series tell how many are missing or too many. */
+export function miscounted(expected: ReadonlyMap<string, number>, actual: ReadonlyMap<string, number>): { lost: number; doubled: number } {
+  let lost = 0;
+  let doubled = 0;
+  for (const key of new Set([...expected.keys(), ...actual.keys()])) {
+    if (!key.startsWith("github_events_total{")) continue;
+    const surplus = (actual.get(key) ?? 0) - (expected.get(key) ?? 0);
+    if (surplus > 0) doubled += surplus;
+    else lost -= surplus;
+  }
+  return { lost, doubled };
+}
+
+/** What two replicas say differently, but for how long a scrape took; ages may differ by the time between the readings. */
+export function disagreements(one: string, other: string): string[] {
+  const [a, b] = [one, other].map((text) => new Map(text.split("\n").map((line) => line.split(/ (?=\S*$)/) as [string, string]))) as [
+    Map<string, string>,
+    Map<string, string>,
+  ];
+  const found: string[] = [];
+  for (const key of new Set([...a.keys(), ...b.keys()])) {
+    if (key.startsWith("octogauge_collector_duration_seconds")) continue;
+    const [left, right] = [a.get(key), b.get(key)];
+    const near = key.includes("_age_seconds{") && Math.abs(Number(left) - Number(right)) <= AGE_TOLERANCE;
+    if (left !== right && !near) found.push(`${key} is ${left} and ${right}`);
+  }
+  return found;
+}
+
+/** Behind the product's back: nothing waits, every accepted id is remembered, no dead letter is without a reason. */
+async function lookInto({ postgres, traffic }: Stage): Promise<string[]> {
+  const findings: string[] = [];
+  const [row] = await postgres.query<{ inbox: number; dead: number; mute: number }>(
+    `SELECT (SELECT count(*)::int FROM octogauge.inbox) AS inbox,
+       (SELECT count(*)::int FROM octogauge.dead_letters) AS dead,
+       (SELECT count(*)::int FROM octogauge.dead_letters WHERE '' IN (source, error_class, error)) AS mute`,
+    [],
+    "chaos",
+  );
+  if (row?.inbox !== 0) findings.push(`${row?.inbox} rows are left in the inbox`);
+  if (row?.dead !== 0) findings.push(`${row?.dead} dead letters, of deliveries that are all processable`);
+  if (row?.mute !== 0) findings.push(`${row?.mute} dead letters without a reason`);
+  const ledger = await postgres.query<{ id: string }>("SELECT delivery_id::text AS id FROM octogauge.delivery_ledger", [], "chaos");
+  const known = new Set(ledger.map(({ id }) => id));
+  const forgotten = [...traffic.record.acceptedIds()].filter((id) => !known.has(id));
+  if (forgotten.length > 0) findings.push(`${forgotten.length} accepted ids are not in the ledger, such as ${forgotten[0]}`);
+  return findings;
+}
+
+const few = (all: readonly string[]): string[] =>
+  all.length <= SHOWN ? [...all] : [...all.slice(0, SHOWN), `and ${all.length - SHOWN} more`];
+const unique = (all: readonly string[]): string[] => [...new Set(all)];
