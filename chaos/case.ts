@@ -2,7 +2,7 @@ import type { Stage } from "./stage.js";
 
 /** What a case asks of the stage before it is set up. */
 export interface StageNeeds {
-  /** Deliveries per second over all replicas. Default 150. */
+  /** Deliveries per second over all replicas. Default 100. */
   readonly rate?: number;
   /** Bodies of GitHub's size. */
   readonly pad?: boolean;

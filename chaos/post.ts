@@ -1,6 +1,7 @@
 import { type Agent, request } from "node:http";
 import { signatureOf } from "../src/simulator/post.js";
 import { SECRET } from "./replica.js";
+import { turnBegan } from "./turn.js";
 
 /** What GitHub would send: the body may be bytes that are no text. */
 export interface Postable {
@@ -18,6 +19,7 @@ export interface Attempt {
   readonly error: string | undefined;
   /** When it began, by performance.now(). */
   readonly began: number;
+  /** From the request's last byte handed to the system until the answer was there to be read; see turn.ts. */
   readonly seconds: number;
 }
 
@@ -28,10 +30,11 @@ const GITHUB_MS = 10_000;
 export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<Attempt> {
   const body = Buffer.from(delivery.body as string);
   const began = performance.now();
+  let sent = began;
   return new Promise((resolve) => {
     const end = (status: number | undefined, text: string, retryAfter?: string, error?: string) => {
       clearTimeout(timer);
-      resolve({ status, text, retryAfter, error, began, seconds: (performance.now() - began) / 1_000 });
+      resolve({ status, text, retryAfter, error, began, seconds: Math.max(0, turnBegan() - sent) / 1_000 });
     };
     const fail = (error: NodeJS.ErrnoException) => end(undefined, "", undefined, error.code ?? error.message);
     const outgoing = request(url, {
@@ -48,6 +51,7 @@ export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<At
     });
     const timer = setTimeout(() => outgoing.destroy(new Error("no answer in time")), GITHUB_MS);
     outgoing.on("error", fail);
+    outgoing.on("finish", () => (sent = performance.now()));
     outgoing.on("response", (response) => {
       let text = "";
       response.setEncoding("utf8");

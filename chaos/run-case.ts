@@ -46,12 +46,15 @@ export async function runCase(chaos: ChaosCase, seed: string, seconds: number): 
   }
 }
 
+/** The last different lines of each log, without what makes equal ones differ. */
 function logsOf({ replicas, postgres }: Stage): string[] {
-  const end = (name: string, log: string) =>
-    log
-      .trim()
-      .split("\n")
-      .slice(-LOG_LINES)
-      .map((line) => `${name} | ${line.slice(0, 400)}`);
+  const end = (name: string, log: string) => {
+    const times = new Map<string, number>();
+    for (const line of log.trim().split("\n")) {
+      const text = line.replace(/"(?:pid|timestamp)":\d+,/g, "").replace(/^[-\d]+ [:.\d]+ UTC \[\d+\] /, "");
+      times.set(text, (times.get(text) ?? 0) + 1);
+    }
+    return [...times].slice(-LOG_LINES).map(([text, count]) => `${name} | ${count} x ${text.slice(0, 300)}`);
+  };
   return [...replicas.flatMap((replica) => end(replica.name, replica.log)), ...end("postgres", postgres.log)];
 }

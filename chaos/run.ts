@@ -61,7 +61,7 @@ if (options.list) {
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     system: `${process.platform} ${release()}`,
     node: process.version,
-    load: "3 standalone replicas, 150 deliveries per second over all unless the case says otherwise, fsync and synchronous_commit on",
+    load: "3 standalone replicas, 100 deliveries per second over all unless the case says otherwise, fsync and synchronous_commit on",
   };
   const described = Object.entries(conditions).map(([key, value]) => `- ${key}: ${value}`);
   console.log(options.json ? JSON.stringify({ conditions, results }, null, 2) : [...described, "", toTable(results)].join("\n"));

@@ -12,7 +12,7 @@ import { sleep } from "./waiting.js";
 import { Watch } from "./watch.js";
 
 const REPLICAS = 3;
-const RATE = 150;
+const RATE = 100;
 const WARM_UP_MS = 1_000;
 /** An outage that lasts this long has to be seen by readiness. */
 const NOTICED_SECONDS = 6;
