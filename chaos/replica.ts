@@ -20,6 +20,8 @@ export class Replica {
   state: State = "down";
   /** Counts the starts: a request belongs to one. */
   incarnation = 0;
+  /** When the newest of them was, by performance.now(). */
+  startedAt = 0;
   readonly faults: string[] = [];
   #child: ChildProcess | undefined;
   #log = "";
@@ -51,6 +53,7 @@ export class Replica {
   async start(): Promise<void> {
     this.state = "starting";
     this.incarnation += 1;
+    this.startedAt = performance.now();
     const child = spawn(process.execPath, [CLI, "serve"], {
       env: { PATH: process.env["PATH"], ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],

@@ -4,7 +4,7 @@ import { Stage } from "./stage.js";
 import { messageOf } from "./waiting.js";
 import { verify } from "./verify.js";
 
-const LOG_LINES = 12;
+const LOG_LINES = 5;
 
 /** Sets the stage, lets the case make its trouble, and judges. Never rejects: what goes wrong is a finding. */
 export async function runCase(chaos: ChaosCase, seed: string, seconds: number): Promise<Result> {

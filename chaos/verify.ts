@@ -11,7 +11,7 @@ const SETTLE_SECONDS = 20;
 const FRESH_MS = 1_050;
 /** Ages are read at slightly different moments. */
 const AGE_TOLERANCE = 3;
-const SHOWN = 8;
+const SHOWN = 4;
 
 /** What has to hold after any trouble; the findings say what does not. */
 export interface Verdict {

@@ -1,24 +1,57 @@
 import pg from "pg";
 import type { ChaosCase } from "../case.js";
-import { CROWD } from "../postgres.js";
-import type { Stage } from "../stage.js";
-import { sleep } from "../waiting.js";
+import { type ChaosPostgres, CROWD, SERVICE } from "../postgres.js";
+import { sleep, until } from "../waiting.js";
 
 const AT_ONCE = 10;
 
-/** Takes free connections until there are none. @returns how many it got */
-async function crowdIn({ postgres }: Stage, crowd: pg.Client[]): Promise<number> {
-  const before = crowd.length;
-  for (let refused = false; !refused;) {
-    const attempts = Array.from({ length: AT_ONCE }, async () => {
-      const client = new pg.Client({ connectionString: postgres.urlOf(CROWD), connectionTimeoutMillis: 5_000 });
-      client.on("error", () => undefined);
-      await client.connect();
-      crowd.push(client);
-    });
-    refused = (await Promise.allSettled(attempts)).some(({ status }) => status === "rejected");
+/** Other users of the server, who take every connection that they can get. */
+class Crowd {
+  readonly #clients: pg.Client[] = [];
+  readonly #leaving = new AbortController();
+  #staying: Promise<void> | undefined;
+
+  constructor(private readonly postgres: ChaosPostgres) {}
+
+  get size(): number {
+    return this.#clients.length;
   }
-  return crowd.length - before;
+
+  /** Ends Octogauge's connections and takes them, until it has none. */
+  async takeAll(): Promise<void> {
+    // Opened before: the superuser's reserved connections are refused too while clients crowd at the door.
+    const superuser = await this.postgres.connect();
+    await until("others have all connections", 10, async () => {
+      await superuser.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [SERVICE.name]);
+      await this.#takeFree();
+      const { rows } = await superuser.query("SELECT FROM pg_stat_activity WHERE usename = $1", [SERVICE.name]);
+      return rows.length === 0;
+    });
+    await superuser.end();
+    this.#staying = this.#stay();
+  }
+
+  async leave(): Promise<void> {
+    this.#leaving.abort();
+    await this.#staying;
+    await Promise.all(this.#clients.map((client) => client.end()));
+  }
+
+  async #stay(): Promise<void> {
+    for (; !this.#leaving.signal.aborted; await sleep(100)) await this.#takeFree();
+  }
+
+  async #takeFree(): Promise<void> {
+    for (let refused = false; !refused;) {
+      const attempts = Array.from({ length: AT_ONCE }, async () => {
+        const client = new pg.Client({ connectionString: this.postgres.urlOf(CROWD), connectionTimeoutMillis: 5_000 });
+        client.on("error", () => undefined);
+        await client.connect();
+        this.#clients.push(client);
+      });
+      refused = (await Promise.allSettled(attempts)).some(({ status }) => status === "rejected");
+    }
+  }
 }
 
 export const fillPool: ChaosCase = {
@@ -26,25 +59,18 @@ export const fillPool: ChaosCase = {
   what: "all of max_connections taken by others",
   seconds: 10,
   async run(stage, seconds) {
-    const crowd: pg.Client[] = [];
-    const ending = new AbortController();
-    let crowding: Promise<void> | undefined;
-    await stage.outage(
-      seconds,
-      async () => {
-        // Octogauge holds some of them: they are ended until others have them all.
-        do await stage.postgres.dropConnections();
-        while ((await crowdIn(stage, crowd)) > 0);
-        crowding = (async () => {
-          for (; !ending.signal.aborted; await sleep(100)) await crowdIn(stage, crowd);
-        })();
-      },
-      async () => {
-        ending.abort();
-        await crowding;
-        stage.notes.push(`${crowd.length} connections of others`);
-        await Promise.all(crowd.map((client) => client.end()));
-      },
-    );
+    const crowd = new Crowd(stage.postgres);
+    try {
+      await stage.outage(
+        seconds,
+        () => crowd.takeAll(),
+        async () => {
+          stage.notes.push(`${crowd.size} connections of others`);
+          await crowd.leave();
+        },
+      );
+    } finally {
+      await crowd.leave();
+    }
   },
 };
