@@ -25,6 +25,8 @@ export class Stage {
   /** Measurements of the case's own, for the table's last column. */
   readonly notes: string[] = [];
 
+  #shared = false;
+
   private constructor(
     readonly postgres: ChaosPostgres,
     readonly replicas: readonly Replica[],
@@ -60,6 +62,15 @@ export class Stage {
     traffic.start();
     await sleep(WARM_UP_MS);
     return new Stage(postgres, replicas, expectation, traffic, watch, random, proxy, disk, directory.remove);
+  }
+
+  /** From now on others deliver too: series without an owner are no longer the traffic's alone, and dead letters may be theirs. */
+  othersDeliver(): void {
+    this.#shared = true;
+  }
+
+  get isShared(): boolean {
+    return this.#shared;
   }
 
   /**

@@ -46,13 +46,6 @@ export class Traffic {
     this.#loop ??= this.#run();
   }
 
-  /** Sends one more delivery beside the history; `counted` is what the metrics must show of it, the same for less bytes. */
-  add(delivery: Postable, counted: SimulatedDelivery): void {
-    this.expectation.add(counted);
-    this.record.took(delivery.deliveryId);
-    this.#send(delivery, FIRST_PAUSE_MS);
-  }
-
   /** Takes no new deliveries, and sends again until all are accepted or the time is over. */
   async finish(seconds: number): Promise<void> {
     this.#taking = false;

@@ -1,4 +1,6 @@
 import type { ChaosCase } from "../case.js";
+import { badInput } from "./bad-input.js";
+import { bigBodies } from "./big-bodies.js";
 import { clock } from "./clock.js";
 import { diskFull } from "./disk-full.js";
 import { dropConnections } from "./drop-connections.js";
@@ -11,6 +13,7 @@ import { password } from "./password.js";
 import { readOnly } from "./read-only.js";
 import { restartPostgres } from "./restart-postgres.js";
 import { rolling } from "./rolling.js";
+import { slowloris } from "./slowloris.js";
 
 /** In the order in which they run. */
 export const CASES: readonly ChaosCase[] = [
@@ -26,4 +29,7 @@ export const CASES: readonly ChaosCase[] = [
   diskFull,
   heldSnapshot,
   clock,
+  slowloris,
+  bigBodies,
+  badInput,
 ];
