@@ -25,6 +25,11 @@ export class TrafficRecord {
     this.#taken.add(id);
   }
 
+  /** It got a 2xx. */
+  accept(id: string): void {
+    this.#accepted.add(id);
+  }
+
   /** Distinct deliveries that were sent. */
   get deliveries(): number {
     return this.#taken.size;
@@ -70,7 +75,7 @@ export class TrafficRecord {
     const isNew = text.includes('"accepted"');
     if (isNew && this.#new.has(id)) this.#fault("one id was accepted twice as new");
     if (isNew) this.#new.add(id);
-    this.#accepted.add(id);
+    this.accept(id);
     this.#lastOk.set(replica, Math.max(this.lastOk(replica), began));
     return true;
   }

@@ -1,21 +1,33 @@
 import type { ChaosCase } from "../case.js";
-import { until } from "../waiting.js";
+import { holdDelivery } from "../held-delivery.js";
+import { sleep, until } from "../waiting.js";
 
 /** The default of DRAIN_TIMEOUT. */
 const DRAIN_SECONDS = 25;
+/** So that the replica has read the head before the signal. */
+const HEAD_START_MS = 200;
+const HOLD_MS = 300;
 
 export const rolling: ChaosCase = {
   name: "rolling",
   what: "all replicas replaced by SIGTERM, one after the other, round after round",
   seconds: 20,
   shortSeconds: 8,
-  async run({ replicas, traffic, watch, faults, notes }, seconds) {
+  async run(stage, seconds) {
+    const { replicas, traffic, watch, faults, notes } = stage;
     const end = performance.now() + seconds * 1_000;
     let slowest = 0;
     let replaced = 0;
     do {
       for (const replica of replicas) {
-        const { code, seconds: taken } = await replica.end("SIGTERM");
+        // One delivery is half sent when the signal comes, and has to be taken all the same.
+        const finish = await holdDelivery(stage, replica.webhook);
+        await sleep(HEAD_START_MS);
+        const ending = replica.end("SIGTERM");
+        await sleep(HOLD_MS);
+        const answer = await finish();
+        if (!answer.includes(" 202 ")) faults.push(`${replica.name} cut off a delivery on SIGTERM: ${answer || "no answer"}`);
+        const { code, seconds: taken } = await ending;
         slowest = Math.max(slowest, taken);
         replaced += 1;
         if (code !== 0) faults.push(`${replica.name} ended with ${code} on SIGTERM`);
