@@ -7,7 +7,7 @@ import type { Watch } from "./watch.js";
 /** Within this time of the database's return everything works again. */
 export const RECOVERY_SECONDS = 5;
 /** How long we look, to say by how much it was missed. */
-const PATIENCE_SECONDS = 30;
+const PATIENCE_SECONDS = 20;
 
 interface Parts {
   readonly postgres: ChaosPostgres;

@@ -40,7 +40,8 @@ export async function runCase(chaos: ChaosCase, seed: string, seconds: number): 
       logs: findings.length > 0 ? logsOf(stage) : [],
     };
   } catch (error) {
-    return { name: chaos.name, seconds: (performance.now() - began) / 1_000, findings: [...findings, messageOf(error)] };
+    const faults = stage?.replicas.flatMap((replica) => replica.faults) ?? [];
+    return { name: chaos.name, seconds: (performance.now() - began) / 1_000, findings: [...findings, messageOf(error), ...faults] };
   } finally {
     await stage?.tearDown();
   }
