@@ -1,8 +1,10 @@
 const undos = new Set<() => void>();
+let listening = false;
 
 /** Runs `undo` when this process ends early, so that no child, mount or directory is left behind. Returns how to call it off. */
 export function atExit(undo: () => void): () => void {
-  if (undos.size === 0) process.once("exit", undoAll);
+  if (!listening) process.once("exit", undoAll);
+  listening = true;
   undos.add(undo);
   return () => undos.delete(undo);
 }

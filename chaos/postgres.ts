@@ -11,6 +11,7 @@ import { atExit } from "./cleanup.js";
 import { freePort, sleep, until } from "./waiting.js";
 
 const START_SECONDS = 30;
+const LOG_CHARACTERS = 20_000;
 const SHUTDOWN = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
 
 /** The roles of the stage: Octogauge's own, which may do no more than it must, and other users of the server. */
@@ -23,6 +24,7 @@ export class ChaosPostgres {
   #wanted = false;
   #log = "";
   #deaths = 0;
+  #sawFullDisk = false;
   #forget: () => void = () => undefined;
 
   private constructor(
@@ -54,6 +56,11 @@ export class ChaosPostgres {
 
   get log(): string {
     return this.#log;
+  }
+
+  /** Whether the system ever told it that the disk is full. */
+  get sawFullDisk(): boolean {
+    return this.#sawFullDisk;
   }
 
   /** How often it ended without being told to. */
@@ -119,6 +126,11 @@ export class ChaosPostgres {
     await this.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [SERVICE.name]);
   }
 
+  #keep(text: string): void {
+    this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
+    this.#sawFullDisk ||= this.#log.includes("No space left on device");
+  }
+
   #spawn(): void {
     const fixed = { listen_addresses: "127.0.0.1", unix_socket_directories: "", port: String(this.port), max_connections: "100" };
     const all = Object.entries({ ...fixed, timezone: "UTC", ...this.settings });
@@ -131,7 +143,7 @@ export class ChaosPostgres {
     });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (data: Buffer) => (this.#log = (this.#log + data.toString()).slice(-20_000)));
+      stream?.on("data", (data: Buffer) => this.#keep(data.toString()));
     }
     this.#forget = atExit(() => {
       child.kill("SIGCONT");

@@ -5,7 +5,7 @@ export const dropConnections: ChaosCase = {
   name: "drop-connections",
   what: "pg_terminate_backend of all of Octogauge's connections every second",
   seconds: 15,
-  shortSeconds: 6,
+  shortSeconds: 4,
   async run(stage, seconds) {
     for (let drops = 0; drops < seconds - 1; drops += 1) {
       const next = sleep(1_000);

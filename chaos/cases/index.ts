@@ -2,7 +2,7 @@ import type { ChaosCase } from "../case.js";
 import { badInput } from "./bad-input.js";
 import { bigBodies } from "./big-bodies.js";
 import { clock } from "./clock.js";
-import { diskFull } from "./disk-full.js";
+import { diskFull, walFull } from "./disk-full.js";
 import { dropConnections } from "./drop-connections.js";
 import { fillPool } from "./fill-pool.js";
 import { halfOpen } from "./half-open.js";
@@ -27,6 +27,7 @@ export const CASES: readonly ChaosCase[] = [
   readOnly,
   password,
   diskFull,
+  walFull,
   heldSnapshot,
   clock,
   slowloris,

@@ -7,7 +7,7 @@ export const kill: ChaosCase = {
   name: "kill",
   what: "SIGKILL a random replica every 2 s, started again at once",
   seconds: 20,
-  shortSeconds: 8,
+  shortSeconds: 6,
   async run({ replicas, random, notes }, seconds) {
     const end = performance.now() + seconds * 1_000;
     const starts: Promise<void>[] = [];

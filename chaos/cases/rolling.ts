@@ -12,7 +12,7 @@ export const rolling: ChaosCase = {
   name: "rolling",
   what: "all replicas replaced by SIGTERM, one after the other, round after round",
   seconds: 20,
-  shortSeconds: 8,
+  shortSeconds: 4,
   async run(stage, seconds) {
     const { replicas, traffic, watch, faults, notes } = stage;
     const end = performance.now() + seconds * 1_000;
