@@ -3,6 +3,7 @@ import { type INestApplication, Logger } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import type { NestExpressApplication } from "@nestjs/platform-express";
 import helmet from "helmet";
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppModule } from "./app.module.js";
 import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
@@ -32,12 +33,14 @@ export async function start(config: Config): Promise<Running> {
     bodyParser: false,
     forceCloseConnections: true,
   });
+  let listening = false;
   application.disable("x-powered-by");
   application.use(helmet());
   application.useGlobalFilters(new ProblemFilter());
-  const stop = () => {
+  const stop = async () => {
     application.get(Readiness, { strict: false }).startDraining();
-    return application.close();
+    if (listening) await sleep(config.SHUTDOWN_DELAY * 1_000);
+    await application.close();
   };
   try {
     await application.get(Database).connect();
@@ -45,6 +48,7 @@ export async function start(config: Config): Promise<Running> {
     await application.get(SchemaGate).pass();
     const listener = config.MODE === "worker" ? undefined : application.get(PublicListener, { strict: false });
     await listener?.listen();
+    listening = listener !== undefined;
     const managementUrl = await urlOf(application);
     new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);
     return { managementUrl, webhookUrl: listener?.url, stop };

@@ -83,6 +83,11 @@ function contradictions(values: Record<string, string | undefined>, config: Omit
       `MANAGEMENT_PORT is "${config.MANAGEMENT_PORT}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
     );
   }
+  if (config && config.SHUTDOWN_DELAY >= config.DRAIN_TIMEOUT) {
+    problems.push(
+      `SHUTDOWN_DELAY is "${config.SHUTDOWN_DELAY}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
+    );
+  }
   // Each loop holds one connection for its batch and needs another to write down what it is at.
   if (config && config.MODE !== "gateway" && config.DATABASE_POOL_SIZE < config.WORKER_CONCURRENCY + 2) {
     problems.push(

@@ -51,6 +51,9 @@ export const variables = {
   ),
   POLL_INTERVAL: duration(0.2, 0.01).describe("how long an idle worker rests before it looks again"),
   READY_MAX_PENDING_AGE: duration(900, 1).describe("a `worker` is unready while its oldest pending delivery is older"),
+  SHUTDOWN_DELAY: duration(0, 0).describe(
+    "how long deliveries are still taken after the signal to stop, with readiness red, until the load balancer has noticed; not in a `worker`",
+  ),
   DRAIN_TIMEOUT: duration(25, 0.1).describe("longest orderly stop"),
 
   DEDUP_RETENTION: duration(7 * DAY, 3 * DAY).describe("how long a delivery id is remembered; GitHub redelivers for 3 days"),

@@ -4,10 +4,14 @@ import type { DataSource } from "typeorm";
 import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
-import { isTransient, sqlState } from "./errors.js";
+import { Connections, isBroken } from "./connections.js";
+import { isTransient } from "./errors.js";
+import { Patience } from "./patience.js";
 import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
+/** Seconds. */
+const BEGIN_TIMEOUT = 3;
 
 // SET LOCAL, since a transaction pooler takes no session settings; one round trip with BEGIN.
 const BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
@@ -17,6 +21,9 @@ const BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 export class Database implements Queryable, OnApplicationShutdown {
   readonly #logger = new Logger("database");
   readonly #dataSource: DataSource;
+  readonly #patience = new Patience();
+  #failed = false;
+  #made: Connections | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -38,6 +45,7 @@ export class Database implements Queryable, OnApplicationShutdown {
     for (let told = false; ; told = true) {
       try {
         await this.#dataSource.initialize();
+        this.#made = new Connections(this.pool);
         return;
       } catch (error) {
         if (!isTransient(error) || Date.now() >= until) throw error;
@@ -54,17 +62,48 @@ export class Database implements Queryable, OnApplicationShutdown {
     return this.#dataSource;
   }
 
+  get #connections(): Connections {
+    if (!this.#made) throw new Error("not connected yet: call connect() first");
+    return this.#made;
+  }
+
+  /** Whether a statement failed, for a reason that was not in its data, since a {@link clearedBy} succeeded. */
+  get hasFailed(): boolean {
+    return this.#failed;
+  }
+
+  /** Forgets failures if `proof`, which has to write, succeeds. */
+  async clearedBy(proof: () => Promise<void>): Promise<void> {
+    // Before it: what fails meanwhile, the proof included, is a failure again.
+    this.#failed = false;
+    await proof();
+  }
+
   get pool(): Pool {
     return poolOf(this.#dataSource);
   }
 
   async query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    return this.pool.query(text, values);
+    return this.within(QUERY_TIMEOUT).query(text, values);
   }
 
   /** The same database with a shorter patience; a statement that takes longer is given up with its connection. */
   within(seconds: number): Queryable {
-    return { query: (text, values) => this.pool.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig) };
+    return {
+      query: async (text, values) => {
+        const client = await this.#connections.take();
+        let broken: unknown;
+        try {
+          return await ask(client, seconds, text, values);
+        } catch (error) {
+          this.#note(error);
+          if (isBroken(error)) broken = error;
+          throw error;
+        } finally {
+          this.#connections.giveBack(client, broken);
+        }
+      },
+    };
   }
 
   /**
@@ -72,18 +111,36 @@ export class Database implements Queryable, OnApplicationShutdown {
    * The server ends a transaction whose client has frozen, or the locks on shared series would stop every replica.
    */
   async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
-    let broken: Error | undefined;
+    const client = await this.#connections.take();
+    let broken: unknown;
     try {
-      await client.query(BEGIN);
-      const result = await work(client);
-      await client.query("COMMIT");
+      // It costs a server nothing, so it tells at once whether somebody is there.
+      await ask(client, BEGIN_TIMEOUT, BEGIN);
+      const result = await work({ query: (text, values) => this.#patiently(client, text, values) });
+      await this.#patiently(client, "COMMIT");
       return result;
     } catch (error) {
+      this.#note(error);
       broken = await rollback(client, error);
       throw error;
     } finally {
-      client.release(broken);
+      this.#connections.giveBack(client, broken);
+    }
+  }
+
+  #note(error: unknown): void {
+    if (isTransient(error)) this.#failed = true;
+  }
+
+  async #patiently(client: PoolClient, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const began = performance.now();
+    try {
+      const result = await ask(client, this.#patience.seconds, text, values);
+      this.#patience.answered((performance.now() - began) / 1_000);
+      return result;
+    } catch (error) {
+      if (isBroken(error) && (performance.now() - began) / 1_000 >= this.#patience.seconds) this.#patience.timedOut();
+      throw error;
     }
   }
 
@@ -93,13 +150,17 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 }
 
+function ask(client: PoolClient, seconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+  return client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
+}
+
 /** @returns why the client is of no further use; a connection that gave no answer will not answer a ROLLBACK either */
-async function rollback(client: PoolClient, reason: unknown): Promise<Error | undefined> {
+async function rollback(client: PoolClient, reason: unknown): Promise<unknown> {
+  if (isBroken(reason)) return reason;
   try {
-    if (reason instanceof Error && sqlState(reason) === undefined && isTransient(reason)) return reason;
-    await client.query("ROLLBACK");
+    await ask(client, BEGIN_TIMEOUT, "ROLLBACK");
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return error;
   }
 }

@@ -3,7 +3,9 @@ import { HealthIndicatorService } from "@nestjs/terminus";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { missingMigrations } from "../database/migrate.js";
+import { type Queryable, sql } from "../database/sql.js";
 import { oldestPendingAge } from "../inbox/backlog.sql.js";
+import { probeInbox } from "../inbox/probe.sql.js";
 
 /** A probe must be answered before it times out, whatever the database does. Milliseconds. */
 const PROBE_MS = 2_000;
@@ -33,11 +35,22 @@ export class Readiness {
   async schema() {
     const check = this.indicators.check("database");
     try {
-      const missing = await within(this.#shared("schema", () => missingMigrations(this.database.within(PROBE_MS / 1_000))));
+      const missing = await within(this.#shared("schema", () => this.#missing(this.database.within(PROBE_MS / 1_000))));
       return missing.length === 0 ? check.up() : check.down({ message: "the schema is older than this build", missing });
     } catch (error) {
       return check.down({ message: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  /** @throws where the database is not what it should be */
+  async #missing(database: Queryable): Promise<string[]> {
+    const missing = await missingMigrations(database);
+    if (missing.length > 0) return missing;
+    const [state] = await sql<{ readOnly: boolean }>(database, "SELECT current_setting('transaction_read_only')::boolean AS \"readOnly\"");
+    if (state?.readOnly) throw new Error("the database is read-only");
+    // A write costs something, so it is only tried where something has failed since one succeeded.
+    if (this.database.hasFailed) await this.database.clearedBy(() => probeInbox(this.database));
+    return [];
   }
 
   /** A gateway stays ready whatever the backlog: turning deliveries away would lose them. */

@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { Worker } from "node:worker_threads";
 import { CONFIG, type Config } from "../config/config.js";
+import { SchemaGate } from "../database/schema-gate.js";
 
 const CHECKS = 10;
 
@@ -30,17 +31,30 @@ export class Watchdog implements OnApplicationBootstrap, OnModuleDestroy {
   #timer: NodeJS.Timeout | undefined;
   #thread: Worker | undefined;
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "PROCESSING_DEADLINE">) {}
+  #stopped = false;
 
+  constructor(
+    private readonly schema: SchemaGate,
+    @Inject(CONFIG) private readonly config: Pick<Config, "PROCESSING_DEADLINE">,
+  ) {}
+
+  /** Watches from when the workers begin. */
   onApplicationBootstrap(): void {
+    void this.schema.ready.then(() => {
+      if (!this.#stopped) this.#watch();
+    });
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#thread?.terminate();
+  }
+
+  #watch(): void {
     const everyMs = (this.config.PROCESSING_DEADLINE * 1_000) / CHECKS;
     this.#timer = setInterval(() => Atomics.add(this.#beats, 0, 1), everyMs / 2).unref();
     this.#thread = new Worker(WATCH, { eval: true, workerData: { beats: this.#beats, everyMs, checks: CHECKS } });
     this.#thread.unref();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#thread?.terminate();
   }
 }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { isTransient } from "../../src/database/errors.js";
+import { Patience } from "../../src/database/patience.js";
 import { sql } from "../../src/database/sql.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -38,6 +39,35 @@ it("a statement without an answer is given up in time, and the pool goes on", as
   const fleet = await stillFleet();
   await expect(fleet.get(Database).within(0.2).query("SELECT pg_sleep(30)")).rejects.toThrow(/timeout/);
   expect(await sql(fleet.get(Database), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+});
+
+it("where one connection gives no answer, those of its time are replaced before they are used", async () => {
+  const database = (await stillFleet()).get(Database);
+  const pids = async () => {
+    const pid = () => sql<{ pid: number }>(database, "SELECT pg_backend_pid() AS pid, pg_sleep(0.1)");
+    return (await Promise.all([pid(), pid(), pid()])).map(([row]) => row!.pid);
+  };
+  const before = await pids();
+  expect(new Set(await pids())).toEqual(new Set(before));
+  await expect(database.within(0.2).query("SELECT pg_sleep(30)")).rejects.toThrow(/timeout/);
+  expect((await pids()).filter((pid) => before.includes(pid))).toEqual([]);
+  // An error that the server told is no reason.
+  const after = await pids();
+  await expect(database.query("SELECT 1 / 0")).rejects.toThrow(/division/);
+  expect(new Set(await pids())).toEqual(new Set(after));
+});
+
+it("waits for a slow server longer each time, and for a quick one less and less", () => {
+  const patience = new Patience();
+  expect(patience.seconds).toBe(5);
+  for (let round = 0; round < 6; round += 1) patience.timedOut();
+  expect(patience.seconds).toBe(60);
+  patience.answered(20);
+  expect(patience.seconds).toBe(54);
+  for (let round = 0; round < 100; round += 1) patience.answered(20);
+  expect(patience.seconds).toBe(40);
+  for (let round = 0; round < 100; round += 1) patience.answered(0.01);
+  expect(patience.seconds).toBe(5);
 });
 
 it.each([

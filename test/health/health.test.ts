@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { freshDatabase, rowsOf } from "../support/database.js";
-import { startInstance, type TestInstance } from "../support/octogauge.js";
+import { post, startInstance, type TestInstance } from "../support/octogauge.js";
 
 const get = async (instance: TestInstance, path: string) => {
   const answer = await fetch(`${instance.managementUrl}${path}`);
@@ -31,6 +31,36 @@ describe("health", () => {
     expect((await get(instance, "/health/live")).status).toBe(200);
     await rowsOf(onServer, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await expect.poll(async () => (await get(instance, "/health/ready")).status).toBe(200);
+  });
+
+  it("is unready while the database is read-only", async () => {
+    const instance = await startInstance({ MODE: "gateway" });
+    const name = new URL(instance.databaseUrl).pathname.slice(1);
+    const reconnect = () =>
+      rowsOf(
+        instance.databaseUrl,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()",
+        [name],
+      );
+    await rowsOf(instance.databaseUrl, `ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    await reconnect();
+    await expect.poll(async () => (await get(instance, "/health/ready")).status).toBe(503);
+    expect((await get(instance, "/health/live")).status).toBe(200);
+    await rowsOf(instance.databaseUrl, `BEGIN READ WRITE; ALTER DATABASE ${name} RESET default_transaction_read_only; COMMIT`);
+    await reconnect();
+    await expect.poll(async () => (await get(instance, "/health/ready")).status).toBe(200);
+  });
+
+  it("is unready while the database answers but stores nothing, and leaves no trace of asking", async () => {
+    const instance = await startInstance({ MODE: "gateway" });
+    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.inbox ALTER COLUMN payload TYPE oid USING 0");
+    expect((await get(instance, "/health/ready")).status).toBe(200);
+    expect((await post(instance.webhook, "star", {})).status).toBe(503);
+    expect((await get(instance, "/health/ready")).status).toBe(503);
+    expect((await get(instance, "/health/live")).status).toBe(200);
+    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.inbox ALTER COLUMN payload TYPE bytea USING ''");
+    expect((await get(instance, "/health/ready")).status).toBe(200);
+    expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.inbox")).toEqual([]);
   });
 
   it("is unready while the schema is older than the build", async () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { expect, it } from "vitest";
+import pg from "pg";
+import { expect, it, onTestFinished } from "vitest";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -36,4 +37,24 @@ it("a flush that fails rejects its deliveries, and the next one succeeds", async
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.delivery_ledger")).toEqual([]);
   await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO inbox");
   expect(await fleet.get(GroupCommit).accept(delivery(randomUUID()))).toBe("accepted");
+});
+
+it("a large body does not hold up small ones", async () => {
+  const fleet = await stillFleet();
+  const large = { ...delivery(randomUUID()), body: Buffer.alloc(2_000_000, " ") };
+  // Somebody else is about to store the same id, so that the flush of the large one waits.
+  const other = new pg.Client({ connectionString: fleet.url });
+  await other.connect();
+  onTestFinished(() => other.end());
+  await other.query("BEGIN");
+  await other.query("INSERT INTO octogauge.delivery_ledger (delivery_id) VALUES ($1)", [large.id]);
+  let stored = false;
+  const waits = fleet
+    .get(GroupCommit)
+    .accept(large)
+    .finally(() => (stored = true));
+  expect(await fleet.get(GroupCommit).accept(delivery(randomUUID()))).toBe("accepted");
+  expect(stored).toBe(false);
+  await other.query("ROLLBACK");
+  expect(await waits).toBe("accepted");
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
-import { deliveryHeaders, startInstance } from "../support/octogauge.js";
+import { deliveryHeaders, post, startInstance } from "../support/octogauge.js";
 import { Replica } from "../support/replica.js";
 
 const BODY = '{"action":"created"}';
@@ -56,6 +56,15 @@ it("finishes the delivery under way, and takes no other", async () => {
   await stopped;
   expect(await slow.answer).toMatch(/^HTTP\/1.1 202 [^]*connection: close/i);
   expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
+});
+
+it("with SHUTDOWN_DELAY it takes deliveries on, unready, until the load balancer has noticed", async () => {
+  const instance = await startInstance({ MODE: "gateway", SHUTDOWN_DELAY: "1.5" });
+  const stopped = instance.stop();
+  expect((await fetch(`${instance.managementUrl}/health/ready`)).status).toBe(503);
+  expect((await post(instance.webhook, "star", {})).status).toBe(202);
+  await stopped;
+  await expect(fetch(instance.webhook)).rejects.toThrow("fetch failed");
 });
 
 it.each(["SIGTERM", "SIGINT"] as const)("a served process that gets %s finishes the delivery under way and ends with 0", async (signal) => {

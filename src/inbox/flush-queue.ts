@@ -1,0 +1,74 @@
+import type { Pending } from "./accept.sql.js";
+import type { Acceptance } from "./delivery.js";
+
+/** What a flush may take, and what it does. */
+export interface Flush {
+  /** Most deliveries. */
+  readonly size: number;
+  /** Most bytes of payload, beyond the first delivery: keeps the parameters of a statement small against the memory of a server. */
+  readonly bytes: number;
+  /** Stores a batch of distinct ids, sorted by id. @returns the ids that were new */
+  store(batch: readonly Pending[]): Promise<ReadonlySet<string>>;
+}
+
+interface Waiting extends Pending {
+  readonly resolve: (acceptance: Acceptance) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Lets concurrent deliveries share a commit: while one flush is under way the next batch gathers,
+ * and an idle queue flushes at once, without a timer.
+ */
+export class FlushQueue {
+  #waiting: Waiting[] = [];
+  #flushing = false;
+
+  constructor(private readonly flush: Flush) {}
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** Fulfilled after the commit. @throws the store's error */
+  add(pending: Pending): Promise<Acceptance> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ ...pending, resolve, reject });
+      if (!this.#flushing) void this.#flushAll();
+    });
+  }
+
+  async #flushAll(): Promise<void> {
+    this.#flushing = true;
+    // One turn of the event loop: requests that arrived in the same read of the sockets join this flush.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) await this.#store(this.#nextBatch());
+    this.#flushing = false;
+  }
+
+  #nextBatch(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { delivery } of this.#waiting) {
+      bytes += delivery.body.length;
+      if (count >= this.flush.size || (count > 0 && bytes > this.flush.bytes)) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #store(batch: readonly Waiting[]): Promise<void> {
+    const first = new Map<string, Waiting>();
+    for (const item of batch) if (!first.has(item.delivery.id)) first.set(item.delivery.id, item);
+    const distinct = [...first.values()].sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
+    try {
+      const fresh = await this.flush.store(distinct);
+      for (const item of batch) {
+        const isNew = fresh.has(item.delivery.id) && first.get(item.delivery.id) === item;
+        item.resolve(isNew ? "accepted" : "duplicate");
+      }
+    } catch (error) {
+      for (const item of batch) item.reject(error);
+    }
+  }
+}
