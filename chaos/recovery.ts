@@ -57,7 +57,7 @@ async function databaseTime(postgres: ChaosPostgres): Promise<Date> {
 
 async function isProcessed(postgres: ChaosPostgres, before: Date): Promise<boolean> {
   const [row] = await postgres.query<{ left: boolean }>(
-    "SELECT EXISTS (SELECT FROM octogauge.inbox WHERE received_at <= $1) AS left",
+    "SELECT EXISTS (SELECT FROM octogauge.inbox WHERE received_at <= $1 UNION ALL SELECT FROM octogauge.retries WHERE received_at <= $1) AS left",
     [before],
     "chaos",
   );

@@ -52,10 +52,11 @@ export async function verify(stage: Stage): Promise<Verdict> {
   findings.push(...few(unique(replicas.flatMap((replica: Replica) => replica.faults))));
   const actual = readStrictly(Buffer.from(texts[0] ?? "")).samples;
   const { lost, doubled } = stage.isShared ? await unbalanced(stage, actual) : miscounted(expected, actual);
-  const waiting = await rowsIn(stage, "inbox");
+  const [waiting, again] = [await rowsIn(stage, "inbox"), await rowsIn(stage, "retries")];
   if (waiting > 0) findings.push(`${waiting} rows are left in the inbox`);
+  if (again > 0) findings.push(`${again} rows wait for a further attempt`);
   // What still waits is late, not lost.
-  return { findings: unique(findings), lost: Math.max(0, lost - waiting), doubled };
+  return { findings: unique(findings), lost: Math.max(0, lost - waiting - again), doubled };
 }
 
 /** Every delivery raises github_events_total by one, so its series tell how many are missing or too many. */

@@ -1,4 +1,5 @@
 import "reflect-metadata";
+import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../../src/app.module.js";
 import { Database } from "../../src/database/database.js";
@@ -13,8 +14,9 @@ await application.get(Database).connect();
 const processor = application.get(BatchProcessor, { strict: false });
 await report(async () => {
   const drain = async () => {
+    const name = randomUUID();
     let processed = 0;
-    for (let batch = -1; batch !== 0; processed += batch) batch = await processor.processBatch();
+    for (let batch = -1; batch !== 0; processed += batch) batch = await processor.processBatch(name);
     return processed;
   };
   const counts = await Promise.all(Array.from({ length: config.WORKER_CONCURRENCY }, drain));

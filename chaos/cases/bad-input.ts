@@ -25,7 +25,9 @@ export const badInput: ChaosCase = {
     await until(
       "the inbox is empty",
       20,
-      async () => (await postgres.query("SELECT FROM octogauge.inbox LIMIT 1", [], "chaos")).length === 0,
+      async () =>
+        (await postgres.query("(SELECT FROM octogauge.inbox LIMIT 1) UNION ALL (SELECT FROM octogauge.retries LIMIT 1)", [], "chaos"))
+          .length === 0,
     );
     // A scrape may be a second old.
     await sleep(1_050);

@@ -39,7 +39,8 @@ export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, at
     cause.errorClass,
     fit(cause.message),
     attempts,
-    repositoryOf(dead),
+    // Whatever it was that the worker died of, it is not looked into again.
+    cause.source === "crash" ? "" : repositoryOf(dead),
   ]);
 }
 

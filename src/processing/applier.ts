@@ -6,7 +6,7 @@ import type { Claimed, InboxKey } from "../inbox/claim.sql.js";
 import { bury } from "../inbox/dead-letters.sql.js";
 import { UnexpectedPayload } from "../inbox/projection/fields.js";
 import type { Projection } from "../inbox/projection/projection.js";
-import { read, readBody } from "../inbox/projection/read.js";
+import { readBody, readProjection } from "../inbox/projection/read.js";
 import { upsertJobs } from "../workflow-state/jobs.sql.js";
 import { upsertRuns } from "../workflow-state/runs.sql.js";
 import { Batch } from "./batch.js";
@@ -75,5 +75,5 @@ export class Applier {
 }
 
 function readDelivery({ event, form, projection, payload }: Claimed): Projection {
-  return projection === null ? readBody(event, form, payload ?? Buffer.alloc(0)) : read(event, projection);
+  return projection === null ? readBody(event, form, payload ?? Buffer.alloc(0)) : readProjection(event, projection);
 }

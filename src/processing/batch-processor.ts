@@ -1,5 +1,4 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { randomUUID } from "node:crypto";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
@@ -45,7 +44,7 @@ export class BatchProcessor {
    * @returns how many deliveries left the inbox
    * @throws transient database errors, after which the batch is back in the inbox
    */
-  async processBatch(worker: string = randomUUID()): Promise<number> {
+  async processBatch(worker: string): Promise<number> {
     const floors = this.#floor.next();
     let taken: readonly Claimed[] = [];
     try {

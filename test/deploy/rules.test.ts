@@ -9,7 +9,8 @@ const directory = fileURLToPath(new URL("../../deploy/prometheus/", import.meta.
 const promtool = (...args: string[]) => promisify(execFile)("promtool", args, { cwd: directory });
 const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 
-if (!hasPromtool) console.warn("\n*** SKIPPED: promtool is not installed (Debian package prometheus), the alert rules were not tried ***\n");
+if (!hasPromtool)
+  console.warn("\n*** SKIPPED: promtool is not installed (Debian package prometheus), the alert rules were not tried ***\n");
 
 it("the alert rules speak of metrics that exist", () => {
   const rules = readFileSync(`${directory}octogauge.rules.yml`, "utf8");

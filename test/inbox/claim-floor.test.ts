@@ -2,7 +2,6 @@ import pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { acceptBatch } from "../../src/inbox/accept.sql.js";
 import { ClaimFloor } from "../../src/inbox/claim-floor.js";
-import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { stillFleet } from "../support/fleet.js";
 
 it("goes on behind what was claimed, lane by lane, and looks at everything again and again", () => {
@@ -34,9 +33,8 @@ it("a delivery that is committed after its successors were claimed is not left b
   const delivery = { id: "00000000-0000-4000-8000-000000000001", event: "star", hookId: 1, form: false, body };
   await acceptBatch(slow, [{ delivery, projection: null }]);
   await fleet.accept("star", {});
-  const processor = fleet.get(BatchProcessor);
-  expect(await processor.processBatch()).toBe(1);
+  expect(await fleet.processBatch()).toBe(1);
   await slow.query("COMMIT");
-  expect(await processor.processBatch()).toBe(1);
-  expect(await processor.processBatch()).toBe(0);
+  expect(await fleet.processBatch()).toBe(1);
+  expect(await fleet.processBatch()).toBe(0);
 });

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { asLabel, UnexpectedPayload } from "../../src/inbox/projection/fields.js";
 import { prune } from "../../src/inbox/projection/prune.js";
 import { Pruner } from "../../src/inbox/projection/pruner.js";
-import { read, readBody } from "../../src/inbox/projection/read.js";
+import { readBody, readProjection } from "../../src/inbox/projection/read.js";
 import type { Selection } from "../../src/inbox/projection/selection.js";
 import { generateHistory } from "../../src/simulator/history.js";
 
@@ -21,7 +21,7 @@ function selected(payload: Json, selection: Selection): Json {
   return Object.fromEntries(
     members.map(([name, wanted]) => {
       const value = payload[name];
-      if (wanted === "count" && Array.isArray(value)) return [name, value.length];
+      if (wanted === "count") return [name, (value as unknown[]).length];
       const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
       return [name, typeof wanted === "object" && isObject ? selected(value as Json, wanted) : value];
     }),
@@ -47,7 +47,7 @@ describe("the stored projection", () => {
       const whole = readBody(event, false, body);
       // No series of a job has the branch, so the default branch is not kept.
       const expected = whole.kind === "workflow_job" ? { ...whole, repository: { ...whole.repository, defaultBranch: "" } } : whole;
-      expect(read(event, projection.toString())).toEqual(expected);
+      expect(readProjection(event, projection.toString())).toEqual(expected);
       const form = Buffer.from(`payload=${encodeURIComponent(body.toString())}`);
       expect(prune(event, true, form)?.toString()).toBe(projection.toString());
     }
@@ -63,7 +63,7 @@ describe("the stored projection", () => {
       workflow_job: { ...job, name: text, extra: [{ repository: { full_name: "evil/evil" }, id: 9 }] },
       repository: { parent: { full_name: "evil/evil", owner: { login: "evil" } }, ...repository },
     };
-    expect(read("workflow_job", String(prune("workflow_job", false, bytes(deceptive))))).toMatchObject({
+    expect(readProjection("workflow_job", String(prune("workflow_job", false, bytes(deceptive))))).toMatchObject({
       action: text,
       id: 1,
       repository: { owner: "acme", repo: "api" },
@@ -90,7 +90,7 @@ describe("the stored projection", () => {
       }),
       { numRuns: 3_000 },
     );
-    expect(pruned).toBeGreaterThan(1_500);
+    expect(pruned).toBeGreaterThan(1_000);
   });
 
   it("never throws on broken text, and gives what PostgreSQL can store", () => {
@@ -135,6 +135,13 @@ describe("the stored projection", () => {
     expect(new Pruner(selection).prune(deep)?.toString()).toBe('{"a":1}');
   });
 
+  it("takes no number for a count that the body itself has", () => {
+    const push = { ref: "refs/heads/main", commits: -5, repository };
+    expect(prune("push", false, bytes(push))).toBeNull();
+    expect(readBody("push", false, bytes(push))).toMatchObject({ commits: 0 });
+    expect(readProjection("push", String(prune("push", false, bytes({ ...push, commits: [{}, [], 3] }))))).toMatchObject({ commits: 3 });
+  });
+
   it("leaves a truncated body to the dead letters", () => {
     const body = bytes({ action: "queued", workflow_job: job, repository });
     // Not the very last brace: a body is not read to its end.
@@ -157,7 +164,7 @@ describe("what is not as expected", () => {
     expect(() => readBody(event, false, whole)).toThrow(UnexpectedPayload);
     expect(() => readBody(event, false, whole)).toThrow(message);
     const stored = prune(event, false, whole) ?? whole;
-    expect(() => read(event, stored.toString())).toThrow(message);
+    expect(() => readProjection(event, stored.toString())).toThrow(message);
   });
 
   it("in a label is replaced: control characters and halves of surrogate pairs, line feeds excepted", () => {

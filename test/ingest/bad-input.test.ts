@@ -17,13 +17,14 @@ it(
   async () => {
     console.info(`PROPERTY_SEED=${seed}`);
     const url = await freshDatabase();
-    const replica = await Replica.create(0, url, { MAX_BODY_BYTES: String(MAX_BODY_BYTES), POLL_INTERVAL: "0.02" });
+    const replica = await Replica.create(0, url, { MAX_BODY_BYTES: String(MAX_BODY_BYTES), POLL_INTERVAL: "0.02", RETRY_BACKOFF: "1ms" });
     onTestFinished(async () => void (await replica.end("SIGKILL")));
     await replica.start();
     expect(await deliverMarker(replica.webhook)).toBe(202);
     const result = await assault(replica.webhook, REQUESTS, seed);
     expect(result.requests).toBeGreaterThanOrEqual(REQUESTS);
-    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.inbox LIMIT 1"), { timeout: 20_000 }).toEqual([]);
+    const waiting = "(SELECT FROM octogauge.inbox LIMIT 1) UNION ALL (SELECT FROM octogauge.retries LIMIT 1)";
+    await expect.poll(() => rowsOf(url, waiting), { timeout: 20_000 }).toEqual([]);
     const evidence = {
       ledger: await rowsOf<{ id: string }>(url, LEDGER),
       dead: await rowsOf<{ id: string; source: string; error_class: string; error: string }>(url, DEAD),

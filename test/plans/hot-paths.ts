@@ -32,7 +32,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await database.connect();
     const plans = explainAll(database);
     await accept(get(GroupCommit));
-    await get(BatchProcessor).processBatch();
+    await get(BatchProcessor).processBatch(randomUUID());
     await loseAWorker(get(BatchProcessor), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
@@ -63,7 +63,7 @@ async function loseAWorker(processor: BatchProcessor, database: Database): Promi
     randomUUID(),
     rows.map(({ id }) => id),
   );
-  await processor.processBatch();
+  await processor.processBatch(randomUUID());
 }
 
 /** What processing does with a delivery that the database refuses. */

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { startAttempt, take } from "../../src/inbox/retries.sql.js";
-import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
@@ -109,7 +108,7 @@ it("takes no more bytes of unprojected payloads at once than fit, and comes to t
      SELECT 0, gen_random_uuid(), 'workflow_job', false, NULL, convert_to(repeat('x', 10000000), 'UTF8') FROM generate_series(1, 5)`,
   );
   const taken = [];
-  for (let batch = -1; batch !== 0; taken.push(batch)) batch = await fleet.get(BatchProcessor).processBatch();
+  for (let batch = -1; batch !== 0; taken.push(batch)) batch = await fleet.processBatch();
   expect(taken).toEqual([2, 2, 1, 0]);
   expect(await rowsOf(fleet.url, "SELECT DISTINCT error FROM octogauge.dead_letters")).toEqual([{ error: "the body is not JSON" }]);
 });

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { onTestFinished } from "vitest";
 import { AppModule } from "../../src/app.module.js";
@@ -38,8 +39,10 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       form: false,
       body: Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
     });
+  const worker = randomUUID();
+  const processBatch = () => get(BatchProcessor).processBatch(worker);
   const process = async () => {
-    while ((await get(BatchProcessor).processBatch()) > 0);
+    while ((await processBatch()) > 0);
   };
   return {
     url,
@@ -47,6 +50,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     get,
     accept,
     process,
+    processBatch,
     /** Runs the attempts that are due until none is; those that are postponed by a few milliseconds included. */
     async retry() {
       const waiting = async () => (await rowsOf(url, "SELECT FROM octogauge.retries WHERE due_at < now() + interval '1 s'")).length;

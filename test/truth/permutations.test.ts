@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { type INestApplicationContext, Logger } from "@nestjs/common";
@@ -61,7 +62,8 @@ describe("any permutation and any duplication, cut anywhere, over several worker
   }
 
   async function drain(worker: BatchProcessor): Promise<void> {
-    while ((await worker.processBatch()) > 0);
+    const name = randomUUID();
+    while ((await worker.processBatch(name)) > 0);
   }
 
   async function exposition(): Promise<Map<string, number>> {
@@ -97,7 +99,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
                 inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
               );
             // Workers run into the middle of what is being accepted.
-            await Promise.all([...accepted, ...processors.map((worker) => worker.processBatch())]);
+            await Promise.all([...accepted, ...processors.map((worker) => worker.processBatch(randomUUID()))]);
           }
           await Promise.all(processors.map(drain));
 

@@ -146,7 +146,8 @@ class Pass {
       return after;
     }
     this.missing -= level?.leaves ?? 1;
-    if (counted && this.body[at] === OPEN_BRACKET) return this.#count(nameAt, at);
+    // A number that stands there already would pass for the count.
+    if (counted) return this.body[at] === OPEN_BRACKET ? this.#count(nameAt, at) : DECLINED;
     const after = this.#skip(at);
     if (after === DECLINED || !this.#isPlain(at, after) || !this.#write(nameAt, after)) return DECLINED;
     return after;

@@ -3,7 +3,10 @@ import type { Projection, PullRequestProjection, PushProjection } from "./projec
 import { formPayload } from "./prune.js";
 import { projectWorkflowJob, projectWorkflowRun } from "./workflow-events.js";
 
-const READERS: Readonly<Record<string, (payload: Fields) => Projection>> = {
+/** A stored projection has the number of an array's elements in the place of the array, which a body must not pretend. */
+type Reader = (payload: Fields, isStored: boolean) => Projection;
+
+const READERS: Readonly<Record<string, Reader>> = {
   workflow_job: projectWorkflowJob,
   workflow_run: projectWorkflowRun,
   push: projectPush,
@@ -11,13 +14,11 @@ const READERS: Readonly<Record<string, (payload: Fields) => Projection>> = {
 };
 
 /**
- * Reads a payload, whole or pruned to a stored projection.
+ * Reads a stored projection.
  * @throws {UnexpectedPayload} saying what is not as expected
  */
-export function read(event: string, json: string): Projection {
-  const payload = parse(json);
-  const reader = Object.hasOwn(READERS, event) ? READERS[event] : undefined;
-  return reader ? reader(payload) : { kind: "other", action: label(payload, "action") };
+export function readProjection(event: string, json: string): Projection {
+  return read(event, json, true);
 }
 
 /**
@@ -27,7 +28,13 @@ export function read(event: string, json: string): Projection {
 export function readBody(event: string, form: boolean, body: Buffer): Projection {
   const json = form ? formPayload(body) : body;
   if (!json) throw new UnexpectedPayload("the form has no payload field");
-  return read(event, json.toString("utf8"));
+  return read(event, json.toString("utf8"), false);
+}
+
+function read(event: string, json: string, isStored: boolean): Projection {
+  const payload = parse(json);
+  const reader = Object.hasOwn(READERS, event) ? READERS[event] : undefined;
+  return reader ? reader(payload, isStored) : { kind: "other", action: label(payload, "action") };
 }
 
 function parse(text: string): Fields {
@@ -41,15 +48,14 @@ function parse(text: string): Fields {
   return value as Fields;
 }
 
-function projectPush(payload: Fields): PushProjection {
+function projectPush(payload: Fields, isStored: boolean): PushProjection {
   const commits = payload["commits"];
   return {
     kind: "push",
     action: label(payload, "action"),
     repository: repository(payload),
     ref: label(payload, "ref"),
-    // A stored projection has the number in the place of the array.
-    commits: Array.isArray(commits) ? commits.length : typeof commits === "number" ? commits : 0,
+    commits: Array.isArray(commits) ? commits.length : isStored && typeof commits === "number" ? commits : 0,
   };
 }
 
