@@ -5,6 +5,8 @@ import type { Config } from "../config/config.js";
 
 /** Longest statement that we wait for; a hung database must not hold a client for ever. Seconds. */
 export const QUERY_TIMEOUT = 60;
+/** Longest wait for a connection, new or from the pool: an attempt that began in an outage must not outlast it for long. Seconds. */
+const CONNECTION_TIMEOUT = 3;
 
 /**
  * A connection that breaks between two statements emits an error; while the pool hands it over nobody else listens,
@@ -50,7 +52,7 @@ export function createDataSource(
     extra: {
       Client: clientFor(currentUrl),
       max: config.DATABASE_POOL_SIZE,
-      connectionTimeoutMillis: Math.min(5, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
+      connectionTimeoutMillis: Math.min(CONNECTION_TIMEOUT, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
       ...(queryTimeout > 0 ? { query_timeout: queryTimeout * 1_000 } : {}),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
