@@ -45,9 +45,9 @@ export function deadLettersCommand(configured: () => Config): Command {
 
 const filtered = (command: Command): Command =>
   command
-    .option("--event <event>", "of this event, such as workflow_job")
-    .option("--repository <owner/name>", "of this repository, or of all of an owner's (owner/)")
-    .option("--error <text>", "whose error class or message has this text")
+    .option("--event <event>", "of this event, such as workflow_job", notEmpty)
+    .option("--repository <owner/name>", "of this repository, or of all of an owner's (owner/)", notEmpty)
+    .option("--error <text>", "whose error class or message has this text", notEmpty)
     .option("--since <time>", "that died at or after this time (2026-11-21T10:00Z) or within this duration (2h)", moment)
     .option("--until <time>", "that died before this time, or longer ago than this duration", moment);
 
@@ -74,6 +74,10 @@ const line = ({ id, diedAt, event, repository, source, errorClass, error, attemp
 // oxlint-disable-next-line no-control-regex
 const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 
+/** Those that JSON leaves as they are. */
+// oxlint-disable-next-line no-control-regex
+const CONTROLS_BEYOND_JSON = /[\u007f-\u009f]/g;
+
 async function show(database: Queryable, id: string, bodyAlone: boolean): Promise<void> {
   const letter = await readDeadLetter(database, id);
   if (!letter) throw new Error(`There is no dead letter ${id}; octogauge dead-letters list shows which there are`);
@@ -89,7 +93,7 @@ async function show(database: Queryable, id: string, bodyAlone: boolean): Promis
 
 function pretty(payload: Buffer): string {
   try {
-    return JSON.stringify(JSON.parse(payload.toString("utf8")), null, 2);
+    return JSON.stringify(JSON.parse(payload.toString("utf8")), null, 2).replace(CONTROLS_BEYOND_JSON, "\ufffd");
   } catch {
     return printable(payload.toString("utf8"));
   }
@@ -111,7 +115,8 @@ async function change(
   }
   // Those that die again meanwhile are not taken a second time.
   const [clock] = await sql<{ now: Date }>(database, "SELECT clock_timestamp() AS now");
-  const before: DeadLetterFilter = { ...filter, until: filter.until ?? clock?.now };
+  const now = clock?.now ?? new Date();
+  const before: DeadLetterFilter = { ...filter, until: filter.until && filter.until < now ? filter.until : now };
   let done = 0;
   for (let batch = BATCH; batch === BATCH; done += batch) {
     batch = await perform(database, before, BATCH);
@@ -123,6 +128,12 @@ async function change(
 function guid(text: string): string {
   if (!GUID.test(text)) throw new InvalidArgumentError("allowed: a delivery id, which is a GUID");
   return text.toLowerCase();
+}
+
+/** An empty value, of a variable that was never set say, would match everything. */
+function notEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("allowed: a text that is not empty");
+  return text;
 }
 
 function whole(text: string): number {

@@ -56,7 +56,8 @@ export class LiveConfig {
       const text = readFileSync(file, "utf8").replace(/\r?\n$/, "");
       if (text === reading.text) return;
       const parsed = variables[name].safeParse(text);
-      if (!parsed.success || text.trim() === "") throw new Error(parsed.success ? "it is empty" : "it holds nothing that is allowed");
+      if (!parsed.success || text.trim() === "" || (Array.isArray(parsed.data) && parsed.data.length === 0))
+        throw new Error(parsed.success ? "it is empty" : "it holds nothing that is allowed");
       if (reading.text !== undefined) this.#logger.log(`${name} was read again from ${name}_FILE`);
       reading.text = text;
       reading.value = parsed.data;

@@ -1,8 +1,8 @@
-import type { Pool, PoolClient } from "pg";
+import type { Pool, PoolClient, QueryConfig } from "pg";
 import { isTransient, sqlState } from "./errors.js";
 
 /** Whether the connection itself failed: the server ended it, or said nothing, or not to the end. */
-export function isBroken(error: unknown): boolean {
+function isBroken(error: unknown): boolean {
   if (sqlState(error) === undefined) return isTransient(error);
   return ["FATAL", "PANIC"].includes((error as { severity?: string }).severity ?? "");
 }
@@ -13,6 +13,7 @@ export function isBroken(error: unknown): boolean {
  */
 export class Connections {
   readonly #madeBefore = new WeakMap<PoolClient, number>();
+  readonly #broken = new WeakSet<PoolClient>();
   #failures = 0;
 
   constructor(private readonly pool: Pool) {
@@ -22,15 +23,34 @@ export class Connections {
   async take(): Promise<PoolClient> {
     for (;;) {
       const client = await this.pool.connect();
-      if ((this.#madeBefore.get(client) ?? 0) === this.#failures) return client;
+      if (this.#isOfNow(client)) return client;
       client.release(true);
     }
   }
 
-  /** @param reason why it is of no further use, if so */
-  giveBack(client: PoolClient, reason?: unknown): void {
+  /** Runs a statement on a taken connection, and gives it up after so many seconds, together with the connection. */
+  async ask(client: PoolClient, seconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    try {
+      return await client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
+    } catch (error) {
+      if (isBroken(error)) this.#broken.add(client);
+      throw error;
+    }
+  }
+
+  isBroken(client: PoolClient): boolean {
+    return this.#broken.has(client);
+  }
+
+  /** @param isUsable false where it is in a state that nobody else should meet */
+  giveBack(client: PoolClient, isUsable = true): void {
+    const broken = this.isBroken(client);
     // Of those that break together the first one speaks for all.
-    if (isBroken(reason) && (this.#madeBefore.get(client) ?? 0) === this.#failures) this.#failures += 1;
-    client.release(reason !== undefined);
+    if (broken && this.#isOfNow(client)) this.#failures += 1;
+    client.release(broken || !isUsable);
+  }
+
+  #isOfNow(client: PoolClient): boolean {
+    return (this.#madeBefore.get(client) ?? 0) === this.#failures;
   }
 }

@@ -1,27 +1,27 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from "@nestjs/common";
-import type { Pool, PoolClient, QueryConfig } from "pg";
+import type { Pool, PoolClient } from "pg";
 import type { DataSource } from "typeorm";
 import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
-import { Connections, isBroken } from "./connections.js";
+import { Connections } from "./connections.js";
 import { isTransient } from "./errors.js";
 import { Patience } from "./patience.js";
 import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
-/** Seconds. */
-const BEGIN_TIMEOUT = 3;
 
 // SET LOCAL, since a transaction pooler takes no session settings; one round trip with BEGIN.
-const BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
+// The server gives a statement up that we have given up for long.
+const BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL statement_timeout = '60s'";
+const CHEAP = new Set([BEGIN, "ROLLBACK"]);
 
 /** The one pool of this process. Closed last, after every other room has stopped. */
 @Injectable()
 export class Database implements Queryable, OnApplicationShutdown {
   readonly #logger = new Logger("database");
   readonly #dataSource: DataSource;
-  readonly #patience = new Patience();
+  readonly #patience = new Map<string, Patience>();
   #failed = false;
   #made: Connections | undefined;
   #closing: Promise<void> | undefined;
@@ -92,15 +92,13 @@ export class Database implements Queryable, OnApplicationShutdown {
     return {
       query: async (text, values) => {
         const client = await this.#connections.take();
-        let broken: unknown;
         try {
-          return await ask(client, seconds, text, values);
+          return await this.#connections.ask(client, seconds, text, values);
         } catch (error) {
           this.#note(error);
-          if (isBroken(error)) broken = error;
           throw error;
         } finally {
-          this.#connections.giveBack(client, broken);
+          this.#connections.giveBack(client);
         }
       },
     };
@@ -112,19 +110,29 @@ export class Database implements Queryable, OnApplicationShutdown {
    */
   async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
     const client = await this.#connections.take();
-    let broken: unknown;
+    let isUsable = true;
     try {
-      // It costs a server nothing, so it tells at once whether somebody is there.
-      await ask(client, BEGIN_TIMEOUT, BEGIN);
+      await this.#patiently(client, BEGIN);
       const result = await work({ query: (text, values) => this.#patiently(client, text, values) });
       await this.#patiently(client, "COMMIT");
       return result;
     } catch (error) {
       this.#note(error);
-      broken = await rollback(client, error);
+      isUsable = await this.#rollback(client);
       throw error;
     } finally {
-      this.#connections.giveBack(client, broken);
+      this.#connections.giveBack(client, isUsable);
+    }
+  }
+
+  /** @returns whether the client is of further use; a connection that gave no answer will not answer a ROLLBACK either */
+  async #rollback(client: PoolClient): Promise<boolean> {
+    if (this.#connections.isBroken(client)) return false;
+    try {
+      await this.#patiently(client, "ROLLBACK");
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -133,34 +141,31 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   async #patiently(client: PoolClient, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const patience = this.#patienceFor(text);
+    const { seconds } = patience;
     const began = performance.now();
+    const took = () => (performance.now() - began) / 1_000;
     try {
-      const result = await ask(client, this.#patience.seconds, text, values);
-      this.#patience.answered((performance.now() - began) / 1_000);
+      const result = await this.#connections.ask(client, seconds, text, values);
+      patience.answered(took());
       return result;
     } catch (error) {
-      if (isBroken(error) && (performance.now() - began) / 1_000 >= this.#patience.seconds) this.#patience.timedOut();
+      // A timer may fire a millisecond early.
+      if (took() > 0.95 * seconds) patience.timedOut();
       throw error;
     }
+  }
+
+  /** The texts are constants of the code, so they are few. */
+  #patienceFor(text: string): Patience {
+    let patience = this.#patience.get(text);
+    // To begin and to end costs a server next to nothing, so it tells at once whether somebody is there.
+    if (!patience) this.#patience.set(text, (patience = new Patience(CHEAP.has(text) ? 3 : 5)));
+    return patience;
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#closing ??= this.#dataSource.isInitialized ? this.#dataSource.destroy() : Promise.resolve();
     await this.#closing;
-  }
-}
-
-function ask(client: PoolClient, seconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-  return client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
-}
-
-/** @returns why the client is of no further use; a connection that gave no answer will not answer a ROLLBACK either */
-async function rollback(client: PoolClient, reason: unknown): Promise<unknown> {
-  if (isBroken(reason)) return reason;
-  try {
-    await ask(client, BEGIN_TIMEOUT, "ROLLBACK");
-    return undefined;
-  } catch (error) {
-    return error;
   }
 }

@@ -11,7 +11,8 @@ const BEGIN = `
     INSERT INTO octogauge.batch_journal AS j (worker, deliveries) VALUES ($1, $2::uuid[])
     ON CONFLICT (worker) DO UPDATE SET deliveries = excluded.deliveries, began_at = now()
   ), old AS (
-    DELETE FROM octogauge.batch_journal WHERE began_at < now() - interval '${FORGET_AFTER}' AND worker <> $1
+    DELETE FROM octogauge.batch_journal WHERE worker IN (
+      SELECT worker FROM octogauge.batch_journal WHERE began_at < now() - interval '${FORGET_AFTER}' AND worker <> $1 FOR UPDATE SKIP LOCKED)
   )
   SELECT DISTINCT id::text FROM octogauge.batch_journal j, unnest(j.deliveries) AS id
   WHERE j.worker <> $1 AND j.deliveries && $2::uuid[] AND id = ANY ($2::uuid[])`;

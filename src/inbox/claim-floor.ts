@@ -17,7 +17,10 @@ export class ClaimFloor {
 
   /** The lowest sequence number to claim in each lane; 0 in all of them where it is time to look at everything. */
   next(): readonly number[] {
-    if (this.now() - this.#sweptAt >= SWEEP_EVERY_MS) this.clear();
+    if (this.now() - this.#sweptAt >= SWEEP_EVERY_MS) {
+      this.#floors.clear();
+      this.#sweptAt = this.now();
+    }
     return LANES.map((lane) => this.#floors.get(lane) ?? 0);
   }
 
@@ -30,7 +33,6 @@ export class ClaimFloor {
 
   /** The next claim looks at everything: after a rollback rows are back, and an inbox is empty only if nothing is below the floor either. */
   clear(): void {
-    this.#floors.clear();
-    this.#sweptAt = this.now();
+    this.#sweptAt = Number.NEGATIVE_INFINITY;
   }
 }

@@ -5,7 +5,7 @@ import { inboxMetricProviders, InboxMetrics } from "./inbox.metrics.js";
 
 /**
  * Enters: authentic deliveries, from ingest. Leaves: each of them once, to processing, or into the dead letters.
- * Ingest accepts, processing claims; nobody else writes here.
+ * Ingest accepts, processing claims; operators review the dead letters.
  */
 @Module({ imports: [DatabaseModule], providers: [GroupCommit, InboxMetrics, ...inboxMetricProviders], exports: [GroupCommit] })
 export class InboxModule {}

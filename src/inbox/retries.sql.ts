@@ -20,20 +20,28 @@ const SET_ASIDE = `
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, payload,
     source, error_class, error, attempts, due_at)
   SELECT delivery_id, priority, event, received_at, hook_id, form, projection, payload,
-    $3, $4, $5, 1, now() + make_interval(secs => $6)
+    $3, $4, $5, $6, now() + make_interval(secs => $7)
   FROM gone ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at`;
 
 /**
- * Takes deliveries whose first attempt failed out of the inbox, so that they no longer stand among others.
- * @param delay seconds until the next attempt
+ * Takes deliveries out of the inbox that are to be tried again, so that they no longer stand among others.
+ * @param attempts that they have used up
+ * @param delay seconds until the next one
  */
-export async function setAside(on: Queryable, keys: readonly InboxKey[], cause: CauseOfDeath, delay: number): Promise<void> {
+export async function setAside(
+  on: Queryable,
+  keys: readonly InboxKey[],
+  cause: CauseOfDeath,
+  attempts: number,
+  delay: number,
+): Promise<void> {
   await sql(on, SET_ASIDE, [
     int2Array(keys.map(({ priority }) => priority)),
     int8Array(keys.map(({ seq }) => Number(seq))),
     cause.source,
     cause.errorClass,
     fit(cause.message),
+    attempts,
     delay,
   ]);
 }

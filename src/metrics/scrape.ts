@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { GAUGES } from "../counters/catalogue.js";
+import { Database } from "../database/database.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { type CollectedFamily, expose, type Format, Samples } from "./exposition.js";
 
@@ -15,8 +16,12 @@ export class Scrape {
   readonly #logger = new Logger("metrics");
   #reading: Promise<readonly CollectedFamily[]> | undefined;
   #freshUntil = 0;
+  readonly #unanswered = new Set<Collector>();
 
-  constructor(@Inject(COLLECTORS) private readonly collectors: readonly Collector[]) {}
+  constructor(
+    @Inject(COLLECTORS) private readonly collectors: readonly Collector[],
+    private readonly database: Database,
+  ) {}
 
   async text(format: Format): Promise<string> {
     return expose(await this.#families(), format);
@@ -47,9 +52,20 @@ export class Scrape {
     return [...collected, success.collected(), seconds.collected()];
   }
 
+  /** A question that was given up still takes a connection: it is not asked a second time meanwhile. */
+  async #ask(collector: Collector, seconds: number): Promise<readonly CollectedFamily[]> {
+    this.#unanswered.add(collector);
+    try {
+      return await collector.collect(this.database.within(seconds));
+    } finally {
+      this.#unanswered.delete(collector);
+    }
+  }
+
   async #collect(collector: Collector, milliseconds: number): Promise<readonly CollectedFamily[] | undefined> {
     try {
-      return await within(milliseconds, () => collector.collect());
+      if (this.#unanswered.has(collector)) throw new Error("its question of an earlier scrape is not answered yet");
+      return await within(milliseconds, () => this.#ask(collector, milliseconds / 1_000));
     } catch (error) {
       this.#logger.warn(`collector ${collector.name} failed: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;

@@ -74,6 +74,7 @@ export class Applier {
   }
 }
 
+/** From the body where it came along: it is asked for where the projection says nothing usable. */
 function readDelivery({ event, form, projection, payload }: Claimed): Projection {
-  return projection === null ? readBody(event, form, payload ?? Buffer.alloc(0)) : readProjection(event, projection);
+  return payload === null ? readProjection(event, projection ?? "") : readBody(event, form, payload);
 }

@@ -58,6 +58,8 @@ export class BatchProcessor {
       if (processed > 0 || floors.every((floor) => floor === 0)) return processed;
     } catch (error) {
       this.#floor.clear();
+      // Again, since it may have been the commit that failed, or the database as a whole.
+      if (taken.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
       return this.#recover(error, taken);
     }
     this.#floor.clear();
@@ -92,12 +94,12 @@ export class BatchProcessor {
     }
   }
 
-  /** One of these may have killed the worker: each gets its next attempt alone (retry.loop.ts). */
+  /** One of these may have killed the worker, the others did nothing: none has used up an attempt, and each is tried alone (retry.loop.ts). */
   async #suspect({ deliveries, message }: Suspects): Promise<number> {
     this.#logger.warn(`${message}; each is tried again alone`);
     this.metrics.failed("crash");
     await this.database.transaction(async (transaction) => {
-      await setAside(transaction, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0);
+      await setAside(transaction, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
       await strikeOut(
         transaction,
         deliveries.map(({ id }) => id),
@@ -118,7 +120,7 @@ export class BatchProcessor {
       } catch (error) {
         if (isTransient(error)) throw error;
         this.#logger.warn(`a delivery was refused, trying it again later: ${messageOf(error)}`);
-        await setAside(this.database, [key], causeOf(error), backoff(this.config.RETRY_BACKOFF, 1));
+        await setAside(this.database, [key], causeOf(error), 1, backoff(this.config.RETRY_BACKOFF, 1));
         processed += 1;
       }
     }

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { Worker } from "node:worker_threads";
 import { CONFIG, type Config } from "../config/config.js";
 import { SchemaGate } from "../database/schema-gate.js";
@@ -17,8 +17,11 @@ const WATCH = `
     silent = now === last ? silent + 1 : 0;
     last = now;
     if (silent <= checks) return;
-    require("node:fs").writeSync(2, "the event loop stood still for longer than PROCESSING_DEADLINE: ending this process\\n");
-    process.kill(process.pid, "SIGKILL");
+    try {
+      require("node:fs").writeSync(2, "the event loop stood still for longer than PROCESSING_DEADLINE: ending this process\\n");
+    } finally {
+      process.kill(process.pid, "SIGKILL");
+    }
   }, everyMs);`;
 
 /**
@@ -26,7 +29,7 @@ const WATCH = `
  * nothing else, and until then nobody is answered. The journal then tells the others what it was at.
  */
 @Injectable()
-export class Watchdog implements OnApplicationBootstrap, OnModuleDestroy {
+export class Watchdog implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #beats = new Int32Array(new SharedArrayBuffer(4));
   #timer: NodeJS.Timeout | undefined;
   #thread: Worker | undefined;
@@ -45,7 +48,8 @@ export class Watchdog implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** Last: the batches that are finished before could hang as well. */
+  async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);
     await this.#thread?.terminate();

@@ -88,6 +88,9 @@ it("discards what is meant, and only that", async () => {
   const { url } = await withDeadLetters();
   const refused = await octogauge(url, "discard");
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("ids, filters, or --all")]);
+  // As of a variable of a script that was never set.
+  expect((await octogauge(url, "discard", "--error", "")).stderr).toContain("not empty");
+  expect(await rowsOf(url, "SELECT FROM octogauge.dead_letters")).toHaveLength(3);
   expect((await octogauge(url, "discard", "--repository", "other/web")).stdout).toBe("discarded 1 dead letter\n");
   expect(await rowsOf(url, "SELECT FROM octogauge.dead_letters")).toHaveLength(2);
 });

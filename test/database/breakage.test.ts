@@ -57,10 +57,25 @@ it("where one connection gives no answer, those of its time are replaced before 
   expect(new Set(await pids())).toEqual(new Set(after));
 });
 
+it("a statement that is slow gets its time, whatever quick ones run beside it", async () => {
+  const database = (await stillFleet()).get(Database);
+  const slow = () => database.transaction((transaction) => sql(transaction, "SELECT pg_sleep(6)"));
+  const beside = new AbortController();
+  const quick = (async () => {
+    while (!beside.signal.aborted) await database.transaction((transaction) => sql(transaction, "SELECT 1"));
+  })();
+  await expect(slow()).rejects.toThrow(/timeout/);
+  expect(await slow()).toHaveLength(1);
+  beside.abort();
+  await quick;
+});
+
 it("waits for a slow server longer each time, and for a quick one less and less", () => {
-  const patience = new Patience();
+  const patience = new Patience(5);
   expect(patience.seconds).toBe(5);
   for (let round = 0; round < 6; round += 1) patience.timedOut();
+  expect(patience.seconds).toBe(60);
+  patience.answered(50);
   expect(patience.seconds).toBe(60);
   patience.answered(20);
   expect(patience.seconds).toBe(54);

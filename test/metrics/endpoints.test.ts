@@ -1,5 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Database } from "../../src/database/database.js";
 import { Scrape } from "../../src/metrics/scrape.js";
+import { stillFleet } from "../support/fleet.js";
 import { post, startInstance } from "../support/octogauge.js";
 import { repository } from "../support/payloads.js";
 
@@ -41,7 +43,7 @@ describe("/metrics", () => {
         return [];
       },
     };
-    const scrape = new Scrape([counting]);
+    const scrape = new Scrape([counting], (await stillFleet()).get(Database));
     const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.text("text")));
     expect([readings, new Set(answers).size]).toEqual([1, 1]);
     await scrape.text("openmetrics");
@@ -52,14 +54,14 @@ describe("/metrics", () => {
   });
 
   it("answers within 9 s with what it has, where the database hangs", async () => {
+    const database = (await stillFleet()).get(Database);
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const collector = (name: string, collect: () => Promise<[]>) => ({ name, collect });
-    const scrape = new Scrape([
-      collector("quick", async () => []),
-      collector("hung", () => new Promise(() => undefined)),
-      collector("late", async () => []),
-    ]);
+    const scrape = new Scrape(
+      [collector("quick", async () => []), collector("hung", () => new Promise(() => undefined)), collector("late", async () => [])],
+      database,
+    );
     const text = scrape.text("text");
     await vi.advanceTimersByTimeAsync(9_000);
     const success = (await text).split("\n").filter((line) => line.startsWith("octogauge_collector_success{"));

@@ -36,7 +36,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await loseAWorker(get(BatchProcessor), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
-    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false })).text("text");
+    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database).text("text");
     await get(Readiness).backlog();
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();

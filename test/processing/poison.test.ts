@@ -23,7 +23,7 @@ it("what another worker had begun and left is tried again alone, and nothing els
     ids
       .slice(0, 2)
       .sort()
-      .map((id) => ({ source: "crash", attempts: 1, id })),
+      .map((id) => ({ source: "crash", attempts: 0, id })),
   );
   await fleet.retry();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 4$/);

@@ -68,7 +68,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     },
     /** A fresh reading, as any replica would answer. */
     exposition: (format: "text" | "openmetrics" = "text") =>
-      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false })).text(format),
+      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database)).text(format),
     /** Sample lines whose name begins with `prefix`. */
     async samples(prefix: string) {
       return (await this.exposition()).split("\n").filter((line) => line.startsWith(prefix));

@@ -68,7 +68,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
   async function exposition(): Promise<Map<string, number>> {
     const collectors = application.get<Collector[]>(COLLECTORS, { strict: false });
-    return parseExposition(await new Scrape(collectors).text("text"));
+    return parseExposition(await new Scrape(collectors, application.get(Database)).text("text"));
   }
 
   it(

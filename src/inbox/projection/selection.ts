@@ -11,7 +11,7 @@ const values = (...names: string[]): Selection => Object.fromEntries(names.map((
 const REPOSITORY = { ...values("name", "full_name"), owner: values("login") };
 const WITH_DEFAULT_BRANCH = { ...REPOSITORY, ...values("default_branch") };
 
-/** By event: what `readers.ts` reads. Any other event is counted by its action alone. */
+/** By event: what `read.ts` reads. Any other event is counted by its action alone. */
 export const SELECTIONS: Readonly<Record<string, Selection>> = {
   workflow_job: {
     ...values("action"),

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { COUNTERS } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { counterLines } from "../series-text.sql.js";
@@ -10,10 +10,8 @@ import { counterLines } from "../series-text.sql.js";
 export class CountersCollector implements Collector {
   readonly name = "counters";
 
-  constructor(private readonly database: Database) {}
-
-  async collect(): Promise<readonly CollectedFamily[]> {
-    const lines = await counterLines(this.database);
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    const lines = await counterLines(on);
     return Object.values(COUNTERS).map((family) => ({ family, samples: lines.get(family.name) ?? "" }));
   }
 }

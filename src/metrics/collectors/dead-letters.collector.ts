@@ -1,7 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../../config/config.js";
 import { GAUGES } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import { countDeadLetters } from "../../inbox/dead-letters.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
@@ -11,14 +11,11 @@ import { type CollectedFamily, Samples } from "../exposition.js";
 export class DeadLettersCollector implements Collector {
   readonly name = "dead_letters";
 
-  constructor(
-    private readonly database: Database,
-    @Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">,
-  ) {}
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">) {}
 
-  async collect(): Promise<readonly CollectedFamily[]> {
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
     const samples = new Samples(GAUGES.deadLetters);
-    for (const [index, { event, count }] of (await countDeadLetters(this.database)).entries()) {
+    for (const [index, { event, count }] of (await countDeadLetters(on)).entries()) {
       samples.set([index < this.config.MAX_SERIES_PER_METRIC ? event : "other"], count);
     }
     return [samples.collected()];

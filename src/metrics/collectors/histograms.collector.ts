@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { HISTOGRAMS } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { histogramLines } from "../series-text.sql.js";
@@ -10,10 +10,8 @@ import { histogramLines } from "../series-text.sql.js";
 export class HistogramsCollector implements Collector {
   readonly name = "histograms";
 
-  constructor(private readonly database: Database) {}
-
-  async collect(): Promise<readonly CollectedFamily[]> {
-    const lines = await histogramLines(this.database);
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    const lines = await histogramLines(on);
     return Object.values(HISTOGRAMS).map((family) => ({ family, samples: lines.get(family.name) ?? "" }));
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import { readBacklog } from "../../inbox/backlog.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
@@ -10,12 +10,10 @@ import { type CollectedFamily, Samples } from "../exposition.js";
 export class InboxCollector implements Collector {
   readonly name = "inbox";
 
-  constructor(private readonly database: Database) {}
-
-  async collect(): Promise<readonly CollectedFamily[]> {
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
     const pending = new Samples(GAUGES.inboxPending);
     const oldest = new Samples(GAUGES.inboxOldest);
-    for (const lane of await readBacklog(this.database)) {
+    for (const lane of await readBacklog(on)) {
       pending.set([String(lane.priority)], lane.pending);
       oldest.set([String(lane.priority)], Math.round(lane.oldestAge));
     }

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import { countOpenJobs, type OpenJobs } from "../../workflow-state/open.sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
@@ -11,13 +11,10 @@ import { OpenGauges } from "../open-gauges.js";
 export class JobsCollector implements Collector {
   readonly name = "jobs";
 
-  constructor(
-    private readonly database: Database,
-    private readonly gauges: OpenGauges,
-  ) {}
+  constructor(private readonly gauges: OpenGauges) {}
 
-  async collect(): Promise<readonly CollectedFamily[]> {
-    const rows = await countOpenJobs(this.database);
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    const rows = await countOpenJobs(on);
     const oldest = (row: OpenJobs) => ({ labels: [row.owner, row.repo, row.runsOn], value: Math.round(row.oldestAge) });
     const withStatus = (status: string) => rows.filter((row) => row.status === status);
     return [

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import { countOpenRuns } from "../../workflow-state/open.sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
@@ -11,13 +11,10 @@ import { OpenGauges } from "../open-gauges.js";
 export class RunsCollector implements Collector {
   readonly name = "runs";
 
-  constructor(
-    private readonly database: Database,
-    private readonly gauges: OpenGauges,
-  ) {}
+  constructor(private readonly gauges: OpenGauges) {}
 
-  async collect(): Promise<readonly CollectedFamily[]> {
-    const rows = await countOpenRuns(this.database);
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    const rows = await countOpenRuns(on);
     return [this.gauges.gauge(GAUGES.runs, rows, (row) => ({ labels: [row.owner, row.repo, row.workflow, row.status], value: row.count }))];
   }
 }

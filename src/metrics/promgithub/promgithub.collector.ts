@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import type { Family } from "../../counters/catalogue.js";
 import { parseLabels, renderLabels } from "../../counters/labels.js";
-import { Database } from "../../database/database.js";
+import type { Queryable } from "../../database/sql.js";
 import { countOpenJobs, countOpenRuns } from "../../workflow-state/open.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
@@ -14,19 +14,16 @@ import { COUNTER_MAPPINGS, HISTOGRAM_MAPPINGS, OPEN_JOBS, OPEN_RUNS, openJobLabe
 export class PromgithubCollector implements Collector {
   readonly name = "promgithub";
 
-  constructor(
-    private readonly database: Database,
-    private readonly gauges: OpenGauges,
-  ) {}
+  constructor(private readonly gauges: OpenGauges) {}
 
-  async collect(): Promise<readonly CollectedFamily[]> {
-    return [...(await this.#counters()), ...(await this.#histograms()), ...(await this.#openRuns()), ...(await this.#openJobs())];
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    return [...(await this.#counters(on)), ...(await this.#histograms(on)), ...(await this.#openRuns(on)), ...(await this.#openJobs(on))];
   }
 
-  async #counters(): Promise<CollectedFamily[]> {
+  async #counters(on: Queryable): Promise<CollectedFamily[]> {
     const samples = new Map<Family, Samples>(COUNTER_MAPPINGS.map(({ to }) => [to, new Samples(to)]));
     for (const row of await counterRows(
-      this.database,
+      on,
       COUNTER_MAPPINGS.map(({ from }) => from.name),
     )) {
       const ours = parseLabels(row.labels);
@@ -35,9 +32,9 @@ export class PromgithubCollector implements Collector {
     return [...samples.values()].map((family) => family.collected());
   }
 
-  async #histograms(): Promise<CollectedFamily[]> {
+  async #histograms(on: Queryable): Promise<CollectedFamily[]> {
     const rows = await histogramRows(
-      this.database,
+      on,
       HISTOGRAM_MAPPINGS.map(({ from }) => from.name),
     );
     return HISTOGRAM_MAPPINGS.map(({ from, to, labels }) => {
@@ -52,8 +49,8 @@ export class PromgithubCollector implements Collector {
     });
   }
 
-  async #openRuns(): Promise<CollectedFamily[]> {
-    const rows = await countOpenRuns(this.database);
+  async #openRuns(on: Queryable): Promise<CollectedFamily[]> {
+    const rows = await countOpenRuns(on);
     return Object.entries(OPEN_RUNS).map(([status, family]) =>
       this.gauges.gauge(
         family,
@@ -63,8 +60,8 @@ export class PromgithubCollector implements Collector {
     );
   }
 
-  async #openJobs(): Promise<CollectedFamily[]> {
-    const rows = await countOpenJobs(this.database);
+  async #openJobs(on: Queryable): Promise<CollectedFamily[]> {
+    const rows = await countOpenJobs(on);
     return Object.entries(OPEN_JOBS).map(([status, family]) =>
       this.gauges.gauge(
         family,
