@@ -108,7 +108,9 @@ async function change(
 ): Promise<void> {
   const filter: DeadLetterFilter = { ...filters, ...(ids.length > 0 ? { ids } : {}) };
   if (!all && Object.values(filter).every((value) => value === undefined)) throw new Error(`Say which to ${deed}: ids, filters, or --all`);
+  if (all && ids.length > 0) throw new Error("Give ids or --all, not both");
   const total = await countMatching(database, filter);
+  if (total < ids.length) console.error(`${ids.length - total} of these ids are no dead letters that match`);
   if (dryRun) {
     console.log(`would ${deed} ${total} dead letter${total === 1 ? "" : "s"}`);
     return;

@@ -37,12 +37,18 @@ export async function serve(config: Config): Promise<void> {
   if (service.prepared.embedded) say(quickStartNotice(service));
 }
 
-/** The first signal stops in order, within `drainSeconds`; the second stops hard. */
+/** A terminal's Ctrl+C reaches npm and us, and npm passes it on: the same signal twice within milliseconds is one. Milliseconds. */
+const ECHO_MS = 1_000;
+
+/** The first signal stops in order, within `drainSeconds`; a second one stops hard. */
 export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: number): void {
-  let stopping = false;
+  let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping) process.exit(130);
-    stopping = true;
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince > ECHO_MS) process.exit(130);
+      return;
+    }
+    stoppingSince = performance.now();
     say(`${signal}: finishing what is under way, at most ${drainSeconds} s; a second signal stops at once`);
     setTimeout(() => {
       say(

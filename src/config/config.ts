@@ -40,7 +40,7 @@ export function loadConfig(environment: Environment): Config {
       problems.push(`${name} is ${shown(name, values[name])}; allowed: ${issue.message}`);
     }
   }
-  problems.push(...contradictions(values, parsed.success ? parsed.data : undefined));
+  problems.push(...contradictions(values));
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({ ...parsed.data, FILES: filesOf(environment) });
 }
@@ -69,30 +69,31 @@ function filesOf(environment: Environment): ReadonlyMap<string, string> {
   return new Map(named.filter(([, file]) => file !== ""));
 }
 
-function contradictions(values: Record<string, string | undefined>, config: Omit<Config, "FILES"> | undefined): string[] {
+/** What does not go together, of those values that are right by themselves. */
+function contradictions(values: Record<string, string | undefined>): string[] {
   const problems: string[] = [];
-  const receives = values["MODE"]?.trim() !== "worker";
+  const number = (name: keyof typeof variables): number => Number(variables[name].safeParse(values[name]).data ?? NaN);
+  const mode = values["MODE"]?.trim();
   const hasSecret = (values["GITHUB_WEBHOOK_SECRET"] ?? "").split(/[,\n]/).some((secret) => secret.trim());
-  if (values["DATABASE_URL"] && receives && !hasSecret) {
+  if (values["DATABASE_URL"] && mode !== "worker" && !hasSecret) {
     problems.push(
       "GITHUB_WEBHOOK_SECRET is empty; with DATABASE_URL set, allowed: the secret that GitHub signs with (a generated one is for the embedded quick start only)",
     );
   }
-  if (config && config.PORT !== 0 && config.PORT === config.MANAGEMENT_PORT) {
+  if (number("PORT") !== 0 && number("PORT") === number("MANAGEMENT_PORT")) {
     problems.push(
-      `MANAGEMENT_PORT is "${config.MANAGEMENT_PORT}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
+      `MANAGEMENT_PORT is "${number("MANAGEMENT_PORT")}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
     );
   }
-  if (config && config.SHUTDOWN_DELAY >= config.DRAIN_TIMEOUT) {
+  if (number("SHUTDOWN_DELAY") >= number("DRAIN_TIMEOUT")) {
     problems.push(
-      `SHUTDOWN_DELAY is "${config.SHUTDOWN_DELAY}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
+      `SHUTDOWN_DELAY is "${number("SHUTDOWN_DELAY")}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
     );
   }
   // Each loop holds one connection for its batch and needs another to write down what it is at.
-  if (config && config.MODE !== "gateway" && config.DATABASE_POOL_SIZE < config.WORKER_CONCURRENCY + 2) {
-    problems.push(
-      `DATABASE_POOL_SIZE is "${config.DATABASE_POOL_SIZE}"; allowed: at least ${config.WORKER_CONCURRENCY + 2}, two more than WORKER_CONCURRENCY`,
-    );
+  const least = number("WORKER_CONCURRENCY") + 2;
+  if (mode !== "gateway" && number("DATABASE_POOL_SIZE") < least) {
+    problems.push(`DATABASE_POOL_SIZE is "${number("DATABASE_POOL_SIZE")}"; allowed: at least ${least}, two more than WORKER_CONCURRENCY`);
   }
   return problems;
 }

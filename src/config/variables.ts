@@ -27,7 +27,9 @@ export const variables = {
   DATABASE_URL: optionalUrl("postgres:", "postgresql:").describe(
     "PostgreSQL 14 or newer; without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
   ),
-  DATABASE_POOL_SIZE: whole(10, 2, 500).describe("most connections of this process"),
+  DATABASE_POOL_SIZE: whole(10, 2, 500).describe(
+    "most connections of this process; at least two more than WORKER_CONCURRENCY, unless it is a `gateway`",
+  ),
   DATABASE_CONNECT_TIMEOUT: duration(10, 0.1).describe("how long the start waits for an unreachable database before it gives up"),
   DATA_DIR: text(".octogauge", (value) => value, "a directory").describe("where the embedded PostgreSQL and the generated secret live"),
   MIGRATIONS: choice("run", ["run", "wait"]).describe(
@@ -52,7 +54,7 @@ export const variables = {
   POLL_INTERVAL: duration(0.2, 0.01).describe("how long an idle worker rests before it looks again"),
   READY_MAX_PENDING_AGE: duration(900, 1).describe("a `worker` is unready while its oldest pending delivery is older"),
   SHUTDOWN_DELAY: duration(0, 0).describe(
-    "how long deliveries are still taken after the signal to stop, with readiness red, until the load balancer has noticed; not in a `worker`",
+    "how long deliveries are still taken after the signal to stop, with readiness red, until the load balancer has noticed; less than DRAIN_TIMEOUT; not in a `worker`",
   ),
   DRAIN_TIMEOUT: duration(25, 0.1).describe("longest orderly stop"),
 

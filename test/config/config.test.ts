@@ -51,6 +51,20 @@ describe("configuration", () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
+  it("tells what does not go together, beside what is wrong by itself", () => {
+    const problems = problemsOf({
+      ...COMPLETE,
+      DATABASE_POOL_SIZE: "3",
+      SHUTDOWN_DELAY: "30",
+      PORT: "1",
+      MANAGEMENT_PORT: "1",
+      MAX_ATTEMPTS: "x",
+    });
+    const named = problems.map((problem) => problem.split(" ")[0]).sort();
+    expect(named).toEqual(["DATABASE_POOL_SIZE", "MANAGEMENT_PORT", "MAX_ATTEMPTS", "SHUTDOWN_DELAY"]);
+    expect(problemsOf({ ...COMPLETE, MODE: "gateway", DATABASE_POOL_SIZE: "2" })).toEqual([]);
+  });
+
   it("lists every problem at once, with name, value and what is allowed", () => {
     const problems = problemsOf({
       DATABASE_URL: "mysql://root:hunter2@db",

@@ -79,6 +79,31 @@ it.each(["SIGTERM", "SIGINT"] as const)("a served process that gets %s finishes 
   expect(await slow.answer).toMatch(/^HTTP\/1.1 202 /);
 });
 
+it("the same signal twice at once is one: a terminal sends it to npm and to us, and npm passes it on", async () => {
+  const replica = await Replica.start(await freshDatabase());
+  const slow = openDelivery(replica);
+  await once(slow.socket, "connect");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const ended = replica.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const again = replica.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  slow.finish();
+  expect([await ended, await again]).toEqual([0, 0]);
+  expect(await slow.answer).toMatch(/^HTTP\/1.1 202 /);
+});
+
+it("a second signal later on stops hard", async () => {
+  const replica = await Replica.start(await freshDatabase());
+  const slow = openDelivery(replica);
+  await once(slow.socket, "connect");
+  const ended = replica.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 1_300));
+  await replica.kill("SIGTERM");
+  expect(await ended).toBe(130);
+  slow.socket.destroy();
+});
+
 it("on the embedded PostgreSQL it ends with 0 as well, and leaves no server behind", async () => {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-stop-"));
   const replica = await Replica.start("", { DATA_DIR: directory });
