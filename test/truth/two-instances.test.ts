@@ -1,12 +1,8 @@
 import { expect, it } from "vitest";
-import { checkMetrics } from "../../src/simulator/check.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
-import { Expectation } from "../../src/simulator/expected.js";
-import { generateHistory } from "../../src/simulator/history.js";
-import { sendDeliveries } from "../../src/simulator/send.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
-import { SECRET } from "../support/octogauge.js";
 import { Replica } from "../support/replica.js";
+import { expectMetrics, simulate } from "../support/simulation.js";
 
 const seed = Number(process.env["SIMULATION_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -20,27 +16,10 @@ it(
     console.info(`SIMULATION_SEED=${seed}`);
     const url = await freshDatabase();
     const replicas = [await Replica.start(url), await Replica.start(url)] as const;
-    const expectation = new Expectation();
-    let taken = 0;
     let killed: Promise<void> | undefined;
-
-    const deliveries = generateHistory({ seed, deliveries: 4_000, startTime: new Date(Math.floor(Date.now() / 1_000 - 7_200) * 1_000) });
-    function* noted() {
-      for (const delivery of deliveries) {
-        expectation.add(delivery);
-        taken += 1;
-        // In the middle of the traffic, with requests and batches under way.
-        if (taken === 1_500) killed = replicas[0].kill("SIGKILL").then(() => replicas[0].start());
-        yield delivery;
-      }
-    }
-    const summary = await sendDeliveries(noted(), {
-      urls: replicas.map((replica) => replica.webhook),
-      secret: SECRET,
-      rate: 0,
-      concurrency: 40,
-      redeliver: true,
-      redeliverFor: 60,
+    const { expectation, summary } = await simulate(replicas, seed, 4_000, (taken) => {
+      // In the middle of the traffic, with requests and batches under way.
+      if (taken === 1_500) killed = replicas[0].kill("SIGKILL").then(() => replicas[0].start());
     });
     await killed;
 
@@ -48,15 +27,7 @@ it(
     // The kill was felt: some requests were cut off and sent again.
     expect(summary.redelivered).toBeGreaterThan(0);
     expect([summary.lost, summary.refused]).toEqual([0, 0]);
-    for (const replica of replicas) {
-      const settled = await checkMetrics({
-        url: `${replica.management}/metrics`,
-        expected: expectation.series(),
-        owners: expectation.owners(),
-        seconds: 20,
-      });
-      expect(settled.differences).toEqual([]);
-    }
+    await expectMetrics(replicas, expectation);
     // One more reading, beyond the scrape cache: every series, the deliveries' own counter included.
     await new Promise((resolve) => setTimeout(resolve, 1_001));
     const [first, second] = await Promise.all(replicas.map((replica) => replica.metrics()));

@@ -3,8 +3,9 @@ import { CONFIG, type Config } from "../../config/config.js";
 import { GAUGES } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
 import { countDeadLetters } from "../../inbox/dead-letters.sql.js";
+import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";
-import { type CollectedFamily, Samples } from "../exposition.js";
+import type { CollectedFamily } from "../exposition.js";
 
 /** Deliveries that could not be processed. */
 @Injectable()
@@ -14,10 +15,6 @@ export class DeadLettersCollector implements Collector {
   constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">) {}
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    const samples = new Samples(GAUGES.deadLetters);
-    for (const [index, { event, count }] of (await countDeadLetters(on)).entries()) {
-      samples.set([index < this.config.MAX_SERIES_PER_METRIC ? event : "other"], count);
-    }
-    return [samples.collected()];
+    return [gaugeByEvent(GAUGES.deadLetters, await countDeadLetters(on), this.config.MAX_SERIES_PER_METRIC)];
   }
 }

@@ -1,0 +1,50 @@
+import { expect } from "vitest";
+import { checkMetrics } from "../../src/simulator/check.js";
+import { Expectation } from "../../src/simulator/expected.js";
+import { generateHistory } from "../../src/simulator/history.js";
+import { sendDeliveries } from "../../src/simulator/send.js";
+import { SECRET } from "./octogauge.js";
+import type { Replica } from "./replica.js";
+
+/**
+ * Sends a simulated history to all replicas in turn, and again what got no 2xx.
+ * @param onTaken told how many were taken so far, before each delivery
+ */
+export async function simulate(
+  replicas: readonly Replica[],
+  seed: number,
+  deliveries: number,
+  onTaken: (taken: number) => void = () => undefined,
+) {
+  const expectation = new Expectation();
+  function* noted() {
+    let taken = 0;
+    for (const delivery of generateHistory({ seed, deliveries, startTime: new Date(Math.floor(Date.now() / 1_000 - 7_200) * 1_000) })) {
+      expectation.add(delivery);
+      onTaken((taken += 1));
+      yield delivery;
+    }
+  }
+  const summary = await sendDeliveries(noted(), {
+    urls: replicas.map((replica) => replica.webhook),
+    secret: SECRET,
+    rate: 0,
+    concurrency: 40,
+    redeliver: true,
+    redeliverFor: 60,
+  });
+  return { expectation, summary };
+}
+
+/** Every replica comes to show what is expected, to the letter. */
+export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation): Promise<void> {
+  for (const replica of replicas) {
+    const settled = await checkMetrics({
+      url: `${replica.management}/metrics`,
+      expected: expectation.series(),
+      owners: expectation.owners(),
+      seconds: 20,
+    });
+    expect(settled.differences).toEqual([]);
+  }
+}
