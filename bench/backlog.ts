@@ -44,9 +44,10 @@ export async function benchBacklog(
     for (let index = 0; index < claims; index += 1) {
       await database.transaction(async (transaction) => {
         const from = performance.now();
-        const claimed = await claim(transaction, BATCH, floor.next());
+        const where = floor.next();
+        const claimed = await claim(transaction, BATCH, where.floors);
         latencies.push(performance.now() - from);
-        floor.raise(claimed);
+        floor.claimed(where, claimed, performance.now() - from, claimed.length === BATCH);
       });
       // What was claimed comes in again, so that the backlog stays as large as it is.
       await database.query(FILL, [BATCH]);

@@ -35,7 +35,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   const worker = async () => {
     const name = randomUUID();
     while (!stop.signal.aborted) {
-      const batch = await processor.processBatch(name);
+      const batch = await processor.processBatch(name, true);
       processed += batch;
       if (batch === 0) await new Promise((resolve) => setTimeout(resolve, config.POLL_INTERVAL * 1_000));
     }

@@ -41,28 +41,31 @@ export class BatchProcessor {
   /**
    * Processes one batch.
    * @param worker who does it, in the journal; no two may be at it under one name at the same time
+   * @param isPatient whether it may leave, for a while, rows that were committed after their successors had been claimed
    * @returns how many deliveries left the inbox
    * @throws transient database errors, after which the batch is back in the inbox
    */
-  async processBatch(worker: string): Promise<number> {
-    const floors = this.#floor.next();
+  async processBatch(worker: string, isPatient = false): Promise<number> {
+    const from = this.#floor.next();
     let taken: readonly Claimed[] = [];
     try {
       const processed = await this.#inTransaction(
-        (transaction) => claim(transaction, this.config.BATCH_SIZE, floors),
-        (transaction, claimed) => {
-          this.#floor.raise((taken = claimed));
-          return this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed));
+        async (transaction) => {
+          const began = performance.now();
+          taken = await claim(transaction, this.config.BATCH_SIZE, from.floors);
+          this.#floor.claimed(from, taken, performance.now() - began, taken.length >= this.config.BATCH_SIZE);
+          return taken;
         },
+        (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (processed > 0 || floors.every((floor) => floor === 0)) return processed;
+      if (processed > 0 || from.isSweep || isPatient) return processed;
     } catch (error) {
-      this.#floor.clear();
+      this.#floor.sweep();
       // Again, since it may have been the commit that failed, or the database as a whole.
       if (taken.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
       return this.#recover(error, taken);
     }
-    this.#floor.clear();
+    this.#floor.sweep();
     return this.processBatch(worker);
   }
 
@@ -128,7 +131,7 @@ export class BatchProcessor {
   }
 
   async #inTransaction(
-    take: (transaction: Queryable) => Promise<Claimed[]>,
+    take: (transaction: Queryable) => Promise<readonly Claimed[]>,
     apply: (transaction: Queryable, claimed: readonly Claimed[]) => Promise<() => void>,
   ): Promise<number> {
     const began = performance.now();

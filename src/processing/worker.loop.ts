@@ -17,6 +17,6 @@ export class WorkerLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    return (await this.processor.processBatch(this.#id)) > 0 ? "again" : "idle";
+    return (await this.processor.processBatch(this.#id, true)) > 0 ? "again" : "idle";
   }
 }
