@@ -1,16 +1,29 @@
 import { LANES } from "./delivery.js";
 import type { InboxKey } from "./claim.sql.js";
 
-/** How often a claim looks at the whole lane, at least, since sequence numbers do not commit in order; and at most, however long that takes. Milliseconds. */
-const [SWEEP_EVERY, SWEEP_AT_LEAST_EVERY] = [250, 30_000];
-/** The share of the time that looking at everything may take: one in so many. */
-const ONE_IN = 50;
+/** Sweeps begin so often, at most. Milliseconds. */
+const SWEEP_EVERY = 250;
+/** Who commits later than its successors does so within this time, or its sender was told long ago to try again (REQUEST_TIMEOUT). Milliseconds. */
+const STRAGGLING = 15_000;
+/** How often the floors of the past are noted. Milliseconds. */
+const NOTE_EVERY = 1_000;
+
+/**
+ * The two sweeps: of the share of the time one in `oneIn`, at least every `atLeastEvery` milliseconds. `whole` lanes for
+ * what another worker gave back, the `recent` end for sequence numbers that did not commit in order.
+ */
+const SWEEPS = {
+  whole: { oneIn: 200, atLeastEvery: 60_000 },
+  recent: { oneIn: 50, atLeastEvery: 5_000 },
+} as const;
+
+type Sweep = keyof typeof SWEEPS;
 
 /** From where a claim looks, in each of LANES. */
 export interface From {
   readonly floors: readonly number[];
-  /** Whether it looks at everything. */
-  readonly isSweep: boolean;
+  /** How far behind what was claimed it looks; undefined: not at all. */
+  readonly sweep: Sweep | undefined;
 }
 
 /**
@@ -20,16 +33,16 @@ export interface From {
  */
 export class ClaimFloor {
   readonly #floors = new Map<number, number>();
-  #sweepAt = Number.NEGATIVE_INFINITY;
+  readonly #notes: { readonly at: number; readonly floors: readonly number[] }[] = [];
+  readonly #due: Record<Sweep, number> = { whole: Number.NEGATIVE_INFINITY, recent: Number.NEGATIVE_INFINITY };
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** Everything where it is time for that, else behind what was claimed. */
+  /** Behind what was claimed, or further back where it is time for that. */
   next(): From {
-    const isSweep = this.now() >= this.#sweepAt;
-    // Nobody else begins one meanwhile; `claimed` says when the next one is due.
-    if (isSweep) this.#sweepAt = this.now() + SWEEP_AT_LEAST_EVERY;
-    return { floors: LANES.map((lane) => (isSweep ? 0 : (this.#floors.get(lane) ?? 0))), isSweep };
+    if (this.#begins("whole")) return { floors: LANES.map(() => 0), sweep: "whole" };
+    if (this.#begins("recent")) return { floors: this.#notes[0]?.floors ?? LANES.map(() => 0), sweep: "recent" };
+    return { floors: this.#current(), sweep: undefined };
   }
 
   /**
@@ -38,16 +51,42 @@ export class ClaimFloor {
    * @param isFull whether there may be more
    */
   claimed(from: From, claimed: readonly InboxKey[], took: number, isFull: boolean): void {
-    if (from.isSweep) this.#sweepAt = this.now() + Math.min(SWEEP_AT_LEAST_EVERY, Math.max(SWEEP_EVERY, ONE_IN * took));
+    if (from.sweep) this.#ended(from.sweep, took);
     // A sweep that was cut short goes on from where it came to.
-    if (from.isSweep && isFull) this.#floors.clear();
+    if (from.sweep && isFull) for (const { priority } of claimed) this.#floors.delete(priority);
     for (const { priority, seq } of claimed) {
       this.#floors.set(priority, Math.max(this.#floors.get(priority) ?? 0, Number(seq) + 1));
     }
+    this.#note();
   }
 
   /** The next claim looks at everything: after a rollback rows are back. */
   sweep(): void {
-    this.#sweepAt = Number.NEGATIVE_INFINITY;
+    this.#due.whole = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Nobody else begins one meanwhile; `claimed` says when the next one is due. */
+  #begins(sweep: Sweep): boolean {
+    if (this.now() < this.#due[sweep]) return false;
+    this.#due[sweep] = this.now() + SWEEPS[sweep].atLeastEvery;
+    return true;
+  }
+
+  #ended(sweep: Sweep, took: number): void {
+    const { oneIn, atLeastEvery } = SWEEPS[sweep];
+    this.#due[sweep] = this.now() + Math.min(atLeastEvery, Math.max(SWEEP_EVERY, oneIn * took));
+    // Whoever has looked at everything has looked at the end.
+    if (sweep === "whole") this.#due.recent = this.now() + SWEEP_EVERY;
+  }
+
+  #current(): readonly number[] {
+    return LANES.map((lane) => this.#floors.get(lane) ?? 0);
+  }
+
+  /** The first note is the newest that is older than STRAGGLING, or the oldest of all. */
+  #note(): void {
+    const now = this.now();
+    if (now - (this.#notes.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= NOTE_EVERY) this.#notes.push({ at: now, floors: this.#current() });
+    while ((this.#notes[1]?.at ?? now) <= now - STRAGGLING) this.#notes.shift();
   }
 }

@@ -58,7 +58,7 @@ export class BatchProcessor {
         },
         (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (processed > 0 || from.isSweep || isPatient) return processed;
+      if (processed > 0 || from.sweep === "whole" || isPatient) return processed;
     } catch (error) {
       this.#floor.sweep();
       // Again, since it may have been the commit that failed, or the database as a whole.

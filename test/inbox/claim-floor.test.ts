@@ -11,40 +11,74 @@ it("goes on behind what was claimed, lane by lane, and looks at everything again
   const floor = new ClaimFloor(() => now);
   const claimed = (...keys: { priority: number; seq: string }[]) => {
     const from = floor.next();
-    floor.claimed(from, keys, 2, false);
+    floor.claimed(from, keys, 1, false);
     return from;
   };
-  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: [0, 0], isSweep: true });
+  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: [0, 0], sweep: "whole" });
   expect(claimed(at(1, 9)).floors).toEqual([8, 0]);
   now += 249;
-  expect(claimed()).toEqual({ floors: [8, 10], isSweep: false });
+  expect(claimed()).toEqual({ floors: [8, 10], sweep: undefined });
   now += 1;
-  expect(claimed(at(0, 3))).toEqual({ floors: [0, 0], isSweep: true });
+  expect(claimed(at(0, 3))).toEqual({ floors: [0, 0], sweep: "whole" });
   // A straggler lowers nothing.
   expect(claimed().floors).toEqual([8, 10]);
   floor.sweep();
-  expect(claimed().isSweep).toBe(true);
+  expect(claimed().sweep).toBe("whole");
 });
 
-it("looks at everything the less often the longer that takes, but every half minute", () => {
+it("looks back the less often the longer that takes, and at everything still less often, but every minute", () => {
   let now = 0;
   const floor = new ClaimFloor(() => now);
-  const restAfter = (took: number) => {
-    floor.sweep();
-    floor.claimed(floor.next(), [], took, false);
+  const restAfter = (sweep: "whole" | "recent", took: number) => {
+    for (now += 60_000; ; now += 50) {
+      const from = floor.next();
+      floor.claimed(from, [], from.sweep === sweep ? took : 0, false);
+      if (from.sweep === sweep) break;
+    }
     const began = now;
-    while (!floor.next().isSweep) now += 50;
-    return now - began;
+    for (;;) {
+      now += 50;
+      const from = floor.next();
+      floor.claimed(from, [], 0, false);
+      if (from.sweep === sweep) return now - began;
+    }
   };
-  expect([restAfter(1), restAfter(100), restAfter(5_000)]).toEqual([250, 5_000, 30_000]);
+  expect([restAfter("whole", 1), restAfter("whole", 100), restAfter("whole", 5_000)]).toEqual([250, 20_000, 60_000]);
+  const cheapWhole = new ClaimFloor(() => now);
+  const first = cheapWhole.next();
+  cheapWhole.claimed(first, [], 400, false);
+  now += 250;
+  const recent = cheapWhole.next();
+  expect(recent.sweep).toBe("recent");
+  cheapWhole.claimed(recent, [], 20, false);
+  now += 999;
+  expect(cheapWhole.next().sweep).toBeUndefined();
+  now += 1;
+  expect(cheapWhole.next().sweep).toBe("recent");
+});
+
+it("looks back to where it was a quarter of a minute ago", () => {
+  let now = 0;
+  const floor = new ClaimFloor(() => now);
+  floor.claimed(floor.next(), [at(0, 0)], 1_000, false);
+  for (let seq = 1_000; seq <= 30_000; seq += 1_000) {
+    now += 1_000;
+    const from = floor.next();
+    if (from.sweep === "recent") expect(from.floors[0]).toBe(Math.max(1, seq - 16_000 + 1));
+    floor.claimed(from, [at(0, seq)], 0, false);
+  }
+  expect(now).toBe(30_000);
+  now += 1_000;
+  expect(floor.next()).toEqual({ floors: [15_001, 0], sweep: "recent" });
 });
 
 it("goes on from where a sweep was cut short by the size of a batch", () => {
   const floor = new ClaimFloor(() => 0);
-  floor.claimed(floor.next(), [at(0, 100)], 1, false);
+  floor.claimed(floor.next(), [at(0, 100), at(1, 70)], 1, false);
   floor.sweep();
   floor.claimed(floor.next(), [at(0, 40)], 1, true);
-  expect(floor.next()).toEqual({ floors: [41, 0], isSweep: false });
+  // The other lane was not come to.
+  expect(floor.next()).toEqual({ floors: [41, 71], sweep: undefined });
 });
 
 it("a delivery that is committed after its successors were claimed is not left behind", async () => {
