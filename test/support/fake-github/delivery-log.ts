@@ -1,0 +1,81 @@
+import type { LogEntry } from "./schemas.js";
+
+/** An event as the bytes of a webhook; a `SimulatedDelivery` is one. */
+export interface Delivery {
+  readonly deliveryId: string;
+  readonly event: string;
+  /** Not used: the hook that delivers it says who it is. */
+  readonly hookId?: number;
+  readonly body: string | Buffer;
+}
+
+/** An entry with what was delivered, which its redelivery sends again. Copies share the delivery. */
+export interface LogRecord {
+  readonly entry: LogEntry;
+  readonly delivery: Delivery;
+}
+
+export interface LogPage {
+  readonly entries: readonly LogEntry[];
+  /** The id that the next page begins with. */
+  readonly next: number | undefined;
+}
+
+/** The deliveries of one hook, in the order of their ids. */
+export class DeliveryLog {
+  readonly #records: LogRecord[] = [];
+  readonly #guids = new Set<string>();
+
+  append(record: LogRecord): void {
+    this.#records.push(record);
+    this.#guids.add(record.delivery.deliveryId);
+  }
+
+  /** Whether some entry has this GUID: then one more is a redelivery. */
+  has(guid: string): boolean {
+    return this.#guids.has(guid);
+  }
+
+  /** All entries, oldest first. */
+  get entries(): readonly LogEntry[] {
+    return this.#records.map((record) => record.entry);
+  }
+
+  find(id: number): LogRecord | undefined {
+    const record = this.#records[this.#position(id)];
+    return record?.entry.id === id ? record : undefined;
+  }
+
+  /**
+   * A page of entries that `shown` lets through, newest first.
+   * @param from the id to begin with, by default the newest
+   * @returns undefined when no entry has that id
+   */
+  page(size: number, from: number | undefined, shown: (entry: LogEntry) => boolean): LogPage | undefined {
+    let at = this.#records.length - 1;
+    if (from !== undefined) {
+      if (!this.find(from)) return undefined;
+      at = this.#position(from);
+    }
+    const entries: LogEntry[] = [];
+    for (; at >= 0; at--) {
+      const entry = this.#records[at]?.entry;
+      if (!entry || !shown(entry)) continue;
+      if (entries.length === size) return { entries, next: entry.id };
+      entries.push(entry);
+    }
+    return { entries, next: undefined };
+  }
+
+  /** Where an id is or would be; halving, since a log may have 50,000 entries and each page asks. */
+  #position(id: number): number {
+    let low = 0;
+    let high = this.#records.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#records[middle]?.entry.id ?? 0) < id) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}

@@ -1,0 +1,72 @@
+import type { ServerResponse } from "node:http";
+
+/**
+ * What can go wrong with a request: `secondary` is GitHub's rate limit against bursts, `server` a 502 from its front with HTML,
+ * `hang` no answer as long as the caller waits, `drop` a connection that breaks, `garbage` a 200 whose body is no JSON.
+ */
+export type FaultKind = "secondary" | "server" | "hang" | "drop" | "garbage";
+
+export interface FaultOptions {
+  /** Only requests whose path (without `/api/v3` and the query) this matches. */
+  readonly path?: RegExp;
+  readonly method?: string;
+  /** `secondary` alone: the header, in seconds. Default 1. */
+  readonly retryAfter?: number;
+  /** `secondary` alone: both occur. Default 403. */
+  readonly status?: 403 | 429;
+}
+
+export interface Fault {
+  readonly kind: FaultKind;
+  readonly options: FaultOptions;
+}
+
+/** The faults that are still to come. */
+export class Faults {
+  #planned: { readonly fault: Fault; left: number }[] = [];
+
+  /** The next `count` requests that fit fail; what was planned before goes first. */
+  plan(count: number, kind: FaultKind, options: FaultOptions): void {
+    this.#planned.push({ fault: { kind, options }, left: count });
+  }
+
+  clear(): void {
+    this.#planned = [];
+  }
+
+  /** The fault of this request, which is then used up. */
+  take(method: string, path: string): Fault | undefined {
+    const planned = this.#planned.find(({ fault: { options } }) => {
+      return (options.method ?? method) === method && (options.path === undefined || path.search(options.path) >= 0);
+    });
+    if (!planned) return undefined;
+    planned.left -= 1;
+    if (planned.left <= 0) this.#planned.splice(this.#planned.indexOf(planned), 1);
+    return planned.fault;
+  }
+}
+
+/** Does to a response what the fault says. The status that was sent; 0 for none. */
+export function inflict(fault: Fault, response: ServerResponse, headers: Record<string, string>): number {
+  const send = (status: number, type: string, body: string, more: Record<string, string> = {}) => {
+    response.writeHead(status, { ...headers, "content-type": type, ...more }).end(body);
+    return status;
+  };
+  switch (fault.kind) {
+    case "secondary": {
+      const message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+      const body = JSON.stringify({ message, documentation_url: "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api" });
+      const { status = 403, retryAfter = 1 } = fault.options;
+      return send(status, "application/json; charset=utf-8", body, { "retry-after": String(retryAfter) });
+    }
+    case "server":
+      return send(502, "text/html", "<html><head><title>Unicorn!</title></head><body>502 Bad Gateway</body></html>");
+    case "garbage":
+      return send(200, "application/json; charset=utf-8", '[{"id": 1, "guid": "0b98');
+    case "drop":
+      response.destroy();
+      return 0;
+    case "hang":
+      return 0;
+  }
+}

@@ -1,0 +1,47 @@
+import type { SimulatedDelivery } from "../../../src/simulator/model.js";
+import type { FakeGitHub } from "./fake-github.js";
+import type { HookSpec } from "./hook.js";
+import type { Fate } from "./hooks.js";
+
+export interface HistoryTelling {
+  readonly hooks: readonly HookSpec[];
+  /** Decided when a GUID comes for the first time; its copies share the fate. Default: all are delivered. */
+  readonly fateOf?: (delivery: SimulatedDelivery, index: number) => Fate;
+  /** What the log says. Default a minute ago. */
+  readonly deliveredAt?: (delivery: SimulatedDelivery, index: number) => Date;
+  /** How many are on their way at once. Default 8. */
+  readonly concurrency?: number;
+}
+
+export interface ToldHistory {
+  /** Deliveries, copies included. */
+  readonly told: number;
+  /** GUIDs that were never posted. */
+  readonly lost: number;
+  readonly lostIds: ReadonlySet<string>;
+}
+
+/** Lets a history of the simulator happen at the fake, in its order but for what is on its way at once. */
+export async function tellHistory(
+  github: FakeGitHub,
+  deliveries: Iterable<SimulatedDelivery>,
+  { hooks, fateOf = () => "deliver", deliveredAt, concurrency = 8 }: HistoryTelling,
+): Promise<ToldHistory> {
+  const fates = new Map<string, Fate>();
+  const lostIds = new Set<string>();
+  let told = 0;
+  const source = deliveries[Symbol.iterator]();
+  const work = async () => {
+    for (let next = source.next(); !next.done; next = source.next()) {
+      const delivery = next.value;
+      const index = told++;
+      const fate = fates.get(delivery.deliveryId) ?? fateOf(delivery, index);
+      fates.set(delivery.deliveryId, fate);
+      if (fate !== "deliver") lostIds.add(delivery.deliveryId);
+      const at = deliveredAt?.(delivery, index);
+      await github.happen(delivery, { hooks, fate, ...(at ? { deliveredAt: at } : {}) });
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return { told, lost: lostIds.size, lostIds };
+}
