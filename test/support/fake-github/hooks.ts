@@ -2,6 +2,7 @@ import { asNumber, asObject, asText, type JsonObject } from "../../../src/simula
 import type { Delivery, LogRecord } from "./delivery-log.js";
 import { type Hook, hookKey, type HookSpec, type HookTarget, makeHook } from "./hook.js";
 import { delivered, post, type PostOutcome, unreachable } from "./post.js";
+import { factsOf } from "./repositories.js";
 import type { LogEntry } from "./schemas.js";
 
 /**
@@ -16,7 +17,7 @@ export interface HooksOptions {
   readonly appId: number;
   /** The log's `delivered_at` of a redelivery. */
   readonly redeliveredAt: () => Date;
-  /** The installation whose deliveries these are, as the app's log says it. */
+  /** The app's installation on an account, which the app's log says, and the others' do not. */
   readonly installationOf: (account: string) => number | undefined;
 }
 
@@ -70,7 +71,7 @@ export class Hooks {
     if (!hook && !this.#known.has(hookKey(spec))) throw new Error(`there was never a hook ${spec}`);
     if (!hook) return undefined;
     const outcome = fate === "deliver" ? await this.#post(hook, delivery) : fate === "failed" ? unreachable : delivered;
-    const facts = this.#factsOf(payload);
+    const facts = this.#factsOf(hook, payload);
     return this.#append(hook, delivery, { ...outcome, ...facts, redelivery: hook.log.has(delivery.deliveryId) }, deliveredAt);
   }
 
@@ -98,14 +99,13 @@ export class Hooks {
     return post(hook, delivery, this.#options.postTimeoutMs);
   }
 
-  #factsOf(payload: JsonObject | undefined): Pick<LogEntry, "action" | "installation_id" | "repository_id"> {
-    const repository = asObject(payload?.["repository"]);
-    const account = asText(asObject(repository?.["owner"])?.["login"]);
-    const installation = account === undefined ? undefined : this.#options.installationOf(account);
+  #factsOf(hook: Hook, payload: JsonObject | undefined): Pick<LogEntry, "action" | "installation_id" | "repository_id"> {
+    const repository = factsOf(asObject(payload?.["repository"]) ?? {});
+    const installation = hook.kind === "integration" && repository ? this.#options.installationOf(repository.owner) : undefined;
     return {
       action: asText(payload?.["action"]) ?? null,
       installation_id: asNumber(asObject(payload?.["installation"])?.["id"]) ?? installation ?? null,
-      repository_id: asNumber(repository?.["id"]) ?? null,
+      repository_id: repository?.id || null,
     };
   }
 

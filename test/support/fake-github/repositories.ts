@@ -39,35 +39,49 @@ export function factsOf(repository: JsonObject): RepositoryFacts | undefined {
   };
 }
 
+interface Known {
+  /** From the first payload that named it; made up until then. */
+  readonly facts: RepositoryFacts;
+  readonly isMadeUp: boolean;
+  /** What a test said, which no payload changes. */
+  readonly change: RepositoryChange;
+}
+
 /** The repositories there are: those a test adds, and those that something happened in. */
 export class Repositories {
-  readonly #repositories = new Map<string, RepositoryFacts>();
+  readonly #known = new Map<string, Known>();
   #nextId = 700_000_000;
 
   /** Adds a repository, or changes some of one. */
   change(fullName: string, change: RepositoryChange = {}): RepositoryFacts {
-    const before = this.find(fullName) ?? factsOf({ full_name: fullName, id: (this.#nextId += 1) });
-    if (!before) throw new Error(`no full name: ${fullName}`);
-    const after = { ...before, ...change };
-    this.#repositories.set(fullName.toLowerCase(), after);
-    return after;
+    const known = this.#known.get(fullName.toLowerCase());
+    const facts = known?.facts ?? factsOf({ full_name: fullName, id: (this.#nextId += 1) });
+    if (!facts) throw new Error(`no full name: ${fullName}`);
+    this.#known.set(fullName.toLowerCase(), { facts, isMadeUp: known?.isMadeUp ?? true, change: { ...known?.change, ...change } });
+    return facts;
   }
 
-  /** Takes over a repository that a payload names. What is known already stays: payloads may be old. */
+  /** Takes over a repository that a payload names. A second payload changes nothing: it may be the older one. */
   take(facts: RepositoryFacts): void {
     const key = facts.full_name.toLowerCase();
-    if (!this.#repositories.has(key)) this.#repositories.set(key, facts);
+    const known = this.#known.get(key);
+    if (known && !known.isMadeUp) return;
+    const id = facts.id || known?.facts.id || (this.#nextId += 1);
+    this.#known.set(key, { facts: { ...facts, id }, isMadeUp: false, change: known?.change ?? {} });
   }
 
   find(fullName: string): RepositoryFacts | undefined {
-    return this.#repositories.get(fullName.toLowerCase());
+    const known = this.#known.get(fullName.toLowerCase());
+    return known && { ...known.facts, ...known.change };
   }
 
   of(owner: string): RepositoryFacts[] {
-    return [...this.#repositories.values()].filter((facts) => facts.owner.toLowerCase() === owner.toLowerCase());
+    return [...this.#known.values()]
+      .filter(({ facts }) => facts.owner.toLowerCase() === owner.toLowerCase())
+      .map(({ facts, change }) => Object.assign({}, facts, change));
   }
 
   delete(fullName: string): void {
-    this.#repositories.delete(fullName.toLowerCase());
+    this.#known.delete(fullName.toLowerCase());
   }
 }
