@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from "commander";
+import { backfillCommand } from "./commands/backfill.js";
 import { configLines } from "./commands/config-check.js";
 import { deadLettersCommand } from "./commands/dead-letters.js";
 import { migrateCommand } from "./commands/migrate.js";
@@ -60,6 +61,7 @@ program
   });
 
 program.addCommand(deadLettersCommand(forCommands));
+program.addCommand(backfillCommand(forCommands));
 
 const config = program.command("config").description("look at the configuration");
 config

@@ -10,16 +10,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   background: [],
   database: ["config"],
+  github: ["config"],
   inbox: ["database", "config", "background"],
   "workflow-state": ["database", "config", "background"],
   counters: ["database", "config"],
   ingest: ["inbox", "config"],
   processing: ["inbox", "workflow-state", "counters", "database", "config", "background"],
-  reconcile: ["inbox", "workflow-state", "counters", "database", "config", "background"],
+  reconcile: ["inbox", "workflow-state", "counters", "github", "database", "config", "background"],
   metrics: ["inbox", "workflow-state", "counters", "reconcile", "database", "config"],
   health: ["database", "processing", "inbox", "config"],
   simulator: [],
-  commands: ["config", "database", "inbox", "simulator", ""],
+  commands: ["config", "database", "inbox", "counters", "github", "reconcile", "simulator", ""],
 };
 
 interface Import {

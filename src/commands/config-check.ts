@@ -14,5 +14,7 @@ const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length 
 function plain(value: unknown): string {
   if (value === undefined) return "";
   if (value instanceof Map) return [...value].map(([name, bounds]) => `${name}=${(bounds as readonly number[]).join(" ")}`).join("; ");
-  return Array.isArray(value) ? value.join(",") : String(value);
+  return Array.isArray(value) ? value.map((entry: unknown) => (isHook(entry) ? entry.name : String(entry))).join(",") : String(value);
 }
+
+const isHook = (entry: unknown): entry is { name: string } => typeof entry === "object" && entry !== null && "name" in entry;

@@ -1,6 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Config } from "../config/config.js";
-import { parseDuration } from "../config/duration.js";
 import {
   countMatching,
   type DeadLetter,
@@ -11,6 +10,7 @@ import {
   replayDeadLetters,
 } from "../inbox/dead-letter-review.sql.js";
 import { type Queryable, sql } from "../database/sql.js";
+import { moment } from "./moment.js";
 import { withDatabase } from "./with-database.js";
 
 /** Rows in one transaction: a short one, whatever their number. */
@@ -142,11 +142,4 @@ function whole(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("allowed: a whole number from 1");
   return value;
-}
-
-function moment(text: string): Date {
-  const seconds = parseDuration(text);
-  const date = seconds === undefined ? new Date(text) : new Date(Date.now() - seconds * 1_000);
-  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("allowed: a time such as 2026-11-21T10:00Z, or a duration such as 2h");
-  return date;
 }

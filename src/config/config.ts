@@ -90,10 +90,38 @@ function contradictions(values: Record<string, string | undefined>): string[] {
       `SHUTDOWN_DELAY is "${number("SHUTDOWN_DELAY")}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
     );
   }
+  problems.push(...credentialProblems(values));
+  if (number("AUDIT_WINDOW") > number("DEDUP_RETENTION")) {
+    problems.push(
+      `AUDIT_WINDOW is "${number("AUDIT_WINDOW")}"; allowed: at most DEDUP_RETENTION, since a delivery whose id is forgotten would be taken for a missed one`,
+    );
+  }
   // Each loop holds one connection for its batch and needs another to write down what it is at.
   const least = number("WORKER_CONCURRENCY") + 2;
   if (mode !== "gateway" && number("DATABASE_POOL_SIZE") < least) {
     problems.push(`DATABASE_POOL_SIZE is "${number("DATABASE_POOL_SIZE")}"; allowed: at least ${least}, two more than WORKER_CONCURRENCY`);
+  }
+  return problems;
+}
+
+function credentialProblems(values: Record<string, string | undefined>): string[] {
+  const has = (name: keyof typeof variables): boolean => (values[name] ?? "").trim() !== "";
+  const problems: string[] = [];
+  if (has("GITHUB_APP_ID") !== has("GITHUB_APP_PRIVATE_KEY")) {
+    const [set, missing] = has("GITHUB_APP_ID") ? ["GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"] : ["GITHUB_APP_PRIVATE_KEY", "GITHUB_APP_ID"];
+    problems.push(`${missing} is empty; allowed: both ${set} and ${missing}, or neither`);
+  }
+  if (has("GITHUB_APP_ID") && has("GITHUB_TOKEN")) problems.push("GITHUB_TOKEN and GITHUB_APP_ID are both set; allowed: one of them");
+  const hooks = variables.GITHUB_HOOKS.safeParse(values["GITHUB_HOOKS"]).data ?? [];
+  if (hooks.length > 0 && !has("GITHUB_APP_ID") && !has("GITHUB_TOKEN")) {
+    problems.push(
+      "GITHUB_HOOKS is set, but nothing to read their logs with; allowed: with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or with GITHUB_TOKEN",
+    );
+  }
+  if (hooks.some(({ name }) => name === "app") && has("GITHUB_TOKEN")) {
+    problems.push(
+      "GITHUB_HOOKS names the App's own hook, which a GITHUB_TOKEN may not read; allowed: app with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY",
+    );
   }
   return problems;
 }

@@ -6,7 +6,7 @@ import { variables } from "./variables.js";
 /** How old a reading may be. Milliseconds. */
 const FRESH_MS = 1_000;
 
-type Live = "GITHUB_WEBHOOK_SECRET" | "METRICS_TOKEN" | "DATABASE_URL";
+type Live = "GITHUB_WEBHOOK_SECRET" | "GITHUB_APP_PRIVATE_KEY" | "GITHUB_TOKEN" | "METRICS_TOKEN" | "DATABASE_URL";
 
 interface Reading {
   value: unknown;
@@ -28,6 +28,14 @@ export class LiveConfig {
 
   get webhookSecrets(): readonly string[] {
     return this.#current("GITHUB_WEBHOOK_SECRET");
+  }
+
+  get githubAppPrivateKey(): string | undefined {
+    return this.#current("GITHUB_APP_PRIVATE_KEY");
+  }
+
+  get githubToken(): string | undefined {
+    return this.#current("GITHUB_TOKEN");
   }
 
   get metricsToken(): string | undefined {

@@ -54,6 +54,13 @@ export const optionalUrl = (...protocols: string[]) =>
     `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
   );
 
+export const url = (fallback: string, ...protocols: string[]) =>
+  text(
+    fallback,
+    (value) => (URL.canParse(value) && protocols.includes(new URL(value).protocol) ? value.replace(/\/+$/, "") : undefined),
+    `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+  );
+
 /** A parser of our own: `read` gives undefined for what it does not accept. */
 export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
   return z

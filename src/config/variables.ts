@@ -1,4 +1,6 @@
-import { choice, duration, list, optional, optionalUrl, port, text, whole } from "./parsers.js";
+import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
+import { choice, duration, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
+import { readPrivateKey } from "./private-key.js";
 
 const MEBIBYTE = 1_048_576;
 const DAY = 86_400;
@@ -22,6 +24,36 @@ export const variables = {
   GITHUB_WEBHOOK_SECRET: list().describe(
     "secret of the webhook; several, parted by commas, while you rotate. Without one only the embedded quick start runs, with a generated secret",
   ),
+  GITHUB_API_URL: url("https://api.github.com", "http:", "https:").describe(
+    "where GitHub's REST API is; for GitHub Enterprise Server `https://HOSTNAME/api/v3`",
+  ),
+  GITHUB_APP_ID: text<number | undefined>(
+    undefined,
+    (value) => (/^[1-9]\d{0,14}$/.test(value) ? Number(value) : undefined),
+    "the App's id, a whole number",
+  ).describe("GitHub App that repairs what GitHub lost, with GITHUB_APP_PRIVATE_KEY; see [Repair](repair.md)"),
+  GITHUB_APP_PRIVATE_KEY: text<string | undefined>(
+    undefined,
+    readPrivateKey,
+    "an RSA private key in PEM, as GitHub gives it (line ends may be written \\n)",
+  ).describe("the App's private key"),
+  GITHUB_TOKEN: optional().describe("instead of an App: a personal access token"),
+  GITHUB_HOOKS: text<readonly Hook[]>([], readHooks, HOOK_FORMS).describe(
+    "the webhooks that point here, whose delivery logs are audited, parted by commas: `app`, `org:<org>:<hook id>`, `repo:<owner>/<name>:<hook id>`",
+  ),
+  AUDIT_INTERVAL: duration(300, 0.05).describe("how often the delivery log of each hook is read"),
+  AUDIT_SETTLE: duration(30, 0).describe("deliveries that are younger are left for the next audit: they may be under way"),
+  AUDIT_WINDOW: duration(3 * DAY, 60).describe("how long GitHub redelivers: 3 days, GitHub Enterprise Server 7; at most DEDUP_RETENTION"),
+  REDELIVERY: choice("on", ["on", "off"]).describe("whether missed deliveries are asked for again; `off` only counts them"),
+  REDELIVERY_BACKOFF: duration(60, 0.05).describe(
+    "how long a redelivery may take before it is asked for again; four times as long after each one, at most 6 h",
+  ),
+  GITHUB_WRITE_INTERVAL: duration(1, 0.001).describe("least time between two writes to GitHub's API, of all replicas together"),
+  RECONCILE_AFTER: duration(1_800, 0.05).describe(
+    "a run or job that is open and was not heard of for so long is looked up at GitHub, and again after as long",
+  ),
+  RECONCILE_BUDGET: whole(50, 1, 100).describe("per cent of GitHub's hourly rate limit that these look-ups may use"),
+
   METRICS_TOKEN: optional().describe("bearer token that `/metrics*` asks for; none by default"),
 
   DATABASE_URL: optionalUrl("postgres:", "postgresql:").describe(
@@ -86,7 +118,13 @@ export const variables = {
 };
 
 /** Never shown, neither in errors nor in `config check`. */
-export const SECRET_VARIABLES: ReadonlySet<string> = new Set(["GITHUB_WEBHOOK_SECRET", "METRICS_TOKEN", "DATABASE_URL"]);
+export const SECRET_VARIABLES: ReadonlySet<string> = new Set([
+  "GITHUB_WEBHOOK_SECRET",
+  "GITHUB_APP_PRIVATE_KEY",
+  "GITHUB_TOKEN",
+  "METRICS_TOKEN",
+  "DATABASE_URL",
+]);
 
 function readBuckets(value: string): ReadonlyMap<string, readonly number[]> | undefined {
   const buckets = new Map<string, readonly number[]>([["default", DEFAULT_BUCKETS]]);

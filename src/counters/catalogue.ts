@@ -10,6 +10,8 @@ const REPO = ["owner", "repo"];
 const RUN = [...REPO, "workflow", "branch"];
 const JOB = [...REPO, "workflow", "runs_on"];
 
+const HOOK = ["hook"];
+
 const family = (name: string, type: Family["type"], labels: readonly string[], help: string): Family => ({ name, type, labels, help });
 
 /** Kept in rows by the processing transaction; they survive restarts and never go backwards. */
@@ -30,6 +32,26 @@ export const COUNTERS = {
   pushCommits: family("github_push_commits_total", "counter", [...REPO, "branch"], "Commits that were pushed."),
   pullRequests: family("github_pull_requests_total", "counter", [...REPO, "base_branch", "action"], "Pull request events."),
   events: family("github_events_total", "counter", ["event", "action"], "Deliveries that were processed."),
+  hookMissed: family(
+    "octogauge_hook_deliveries_missed_total",
+    "counter",
+    HOOK,
+    "Deliveries that GitHub has in the log of the hook and that had not come.",
+  ),
+  hookRedelivered: family(
+    "octogauge_hook_deliveries_redelivered_total",
+    "counter",
+    HOOK,
+    "Redeliveries that GitHub was asked for and took on.",
+  ),
+  hookRecovered: family("octogauge_hook_deliveries_recovered_total", "counter", HOOK, "Missed deliveries that came after all."),
+  hookGivenUp: family("octogauge_hook_deliveries_given_up_total", "counter", HOOK, "Missed deliveries that GitHub no longer redelivers."),
+  lookups: family(
+    "octogauge_lookups_total",
+    "counter",
+    ["outcome"],
+    "Silent run attempts that were looked up at GitHub: `answered`, `unchanged`, `gone` (closed), `unseen` (no access) or `failed`.",
+  ),
   folded: family(
     "octogauge_series_folded_total",
     "counter",
@@ -74,6 +96,26 @@ export const GAUGES = {
   inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
   retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
+  hookVerified: family(
+    "octogauge_hook_last_verified_timestamp_seconds",
+    "gauge",
+    HOOK,
+    "All that GitHub sent before is known to have come, or to be missed.",
+  ),
+  hookAudit: family("octogauge_hook_audit_success", "gauge", HOOK, "1 where the log of the hook could be read the last time."),
+  hookMissing: family("octogauge_hook_deliveries_missing", "gauge", HOOK, "Missed deliveries that may still come."),
+  githubRemaining: family(
+    "octogauge_github_rate_limit_remaining",
+    "gauge",
+    ["principal"],
+    "Requests to GitHub's API that are left in this hour, by whom GitHub counts them for.",
+  ),
+  githubPause: family(
+    "octogauge_github_pause_seconds",
+    "gauge",
+    ["principal"],
+    "For how much longer nobody asks GitHub, since it said so.",
+  ),
   collectorSuccess: family("octogauge_collector_success", "gauge", ["collector"], "1 where the collector of this scrape succeeded."),
   collectorDuration: family("octogauge_collector_duration_seconds", "gauge", ["collector"], "Time the collector of this scrape took."),
 } as const;

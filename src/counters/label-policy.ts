@@ -3,7 +3,7 @@ import picomatch from "picomatch";
 import { CONFIG, type Config } from "../config/config.js";
 
 /** Labels that are few by nature: a denied or folded series keeps them. */
-const KEPT = new Set(["status", "conclusion", "priority", "metric", "collector"]);
+const KEPT = new Set(["status", "conclusion", "priority", "metric", "collector", "hook", "outcome", "principal"]);
 
 type Labelling = Pick<Config, "BRANCH_LABEL" | "LABEL_ALLOW" | "LABEL_DENY" | "REPOSITORY_ALLOW" | "REPOSITORY_DENY">;
 

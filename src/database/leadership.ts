@@ -4,7 +4,7 @@ import { Database } from "./database.js";
 import { sql } from "./sql.js";
 
 /** Work that one process of the fleet does for all. */
-export type Role = "retention";
+export type Role = "retention" | "audit" | "lookup";
 
 /** A leader that is not heard of for so long is followed by another. Seconds. */
 const TERM = 60;

@@ -18,7 +18,19 @@ export type Acceptance = "accepted" | "duplicate";
 /** The lanes of the inbox, in the order in which they are emptied. */
 export const LANES: readonly number[] = [0, 1];
 
+// No event of GitHub's has a dot in its name, and the ingest room takes none.
+const EVENTS = { "workflow_run.lookup": "workflow_run", "workflow_job.lookup": "workflow_job" } as const;
+
+export type AnswerEvent = keyof typeof EVENTS;
+
+/** Whether a delivery in the inbox is an answer to a question of ours. */
+export const isAnswer = (event: string): event is AnswerEvent => Object.hasOwn(EVENTS, event);
+
+/** The event whose payload a delivery has. */
+export const payloadEventOf = (event: string): string => (isAnswer(event) ? EVENTS[event] : event);
+
 /** The lane of an event. */
 export function priorityOf(event: string): number {
-  return event === "workflow_run" || event === "workflow_job" ? 0 : 1;
+  const name = payloadEventOf(event);
+  return name === "workflow_run" || name === "workflow_job" ? 0 : 1;
 }

@@ -6,7 +6,9 @@ import { DatabaseModule } from "../database/database.module.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { CountersCollector } from "./collectors/counters.collector.js";
 import { DeadLettersCollector } from "./collectors/dead-letters.collector.js";
+import { GitHubCollector } from "./collectors/github.collector.js";
 import { HistogramsCollector } from "./collectors/histograms.collector.js";
+import { HooksCollector } from "./collectors/hooks.collector.js";
 import { InboxCollector } from "./collectors/inbox.collector.js";
 import { JobsCollector } from "./collectors/jobs.collector.js";
 import { RetriesCollector } from "./collectors/retries.collector.js";
@@ -26,6 +28,8 @@ const collectors = [
   InboxCollector,
   RetriesCollector,
   DeadLettersCollector,
+  HooksCollector,
+  GitHubCollector,
 ];
 
 /** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */

@@ -1,8 +1,23 @@
 import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
+import { GitHubModule } from "../github/github.module.js";
+import { AttemptLookup } from "./attempt-lookup.js";
+import { AuditLoop } from "./audit.loop.js";
+import { FleetLimits } from "./fleet-limits.js";
+import { HookAudits } from "./hook-audits.js";
+import { LookupLoop } from "./lookup.loop.js";
 import { LostLoop } from "./lost.loop.js";
+import { MissedDeliveries } from "./missed-deliveries.js";
+import { RedeliveryLoop } from "./redelivery.loop.js";
+import { SilentAttempts } from "./silent-attempts.js";
 
-/** Enters: rows that are open for too long. Leaves: the truth about them. Its loops run in workers; nobody calls. */
-@Module({ imports: [DatabaseModule, CountersModule], providers: [LostLoop] })
+/**
+ * Enters: what GitHub's delivery logs and its API say, rows that are open for too long. Leaves: redeliveries asked for,
+ * answers in the inbox, the truth about what is lost. Its loops run in workers; nobody calls.
+ */
+@Module({
+  imports: [DatabaseModule, CountersModule, GitHubModule.within(FleetLimits, DatabaseModule)],
+  providers: [HookAudits, MissedDeliveries, AuditLoop, RedeliveryLoop, AttemptLookup, SilentAttempts, LookupLoop, LostLoop],
+})
 export class ReconcileModule {}

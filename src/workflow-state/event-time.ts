@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+
 /** 100 ns from 1582-10-15 to 1970-01-01 (RFC 9562, section 5.1). */
 const GREGORIAN_OFFSET = 122_192_928_000_000_000n;
 
@@ -11,4 +13,17 @@ export function eventTime(deliveryId: string, receivedAt: number): number {
   const ticks = BigInt(`0x${deliveryId.slice(15, 18)}${deliveryId.slice(9, 13)}${deliveryId.slice(0, 8)}`);
   const microseconds = Number((ticks - GREGORIAN_OFFSET) / 10n);
   return microseconds > 0 ? microseconds : Math.round(receivedAt * 1_000);
+}
+
+/**
+ * An id for what we asked GitHub for at that time, a version-1 GUID as its own ids are, with a random node (RFC 9562, 6.10).
+ * @param moment milliseconds since 1970
+ */
+export function idAt(moment: number): string {
+  const time = (BigInt(Math.round(moment * 1_000)) * 10n + GREGORIAN_OFFSET).toString(16).padStart(15, "0");
+  const random = randomBytes(8);
+  random.writeUInt8((random.readUInt8(0) & 0x3f) | 0x80, 0);
+  random.writeUInt8(random.readUInt8(2) | 0x01, 2);
+  const rest = random.toString("hex");
+  return `${time.slice(7)}-${time.slice(3, 7)}-1${time.slice(0, 3)}-${rest.slice(0, 4)}-${rest.slice(4)}`;
 }

@@ -12,9 +12,9 @@ const NEWEST_ATTEMPT = `
     SELECT r.run_attempt, r.state FROM octogauge.workflow_runs r WHERE r.run_id = o.run_id ORDER BY r.run_attempt DESC LIMIT 1
   ) newest ON true`;
 
-const OPEN_RUNS = `octogauge.workflow_runs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open} AND newest.run_attempt = o.run_attempt`;
+export const OPEN_RUNS = `octogauge.workflow_runs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open} AND newest.run_attempt = o.run_attempt`;
 
-const OPEN_JOBS = `octogauge.workflow_jobs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open}
+export const OPEN_JOBS = `octogauge.workflow_jobs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open}
   AND (newest.run_attempt IS NULL OR newest.run_attempt < o.run_attempt OR (newest.run_attempt = o.run_attempt AND newest.state <> ${STATE.completed}))`;
 
 export interface OpenRuns {
@@ -81,13 +81,17 @@ export interface Lost {
   readonly first: boolean;
 }
 
+/** For how long an answer of GitHub's that knew the attempt keeps it from being lost. */
+const NOT_FOUND = `NOT EXISTS (
+        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = o.run_attempt AND l.found_at > now() - interval '1 day')`;
+
 const MARK_LOST = `SET state = ${STATE.lost}, facts = t.facts | ${FACT.lost}, changed_at = now()`;
 
 const LOSE_JOBS = `
   UPDATE octogauge.workflow_jobs t ${MARK_LOST}
   FROM (
     SELECT o.job_id, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_JOBS}
-      AND o.since < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END)
+      AND o.since < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END) AND ${NOT_FOUND}
     ORDER BY o.job_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.job_id = late.job_id
@@ -97,7 +101,7 @@ const LOSE_RUNS = `
   UPDATE octogauge.workflow_runs t ${MARK_LOST}
   FROM (
     SELECT o.run_id, o.run_attempt, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_RUNS}
-      AND o.since < now() - make_interval(secs => $1::float8)
+      AND o.since < now() - make_interval(secs => $1::float8) AND ${NOT_FOUND}
     ORDER BY 1, 2 LIMIT $2 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.run_id = late.run_id AND t.run_attempt = late.run_attempt

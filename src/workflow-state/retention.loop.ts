@@ -21,6 +21,10 @@ const prune = (table: string) => `
 const PRUNE_JOBS = prune("workflow_jobs");
 const PRUNE_RUNS = prune("workflow_runs");
 
+const PRUNE_LOOKUPS = `
+  DELETE FROM octogauge.lookups WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM octogauge.lookups WHERE asked_at < now() - make_interval(secs => $1) LIMIT ${BATCH}))`;
+
 /** Forgets finished runs and jobs after STATE_RETENTION; the counters keep what they counted. */
 @Injectable()
 export class StateRetention extends BackgroundLoop {
@@ -37,6 +41,7 @@ export class StateRetention extends BackgroundLoop {
     if ((await this.leadership.lead("retention")) === undefined) return "idle";
     const jobs = await this.#prune(PRUNE_JOBS);
     const runs = await this.#prune(PRUNE_RUNS);
+    await sql(this.database, PRUNE_LOOKUPS, [this.config.STATE_RETENTION]);
     return Math.max(jobs, runs) >= BATCH ? "again" : "idle";
   }
 

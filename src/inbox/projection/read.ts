@@ -1,3 +1,4 @@
+import { payloadEventOf } from "../delivery.js";
 import { type Fields, label, maybeObject, repository, UnexpectedPayload } from "./fields.js";
 import type { Projection, PullRequestProjection, PushProjection } from "./projection.js";
 import { formPayload } from "./prune.js";
@@ -33,7 +34,8 @@ export function readBody(event: string, form: boolean, body: Buffer): Projection
 
 function read(event: string, json: string, isStored: boolean): Projection {
   const payload = parse(json);
-  const reader = Object.hasOwn(READERS, event) ? READERS[event] : undefined;
+  const name = payloadEventOf(event);
+  const reader = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
   return reader ? reader(payload, isStored) : { kind: "other", action: label(payload, "action") };
 }
 

@@ -1,0 +1,10 @@
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../config/duration.js";
+
+/** An option's time: one that is written out, or how long ago. */
+export function moment(text: string): Date {
+  const seconds = parseDuration(text);
+  const date = seconds === undefined ? new Date(text) : new Date(Date.now() - seconds * 1_000);
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("allowed: a time such as 2026-11-21T10:00Z, or a duration such as 2h");
+  return date;
+}

@@ -1,0 +1,134 @@
+import { Injectable } from "@nestjs/common";
+import { repositoryPath, type Whose } from "./credentials.js";
+import { GitHubError } from "./failure.js";
+import { GitHub, type Question } from "./github.js";
+
+const PER_PAGE = 100;
+/** A matrix has up to 256 jobs and a run up to some thousands; beyond it we would read for ever. */
+const MOST_JOB_PAGES = 100;
+/** How long the default branch of a repository is taken for the same. Milliseconds. */
+const BRANCH_HOLDS = 3_600_000;
+const MOST_BRANCHES = 20_000;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A repository by its full name. */
+export interface RepositoryName {
+  readonly owner: string;
+  readonly repo: string;
+}
+
+export interface AttemptName extends RepositoryName {
+  readonly runId: number;
+  readonly runAttempt: number;
+}
+
+/** What GitHub says, and the tag under which it need not say it again. */
+export interface Tagged<T> {
+  readonly said: T;
+  readonly etag: string | undefined;
+}
+
+/** How a caller asks: see {@link Question}. */
+export type Manner = Pick<Question, "purpose" | "reserve">;
+
+/** Runs, jobs and repositories as GitHub's REST API has them now. */
+@Injectable()
+export class Actions {
+  readonly #branches = new Map<string, { readonly branch: string; readonly until: number }>();
+
+  constructor(private readonly github: GitHub) {}
+
+  /** One attempt of a run, as in a `workflow_run` payload; "unchanged" since the etag. @throws {GitHubError} */
+  async attempt(name: AttemptName, manner: Manner, etag?: string): Promise<Tagged<Fields> | "unchanged"> {
+    const path = `${attemptPath(name)}?exclude_pull_requests=true`;
+    return this.#unlessUnchanged(async () => {
+      const answer = await this.github.ask({ ...manner, whose: whose(name), path, etag });
+      return { said: asFields(answer.data, "a run"), etag: answer.etag };
+    });
+  }
+
+  /** All jobs of an attempt; "unchanged" since the etag, which is that of the first page. @throws {GitHubError} */
+  async jobs(name: AttemptName, manner: Manner, etag?: string): Promise<Tagged<readonly Fields[]> | "unchanged"> {
+    return this.#unlessUnchanged(async () => {
+      const first = await this.github.ask({ ...manner, whose: whose(name), path: `${attemptPath(name)}/jobs?per_page=${PER_PAGE}`, etag });
+      const jobs = listOf(first.data, "jobs");
+      let { next } = first;
+      for (let page = 1; next !== undefined && page < MOST_JOB_PAGES; page += 1) {
+        const answer = await this.github.ask({ ...manner, whose: whose(name), path: next });
+        jobs.push(...listOf(answer.data, "jobs"));
+        ({ next } = answer);
+      }
+      // The first page says nothing about changes on the others.
+      return { said: jobs, etag: first.next === undefined ? first.etag : undefined };
+    });
+  }
+
+  /** The newest attempts of runs in a status, page by page. @throws {GitHubError} */
+  async *runs(name: RepositoryName, status: string, createdSince: Date, manner: Manner): AsyncGenerator<Fields> {
+    const created = encodeURIComponent(`>=${createdSince.toISOString().slice(0, 19)}Z`);
+    const path = `${repositoryPath(name)}/actions/runs?status=${status}&created=${created}&exclude_pull_requests=true&per_page=${PER_PAGE}`;
+    yield* this.#all(path, "workflow_runs", whose(name), manner);
+  }
+
+  /** The repositories of an organisation that can have runs. @throws {GitHubError} */
+  async *repositoriesOf(org: string, manner: Manner): AsyncGenerator<RepositoryName> {
+    for await (const repository of this.#all(
+      `/orgs/${encodeURIComponent(org)}/repos?type=all&per_page=${PER_PAGE}`,
+      undefined,
+      { kind: "org", org },
+      manner,
+    )) {
+      if (repository["archived"] === true || repository["disabled"] === true) continue;
+      const [owner, repo] = String(repository["full_name"]).split("/");
+      if (owner && repo) yield { owner, repo };
+    }
+  }
+
+  /** The default branch, "" for none. A repository that is not to be seen is a `gone` {@link GitHubError}. */
+  async defaultBranch(name: RepositoryName, manner: Manner): Promise<string> {
+    const key = `${name.owner}/${name.repo}`.toLowerCase();
+    const known = this.#branches.get(key);
+    if (known && known.until > Date.now()) return known.branch;
+    const { data } = await this.github.ask({ ...manner, whose: whose(name), path: repositoryPath(name) });
+    const branch = asFields(data, "a repository")["default_branch"];
+    this.#branches.delete(key);
+    this.#branches.set(key, { branch: typeof branch === "string" ? branch : "", until: Date.now() + BRANCH_HOLDS });
+    const oldest = this.#branches.keys().next();
+    if (this.#branches.size > MOST_BRANCHES && !oldest.done) this.#branches.delete(oldest.value);
+    return this.#branches.get(key)?.branch ?? "";
+  }
+
+  async *#all(path: string, list: string | undefined, of: Whose, manner: Manner): AsyncGenerator<Fields> {
+    for (let next: string | undefined = path; next !== undefined;) {
+      const answer = await this.github.ask({ ...manner, whose: of, path: next });
+      yield* listOf(answer.data, list);
+      ({ next } = answer);
+    }
+  }
+
+  async #unlessUnchanged<T>(ask: () => Promise<T>): Promise<T | "unchanged"> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof GitHubError && error.outcome === "not_modified") return "unchanged";
+      throw error;
+    }
+  }
+}
+
+const whose = ({ owner, repo }: RepositoryName): Whose => ({ kind: "repo", owner, repo });
+
+const attemptPath = (name: AttemptName): string => `${repositoryPath(name)}/actions/runs/${name.runId}/attempts/${name.runAttempt}`;
+
+function asFields(value: unknown, what: string): Fields {
+  if (value === null || typeof value !== "object" || Array.isArray(value))
+    throw new GitHubError(`GitHub's answer is not ${what}`, "invalid", 200);
+  return value as Fields;
+}
+
+function listOf(value: unknown, name: string | undefined): Fields[] {
+  const list = name === undefined ? value : asFields(value, "a list")[name];
+  if (!Array.isArray(list)) throw new GitHubError("GitHub's answer is not a list", "invalid", 200);
+  return list.map((entry) => asFields(entry, "a list of objects"));
+}

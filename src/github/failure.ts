@@ -1,0 +1,61 @@
+import type { PauseReason } from "./limits.js";
+
+/** What became of a request; the label of `octogauge_github_requests_total`. */
+export type Outcome = "ok" | "not_modified" | "gone" | "refused" | "limited" | "unauthorized" | "invalid" | "server_error" | "no_answer";
+
+/** GitHub did not answer as hoped. `gone`: 404 or 410; `limited`: nobody may ask before `waitSeconds`. */
+export class GitHubError extends Error {
+  override readonly name = "GitHubError";
+
+  constructor(
+    message: string,
+    readonly outcome: Exclude<Outcome, "ok">,
+    readonly status: number | undefined,
+    /** Seconds until it is worth asking again; undefined where that is for the caller to decide. */
+    readonly waitSeconds?: number,
+  ) {
+    super(message);
+  }
+}
+
+/** What an HTTP error means; see https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api. */
+export interface Verdict {
+  readonly outcome: Exclude<Outcome, "ok">;
+  readonly pause?: { readonly reason: PauseReason; readonly seconds: number | undefined };
+}
+
+type Headers = Readonly<Record<string, string | number | undefined>>;
+
+/** @param status undefined where there was no answer */
+export function judge(status: number | undefined, headers: Headers, message: string): Verdict {
+  if (status === undefined) return { outcome: "no_answer" };
+  if (status === 304) return { outcome: "not_modified" };
+  if (status === 401) return { outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } };
+  if (status === 403 || status === 429) {
+    const retryAfter = secondsOf(headers["retry-after"]);
+    if (headers["x-ratelimit-remaining"] !== undefined && Number(headers["x-ratelimit-remaining"]) === 0 && retryAfter === undefined) {
+      return { outcome: "limited", pause: { reason: "rate limit", seconds: resetsIn(headers) } };
+    }
+    if (status === 429 || retryAfter !== undefined || /secondary rate limit|abuse/i.test(message)) {
+      return { outcome: "limited", pause: { reason: "secondary rate limit", seconds: retryAfter } };
+    }
+    return { outcome: "refused" };
+  }
+  if (status === 404 || status === 410) return { outcome: "gone" };
+  return { outcome: status >= 500 ? "server_error" : "invalid" };
+}
+
+/** Seconds until the rate limit is full again, by GitHub's own clock where it tells the time. */
+export function resetsIn(headers: Headers): number {
+  const now = Date.parse(String(headers["date"] ?? "")) || Date.now();
+  const reset = Number(headers["x-ratelimit-reset"]) * 1_000;
+  // Never for longer than the hour that a limit is for, whatever the clocks say.
+  return Number.isFinite(reset) ? Math.min(3_600, Math.max(1, (reset - now) / 1_000 + 1)) : 60;
+}
+
+/** `Retry-After` is a number of seconds or a date. */
+function secondsOf(value: string | number | undefined): number | undefined {
+  if (value === undefined || value === "") return undefined;
+  const seconds = Number.isFinite(Number(value)) ? Number(value) : (Date.parse(String(value)) - Date.now()) / 1_000;
+  return Number.isFinite(seconds) ? Math.min(3_600, Math.max(1, seconds)) : undefined;
+}

@@ -1,0 +1,24 @@
+import { Injectable } from "@nestjs/common";
+import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
+import type { Counter } from "prom-client";
+import type { Outcome } from "./failure.js";
+
+const REQUESTS = "octogauge_github_requests_total";
+
+export const githubMetricProviders = [
+  makeCounterProvider({
+    name: REQUESTS,
+    help: "Requests to GitHub's API by what they were for (a hook, `lookup`) and what became of them.",
+    labelNames: ["purpose", "outcome"],
+  }),
+];
+
+/** This process's view of GitHub's API. */
+@Injectable()
+export class GitHubMetrics {
+  constructor(@InjectMetric(REQUESTS) private readonly requests: Counter) {}
+
+  answered(purpose: string, outcome: Outcome): void {
+    this.requests.inc({ purpose, outcome });
+  }
+}

@@ -1,0 +1,149 @@
+import { Injectable, Logger } from "@nestjs/common";
+import { Credentials, type Principal, type Whose } from "./credentials.js";
+import { GitHubError, judge, resetsIn } from "./failure.js";
+import { GitHubMetrics } from "./github.metrics.js";
+import { Limits } from "./limits.js";
+
+/** One request. */
+export interface Question {
+  /** Label of the metric: which part of Octogauge asks. */
+  readonly purpose: string;
+  readonly whose: Whose;
+  /** Share (0 to 1) of the hourly limit that is to be left for others. */
+  readonly reserve: number;
+  readonly method?: "GET" | "POST";
+  /** Below the API's root, or a whole URL that GitHub gave. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number>>;
+  /** Asks only for what has changed since. */
+  readonly etag?: string | undefined;
+}
+
+export interface Answer {
+  readonly data: unknown;
+  readonly etag: string | undefined;
+  /** The next page, by its `Link`. */
+  readonly next: string | undefined;
+}
+
+type Headers = Readonly<Record<string, string | number | undefined>>;
+
+/** Asks GitHub's REST API, within the limits that the whole fleet obeys. */
+@Injectable()
+export class GitHub {
+  readonly #logger = new Logger("github");
+
+  constructor(
+    private readonly credentials: Credentials,
+    private readonly limits: Limits,
+    private readonly metrics: GitHubMetrics,
+  ) {}
+
+  /** Whether there is anybody to ask as. */
+  get isConfigured(): boolean {
+    return this.credentials.exist;
+  }
+
+  get isApp(): boolean {
+    return this.credentials.isApp;
+  }
+
+  /**
+   * @throws {GitHubError} `limited` without a request where a pause is on
+   */
+  async ask(question: Question): Promise<Answer> {
+    const { name: principal, octokit } = await this.#principal(question);
+    await this.#mayAsk(principal, question.reserve);
+    try {
+      const { data, headers } = await octokit.request({
+        method: question.method ?? "GET",
+        url: this.#own(question.path),
+        ...question.query,
+        headers: question.etag === undefined ? {} : { "if-none-match": question.etag },
+      });
+      await this.#note(principal, headers);
+      this.metrics.answered(question.purpose, "ok");
+      return { data, etag: headers.etag, next: nextOf(headers.link) };
+    } catch (error) {
+      throw await this.#failed(question, principal, error);
+    }
+  }
+
+  async #principal(question: Question): Promise<Principal> {
+    // Whose installation it is and its token are asked for as the App.
+    if (this.isApp) await this.#mayAsk("app", 0);
+    try {
+      return await this.credentials.for(question.whose);
+    } catch (error) {
+      const failure = await this.#failed(question, "app", error);
+      // It says nothing about what was to be asked.
+      throw failure.outcome === "gone"
+        ? new GitHubError(`the App is not installed there: ${failure.message}`, "refused", failure.status)
+        : failure;
+    }
+  }
+
+  /** A link is followed on GitHub's own host only: the credentials go with it. */
+  #own(path: string): string {
+    if (!path.startsWith("http")) return path;
+    if (new URL(path).origin !== new URL(this.credentials.apiUrl).origin)
+      throw new GitHubError(`GitHub's link leads elsewhere: ${new URL(path).origin}`, "invalid", 200);
+    return path;
+  }
+
+  async #mayAsk(principal: string, reserve: number): Promise<void> {
+    const seconds = await this.limits.wait(principal, reserve);
+    if (seconds > 0) {
+      throw new GitHubError(`${principal}: no request to GitHub for another ${Math.ceil(seconds)} s`, "limited", undefined, seconds);
+    }
+  }
+
+  async #note(principal: string, headers: Headers): Promise<void> {
+    const [limit, remaining] = [Number(headers["x-ratelimit-limit"]), Number(headers["x-ratelimit-remaining"])];
+    // GitHub Enterprise Server sends none where rate limits are off.
+    if (Number.isFinite(limit) && Number.isFinite(remaining))
+      await this.limits.note(principal, { limit, remaining, resetsIn: resetsIn(headers) });
+  }
+
+  async #failed(question: Question, principal: string, error: unknown): Promise<GitHubError> {
+    if (error instanceof GitHubError) return error;
+    const { status, headers, message } = httpErrorOf(error);
+    if (status === undefined && !isFetchError(error)) throw error;
+    const verdict = judge(status, headers, message);
+    this.metrics.answered(question.purpose, verdict.outcome);
+    if (status !== undefined) await this.#note(principal, headers);
+    if (verdict.outcome === "gone" || verdict.outcome === "unauthorized") this.credentials.forget(question.whose);
+    let wait: number | undefined;
+    if (verdict.pause) {
+      wait = await this.limits.pause(principal, verdict.pause.reason, verdict.pause.seconds);
+      this.#logger.warn(`${principal}: GitHub refused for its ${verdict.pause.reason} (${message}); nobody asks for ${Math.ceil(wait)} s`);
+    }
+    const said = `${question.method ?? "GET"} ${question.path} ${status === undefined ? "was not answered" : `was answered ${status}`}: ${message}`;
+    return new GitHubError(said, verdict.outcome, status, wait);
+  }
+}
+
+function httpErrorOf(error: unknown): { status: number | undefined; headers: Headers; message: string } {
+  const { status, response, message } = error as { status?: unknown; response?: { headers?: Headers }; message?: string };
+  // Octokit gives what never was answered the status 500, without a response.
+  const answered = typeof status === "number" && response !== undefined;
+  return {
+    status: answered ? status : undefined,
+    headers: response?.headers ?? {},
+    message:
+      String(message ?? error)
+        .split("\n", 1)[0]
+        ?.slice(0, 300) ?? "",
+  };
+}
+
+/** Whether it is of the network's or of the answer's making, not of ours. */
+function isFetchError(error: unknown): boolean {
+  const { name, status } = error as { name?: string; status?: unknown };
+  return typeof status === "number" || name === "HttpError" || name === "TimeoutError" || name === "AbortError" || name === "SyntaxError";
+}
+
+/** The URL of `rel="next"` in a `Link` header (RFC 8288). */
+function nextOf(link: string | number | undefined): string | undefined {
+  return /<([^>]+)>;\s*rel="next"/.exec(String(link ?? ""))?.[1];
+}

@@ -1,0 +1,87 @@
+import { Injectable } from "@nestjs/common";
+import { z } from "zod";
+import type { Hook } from "../config/hooks.js";
+import { GitHubError } from "./failure.js";
+import { GitHub } from "./github.js";
+import { Limits } from "./limits.js";
+
+/** What GitHub allows. */
+const PER_PAGE = 100;
+/** For whoever operates by hand with the same credentials. */
+const RESERVES = { read: 0.02, write: 0.1 };
+
+/** One attempt of GitHub's to send a delivery. */
+export interface LoggedDelivery {
+  readonly logId: number;
+  /** The delivery id, in lower case. Further attempts have the same. */
+  readonly id: string;
+  readonly event: string;
+  /** Milliseconds since 1970. */
+  readonly deliveredAt: number;
+}
+
+/** Newest first. */
+export interface LogPage {
+  readonly deliveries: readonly LoggedDelivery[];
+  /** The cursor of the next, older page. */
+  readonly next: string | undefined;
+}
+
+// https://docs.github.com/rest/orgs/webhooks#list-deliveries-for-an-organization-webhook
+const PAGE = z.array(
+  z.object({ id: z.int().positive(), guid: z.guid().toLowerCase(), event: z.string(), delivered_at: z.iso.datetime({ offset: true }) }),
+);
+
+/** The delivery log that GitHub keeps of a hook, and redeliveries from it. */
+@Injectable()
+export class HookLog {
+  constructor(
+    private readonly github: GitHub,
+    private readonly limits: Limits,
+  ) {}
+
+  /**
+   * One page of the log, unfiltered: the filter for failures leaves those out that were never answered.
+   * @throws {GitHubError}
+   */
+  async page(hook: Hook, cursor: string | undefined): Promise<LogPage> {
+    const { data, next } = await this.github.ask({
+      purpose: hook.name,
+      whose: hook.scope,
+      reserve: RESERVES.read,
+      path: `${hook.path}/deliveries`,
+      query: { per_page: PER_PAGE, ...(cursor === undefined ? {} : { cursor }) },
+    });
+    const page = PAGE.safeParse(data);
+    if (!page.success)
+      throw new GitHubError(`the delivery log of ${hook.name} is not as expected: ${z.prettifyError(page.error)}`, "invalid", 200);
+    return {
+      deliveries: page.data.map((entry) => ({
+        logId: entry.id,
+        id: entry.guid,
+        event: entry.event,
+        deliveredAt: Date.parse(entry.delivered_at),
+      })),
+      next: next === undefined ? undefined : (new URL(next).searchParams.get("cursor") ?? undefined),
+    };
+  }
+
+  /** Takes the fleet's turn to write. @returns seconds to wait and ask again, 0 where the turn is ours */
+  takeTurn(): Promise<number> {
+    return this.limits.takeWrite();
+  }
+
+  /**
+   * Asks GitHub to send a delivery once more, under its id; only after {@link takeTurn}.
+   * @throws {GitHubError}
+   */
+  async redeliver(hook: Hook, logId: number): Promise<void> {
+    await this.github.ask({
+      purpose: hook.name,
+      whose: hook.scope,
+      reserve: RESERVES.write,
+      method: "POST",
+      path: `${hook.path}/deliveries/${logId}/attempts`,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+import type { Queryable } from "../database/sql.js";
+import { acceptBatch } from "./accept.sql.js";
+import { type AnswerEvent, payloadEventOf } from "./delivery.js";
+import { prune } from "./projection/prune.js";
+
+/** Most answers in one statement. */
+const BATCH = 200;
+
+/** What GitHub answered when it was asked about a run or a job: an event like any other, but for `github_events_total`. */
+export interface AnswerDelivery {
+  /** A GUID that carries the time of the question (version 1). */
+  readonly id: string;
+  readonly event: AnswerEvent;
+  /** In the form of the event's payload. */
+  readonly payload: unknown;
+}
+
+/** Puts answers into the inbox, in the transaction of `on`: processing applies them as it applies events. */
+export async function putAnswers(on: Queryable, answers: readonly AnswerDelivery[]): Promise<void> {
+  for (let from = 0; from < answers.length; from += BATCH) {
+    const batch = answers.slice(from, from + BATCH).map(({ id, event, payload }) => {
+      const whole = Buffer.from(JSON.stringify(payload));
+      const body = prune(payloadEventOf(event), false, whole) ?? whole;
+      return { delivery: { id, event, hookId: null, form: false, body }, projection: body };
+    });
+    await acceptBatch(
+      on,
+      batch.sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
+    );
+  }
+}

@@ -1,0 +1,51 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Hook } from "../config/hooks.js";
+import { Leadership } from "../database/leadership.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import { GitHubError } from "../github/failure.js";
+import { HookLog } from "../github/hook-log.js";
+import { HookAudits } from "./hook-audits.js";
+
+/** How often an idle leader looks whether a hook is due, at least. Seconds. */
+const LOOK_EVERY = 5;
+
+/**
+ * The delivery auditor: reads the log that GitHub keeps of each hook, from the newest entry back to the last verified
+ * point, one page a round. Where the walk stands is a row, so that memory is bounded by a page and any replica goes on.
+ */
+@Injectable()
+export class AuditLoop extends BackgroundLoop {
+  readonly #hooks: ReadonlyMap<string, Hook>;
+  #isRegistered = false;
+
+  constructor(
+    private readonly leadership: Leadership,
+    private readonly audits: HookAudits,
+    private readonly log: HookLog,
+    schema: SchemaGate,
+    @Inject(CONFIG) config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL">,
+  ) {
+    super("audit", Math.min(LOOK_EVERY, config.AUDIT_INTERVAL), schema.ready);
+    this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
+  }
+
+  async runOnce(): Promise<Outcome> {
+    const names = [...this.#hooks.keys()];
+    if (this.#isRegistered && names.length === 0) return "idle";
+    if ((await this.leadership.lead("audit")) === undefined) return "idle";
+    if (!this.#isRegistered) await this.audits.register(names);
+    this.#isRegistered = true;
+    const audit = await this.audits.next(names);
+    const hook = audit && this.#hooks.get(audit.hook);
+    if (!hook) return "idle";
+    try {
+      await this.audits.record(audit, await this.log.page(hook, audit.cursor ?? undefined));
+    } catch (error) {
+      if (!(error instanceof GitHubError)) throw error;
+      await this.audits.fail(hook.name, error);
+    }
+    return "again";
+  }
+}

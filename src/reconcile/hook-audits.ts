@@ -1,0 +1,76 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import { COUNTERS } from "../counters/catalogue.js";
+import { Counters } from "../counters/counters.js";
+import { Database } from "../database/database.js";
+import type { GitHubError } from "../github/failure.js";
+import type { LogPage } from "../github/hook-log.js";
+import { type Audit, endWalk, failAudit, goOn, nextAudit, noteMissed, registerHooks } from "./audited-hooks.sql.js";
+
+/** The ledger may forget while a page is judged. Seconds. */
+const LEDGER_MARGIN = 300;
+
+type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" | "DEDUP_RETENTION">;
+
+/** What is known of the delivery logs: how far each was read, and what is missed. Rows and counters change together. */
+@Injectable()
+export class HookAudits {
+  readonly #logger = new Logger("audit");
+
+  constructor(
+    private readonly database: Database,
+    private readonly counters: Counters,
+    @Inject(CONFIG) private readonly config: Settings,
+  ) {}
+
+  /** Begins with the hooks that are new, forgets those that are gone. Their counters begin at 0, so that the first loss is an increase. */
+  async register(hooks: readonly string[]): Promise<void> {
+    const tally = this.counters.newTally();
+    const afterCommit = await this.database.transaction(async (transaction) => {
+      for (const hook of await registerHooks(transaction, hooks, this.config.AUDIT_WINDOW)) {
+        const families = [COUNTERS.hookMissed, COUNTERS.hookRedelivered, COUNTERS.hookRecovered, COUNTERS.hookGivenUp];
+        for (const family of families) tally.add(family, [hook], 0);
+      }
+      return this.counters.write(transaction, tally);
+    });
+    afterCommit();
+  }
+
+  /** The hook whose log is to be read next, and where. */
+  next(hooks: readonly string[]): Promise<Audit | undefined> {
+    return nextAudit(this.database, hooks, this.config.AUDIT_SETTLE);
+  }
+
+  /** Notes what a page of the log says, and how far the walk has come by it. */
+  async record({ hook, lookBackTo }: Audit, { deliveries, next }: LogPage): Promise<void> {
+    const tally = this.counters.newTally();
+    const isEnd = next === undefined || (deliveries.length > 0 && deliveries.every(({ deliveredAt }) => deliveredAt < lookBackTo));
+    let missed = 0;
+    const afterCommit = await this.database.transaction(async (transaction) => {
+      missed = await noteMissed(transaction, hook, deliveries, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
+      if (isEnd) await endWalk(transaction, hook, this.config.AUDIT_INTERVAL);
+      else await goOn(transaction, hook, next);
+      if (missed > 0) tally.add(COUNTERS.hookMissed, [hook], missed);
+      return this.counters.write(transaction, tally);
+    });
+    afterCommit();
+    if (missed > 0) this.#logger.warn(`${missed} deliveries that GitHub has in the log of ${hook} never came`);
+  }
+
+  /** GitHub did not let the log be read, or a delivery be sent again: the hook rests. */
+  async fail(hook: string, error: GitHubError): Promise<void> {
+    const failures = await failAudit(this.database, hook, error.message, {
+      rest: this.config.AUDIT_INTERVAL,
+      wait: error.waitSeconds,
+      restart: error.outcome === "invalid",
+    });
+    this.#logger.warn(`${hook} cannot be audited now (${failures} failures in a row): ${error.message}${hintFor(error)}`);
+  }
+}
+
+/** What an operator can do about it. */
+function hintFor({ outcome }: GitHubError): string {
+  if (outcome === "gone") return "; is the hook's id right, and may the credentials read its deliveries?";
+  if (outcome === "refused") return "; the credentials lack a permission, see docs/repair.md";
+  return outcome === "unauthorized" ? "; were the credentials revoked?" : "";
+}

@@ -1,0 +1,57 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import { Leadership } from "../database/leadership.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import { GitHubError } from "../github/failure.js";
+import { SilentAttempts } from "./silent-attempts.js";
+
+/** Attempts in one round. */
+const BATCH = 20;
+/** How often it is seen who is silent, at least and at most. Seconds. */
+const [LOOK_AT_MOST_EVERY, LOOK_AT_LEAST_EVERY] = [0.05, 30];
+/** Rest after GitHub failed as a whole, doubled each time in a row. Seconds. */
+const [FIRST_REST, LONGEST_REST] = [10, 600];
+
+/** The stuck-state check: what is open and silent for longer than RECONCILE_AFTER is looked up at GitHub. */
+@Injectable()
+export class LookupLoop extends BackgroundLoop {
+  #restUntil = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+
+  constructor(
+    private readonly leadership: Leadership,
+    private readonly silent: SilentAttempts,
+    schema: SchemaGate,
+    @Inject(CONFIG) config: Pick<Config, "RECONCILE_AFTER">,
+  ) {
+    super("lookup", Math.max(LOOK_AT_MOST_EVERY, Math.min(LOOK_AT_LEAST_EVERY, config.RECONCILE_AFTER / 10)), schema.ready);
+  }
+
+  async runOnce(): Promise<Outcome> {
+    if (!this.silent.canBeAsked || performance.now() < this.#restUntil) return "idle";
+    if ((await this.leadership.lead("lookup")) === undefined) return "idle";
+    const attempts = await this.silent.next(BATCH);
+    for (const attempt of attempts) {
+      try {
+        await this.silent.lookUp(attempt);
+        this.#failures = 0;
+      } catch (error) {
+        if (!(error instanceof GitHubError)) throw error;
+        // The others are looked up all the same, unless it is GitHub that fails.
+        if (!this.#isOfGitHub(error)) continue;
+        return "idle";
+      }
+    }
+    return attempts.length === BATCH ? "again" : "idle";
+  }
+
+  #isOfGitHub(error: GitHubError): boolean {
+    const seconds = error.waitSeconds ?? Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.#failures, 10));
+    if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return false;
+    this.#failures += 1;
+    this.#restUntil = performance.now() + 1_000 * seconds;
+    this.logger.warn(`no look-ups for ${Math.ceil(seconds)} s: ${error.message}`);
+    return true;
+  }
+}

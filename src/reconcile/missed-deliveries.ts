@@ -1,0 +1,73 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import { COUNTERS } from "../counters/catalogue.js";
+import { Counters } from "../counters/counters.js";
+import { Database } from "../database/database.js";
+import type { GitHubError } from "../github/failure.js";
+import { HookAudits } from "./hook-audits.js";
+import { beginRedelivery, type Due, giveUpMissed, type Missed, nextDue, pruneMissed, recover, takeBack } from "./missed-deliveries.sql.js";
+
+/** Ids in one log line. */
+const MOST_NAMED = 10;
+
+/** Deliveries that GitHub has in a log and we have not. Rows and counters change together. */
+@Injectable()
+export class MissedDeliveries {
+  readonly #logger = new Logger("redelivery");
+
+  constructor(
+    private readonly database: Database,
+    private readonly counters: Counters,
+    private readonly audits: HookAudits,
+    @Inject(CONFIG) private readonly config: Pick<Config, "AUDIT_WINDOW" | "REDELIVERY_BACKOFF">,
+  ) {}
+
+  /** Sees which have come, and gives those up that GitHub no longer sends. */
+  async settle(): Promise<void> {
+    const tally = this.counters.newTally();
+    let recovered: readonly Missed[] = [];
+    let givenUp: readonly Missed[] = [];
+    const afterCommit = await this.database.transaction(async (transaction) => {
+      recovered = await recover(transaction);
+      givenUp = await giveUpMissed(transaction, this.config.AUDIT_WINDOW);
+      for (const { hook } of recovered) tally.add(COUNTERS.hookRecovered, [hook]);
+      for (const { hook } of givenUp) tally.add(COUNTERS.hookGivenUp, [hook]);
+      await pruneMissed(transaction, this.config.AUDIT_WINDOW);
+      return this.counters.write(transaction, tally);
+    });
+    afterCommit();
+    if (recovered.length > 0) this.#logger.log(`${recovered.length} missed deliveries have come`);
+    if (givenUp.length > 0)
+      this.#logger.error(`${givenUp.length} missed deliveries are given up, since GitHub no longer sends them: ${named(givenUp)}`);
+  }
+
+  nextDue(hooks: readonly string[]): Promise<Due | undefined> {
+    return nextDue(this.database, hooks);
+  }
+
+  /** Uses up this step of its back-off, before it is asked for. */
+  begin(due: Due): Promise<void> {
+    return beginRedelivery(this.database, due, this.config.REDELIVERY_BACKOFF);
+  }
+
+  /** GitHub will send it again. */
+  async redelivered({ hook }: Due): Promise<void> {
+    const tally = this.counters.newTally();
+    tally.add(COUNTERS.hookRedelivered, [hook]);
+    (await this.database.transaction((transaction) => this.counters.write(transaction, tally)))();
+  }
+
+  /** GitHub did not take the request: because of this delivery, which keeps its step, or for a while of none. */
+  async notTaken(due: Due, error: GitHubError): Promise<void> {
+    if (error.waitSeconds !== undefined) await takeBack(this.database, due, error.waitSeconds);
+    if (error.outcome === "gone" || error.outcome === "invalid") {
+      return this.#logger.warn(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`);
+    }
+    await this.audits.fail(due.hook, error);
+  }
+}
+
+function named(missed: readonly Missed[]): string {
+  const names = missed.slice(0, MOST_NAMED).map(({ id, hook }) => `${id} (${hook})`);
+  return [...names, ...(missed.length > MOST_NAMED ? [`and ${missed.length - MOST_NAMED} more`] : [])].join(", ");
+}

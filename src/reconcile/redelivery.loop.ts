@@ -1,0 +1,60 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Inject, Injectable } from "@nestjs/common";
+import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Hook } from "../config/hooks.js";
+import { Leadership } from "../database/leadership.js";
+import { SchemaGate } from "../database/schema-gate.js";
+import { GitHubError } from "../github/failure.js";
+import { HookLog } from "../github/hook-log.js";
+import { MissedDeliveries } from "./missed-deliveries.js";
+
+/** How often it is seen what has come, at least; and the longest wait for the turn to write before it is asked again who leads. Seconds. */
+const [SETTLE_EVERY, LONGEST_WAIT] = [5, 1];
+
+/** Asks GitHub for missed deliveries once more, one a round, and sees what has come of it. */
+@Injectable()
+export class RedeliveryLoop extends BackgroundLoop {
+  readonly #hooks: ReadonlyMap<string, Hook>;
+  #settleAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly leadership: Leadership,
+    private readonly missed: MissedDeliveries,
+    private readonly log: HookLog,
+    schema: SchemaGate,
+    @Inject(CONFIG) private readonly config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL" | "REDELIVERY">,
+  ) {
+    super("redelivery", Math.min(1, config.AUDIT_INTERVAL), schema.ready);
+    this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
+  }
+
+  async runOnce(): Promise<Outcome> {
+    if (this.#hooks.size === 0 || (await this.leadership.lead("audit")) === undefined) return "idle";
+    await this.#settle();
+    if (this.config.REDELIVERY === "off") return "idle";
+    const due = await this.missed.nextDue([...this.#hooks.keys()]);
+    const hook = due && this.#hooks.get(due.hook);
+    if (!hook) return "idle";
+    const wait = await this.log.takeTurn();
+    if (wait > 0) {
+      await sleep(1_000 * Math.min(wait, LONGEST_WAIT));
+      return "again";
+    }
+    await this.missed.begin(due);
+    try {
+      await this.log.redeliver(hook, due.logId);
+      await this.missed.redelivered(due);
+    } catch (error) {
+      if (!(error instanceof GitHubError)) throw error;
+      await this.missed.notTaken(due, error);
+    }
+    return "again";
+  }
+
+  async #settle(): Promise<void> {
+    if (performance.now() < this.#settleAt) return;
+    await this.missed.settle();
+    this.#settleAt = performance.now() + 1_000 * Math.min(SETTLE_EVERY, this.config.AUDIT_INTERVAL);
+  }
+}

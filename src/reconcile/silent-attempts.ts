@@ -1,0 +1,71 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import { COUNTERS } from "../counters/catalogue.js";
+import { Counters } from "../counters/counters.js";
+import { Database } from "../database/database.js";
+import type { Queryable } from "../database/sql.js";
+import { GitHubError } from "../github/failure.js";
+import { GitHub } from "../github/github.js";
+import { putAnswers } from "../inbox/answers.js";
+import { closeGone, knowsRuns, noteAsked, type SilentAttempt, silentAttempts } from "../workflow-state/lookups.sql.js";
+import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
+
+/** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
+@Injectable()
+export class SilentAttempts {
+  readonly #logger = new Logger("lookup");
+
+  constructor(
+    private readonly database: Database,
+    private readonly counters: Counters,
+    private readonly github: GitHub,
+    private readonly lookup: AttemptLookup,
+    @Inject(CONFIG) private readonly config: Pick<Config, "RECONCILE_AFTER" | "RECONCILE_BUDGET">,
+  ) {}
+
+  get canBeAsked(): boolean {
+    return this.github.isConfigured;
+  }
+
+  /** Those with the oldest news first. */
+  next(most: number): Promise<SilentAttempt[]> {
+    return silentAttempts(this.database, this.config.RECONCILE_AFTER, most);
+  }
+
+  /**
+   * Asks GitHub and puts its answers into the inbox.
+   * @throws {GitHubError} where it did not answer; unless that was for a pause, the attempt has had its turn all the same
+   */
+  async lookUp(attempt: SilentAttempt): Promise<void> {
+    const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
+    const manner = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
+    try {
+      const said = await this.lookup.ask(attempt, manner, await knowsRuns(this.database), etags);
+      await this.#settle(said.outcome, (transaction) => this.#take(transaction, attempt, said));
+    } catch (error) {
+      if (!(error instanceof GitHubError) || error.waitSeconds !== undefined) throw error;
+      await this.#settle("failed", (transaction) => noteAsked(transaction, attempt, false, etags));
+      this.#logger.warn(
+        `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, trying again later: ${error.message}`,
+      );
+      throw error;
+    }
+  }
+
+  async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
+    if (said.outcome === "answered") await putAnswers(transaction, said.answers);
+    if (said.outcome === "gone") await closeGone(transaction, attempt);
+    const isFound = said.outcome === "answered" || said.outcome === "unchanged";
+    await noteAsked(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null });
+  }
+
+  async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {
+    const tally = this.counters.newTally();
+    tally.add(COUNTERS.lookups, [outcome]);
+    const afterCommit = await this.database.transaction(async (transaction) => {
+      await work(transaction);
+      return this.counters.write(transaction, tally);
+    });
+    afterCommit();
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it } from "vitest";
+import { differences, parseExposition } from "../../src/simulator/compare.js";
+import { ticksOfEventId } from "../../src/simulator/event-id.js";
+import { Expectation } from "../../src/simulator/expected.js";
+import { generateHistory } from "../../src/simulator/history.js";
+import type { SimulatedDelivery } from "../../src/simulator/model.js";
+import { createRandom } from "../../src/simulator/random.js";
+import { rowsOf } from "../support/database.js";
+import { FakeGitHub } from "../support/fake-github/fake-github.js";
+import { tellHistory } from "../support/fake-github/history.js";
+import { SECRET, startInstance, type TestInstance } from "../support/octogauge.js";
+
+const HOOK = "org:simulated:7";
+const MINUTE = 600_000_000n;
+
+/** A history of the last two hours. */
+const history = (seed: number, deliveries: number): readonly SimulatedDelivery[] => [
+  ...generateHistory({ seed, deliveries, startTime: new Date(Math.floor(Date.now() / 1_000 - 7_200) * 1_000) }),
+];
+
+function expectationOf(deliveries: Iterable<SimulatedDelivery>): Expectation {
+  const expectation = new Expectation();
+  for (const delivery of deliveries) expectation.add(delivery);
+  return expectation;
+}
+
+const timeOf = ({ deliveryId }: SimulatedDelivery): bigint => ticksOfEventId(deliveryId) ?? 0n;
+
+/** One in twenty at random, and all of one minute in the middle. GitHub believes of one in two of them that it came. */
+function fatesOf(all: readonly SimulatedDelivery[]) {
+  const random = createRandom("fates");
+  const times = all.map(timeOf).sort((a, b) => (a < b ? -1 : 1));
+  const begin = times[Math.floor(times.length / 2)] ?? 0n;
+  return (delivery: SimulatedDelivery) => {
+    const isInMinute = timeOf(delivery) >= begin && timeOf(delivery) < begin + MINUTE;
+    if (!random.chance(0.05) && !isInMinute) return "deliver";
+    return random.chance(0.5) ? "failed" : "unsent";
+  };
+}
+
+const environment = (github: FakeGitHub): Record<string, string> => ({
+  GITHUB_API_URL: github.url,
+  GITHUB_TOKEN: github.token,
+  GITHUB_HOOKS: HOOK,
+  AUDIT_INTERVAL: "200ms",
+  AUDIT_SETTLE: "0",
+  REDELIVERY_BACKOFF: "2s",
+  GITHUB_WRITE_INTERVAL: "1ms",
+});
+
+const reading = async (instance: TestInstance) => parseExposition(await (await fetch(`${instance.managementUrl}/metrics`)).text());
+
+const ofHook = async (instance: TestInstance, metric: string): Promise<number | undefined> =>
+  (await reading(instance)).get(`octogauge_hook_${metric}{hook="${HOOK}"}`);
+
+/** Waits for `condition`; whoever calls asserts what it was about. */
+async function until(condition: () => Promise<boolean>, seconds = 60): Promise<void> {
+  const end = Date.now() + seconds * 1_000;
+  while (!(await condition()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 200));
+}
+
+/** The differences between what is shown and what is expected, once there are none, or after a minute. */
+async function settledDifferences(instance: TestInstance, of: RegExp, expectation: Expectation): Promise<readonly string[]> {
+  const some = (series: ReadonlyMap<string, number>) => new Map([...series].filter(([name]) => of.test(name)));
+  const expected = some(expectation.series());
+  expect(expected.size).toBeGreaterThan(10);
+  let found: readonly string[] = [];
+  await until(async () => (found = differences(expected, some(await reading(instance)))).length === 0);
+  return found;
+}
+
+/** A hook that points to the instance, from which on its log is audited. */
+async function hookTo(github: FakeGitHub, instance: TestInstance): Promise<void> {
+  github.addHook(HOOK, { webhookUrl: instance.webhook, secret: SECRET });
+  await until(async () => (await ofHook(instance, "last_verified_timestamp_seconds")) !== undefined);
+}
+
+const tell = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
+  tellHistory(github, all, { hooks: [HOOK], fateOf: fatesOf(all), deliveredAt: () => new Date() });
+
+const GAUGES = /^github_workflow_(runs|jobs)\{/;
+
+describe("deliveries that GitHub lost", () => {
+  it("are asked for again, and every counter, histogram and gauge is as if none had been lost", { timeout: 150_000 }, async () => {
+    const github = await FakeGitHub.start();
+    const instance = await startInstance(environment(github));
+    await hookTo(github, instance);
+    const all = history(51, 4_000);
+    const { lost } = await tell(github, all);
+    expect(lost).toBeGreaterThan(150);
+    expect(await settledDifferences(instance, /^github_/, expectationOf(all))).toEqual([]);
+    await until(async () => (await ofHook(instance, "deliveries_missing")) === 0);
+    const counted = async (what: string) => [what, await ofHook(instance, `deliveries_${what}_total`)];
+    expect(await counted("missed")).toEqual(["missed", lost]);
+    expect(await counted("redelivered")).toEqual(["redelivered", lost]);
+    expect(await counted("recovered")).toEqual(["recovered", lost]);
+    expect(await counted("given_up")).toEqual(["given_up", 0]);
+    expect(github.writes).toHaveLength(lost);
+    expect(github.unexpected).toEqual([]);
+  });
+
+  it("without redelivery are counted exactly, and what is open is looked up", { timeout: 150_000 }, async () => {
+    const github = await FakeGitHub.start();
+    const instance = await startInstance({ ...environment(github), REDELIVERY: "off", RECONCILE_AFTER: "1s" });
+    await hookTo(github, instance);
+    const all = history(52, 4_000);
+    const { lost, lostIds } = await tell(github, all);
+    // Of an attempt whose every event was lost, nobody knows that there is something to look up.
+    const heardOf = new Set(all.filter(({ deliveryId }) => !lostIds.has(deliveryId)).map(attemptOf));
+    const knowable = all.filter((delivery) => heardOf.has(attemptOf(delivery)));
+    expect(
+      differences(expectationOf(knowable).series(), expectationOf(all.filter(({ deliveryId }) => !lostIds.has(deliveryId))).series()),
+    ).not.toEqual([]);
+    expect(await settledDifferences(instance, GAUGES, expectationOf(knowable))).toEqual([]);
+    await until(async () => (await ofHook(instance, "deliveries_missed_total")) === lost);
+    expect(await ofHook(instance, "deliveries_missed_total")).toBe(lost);
+    expect(await ofHook(instance, "deliveries_missing")).toBe(lost);
+    expect(github.writes).toEqual([]);
+    expect(github.unexpected).toEqual([]);
+    expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.dead_letters")).toEqual([]);
+  });
+});
+
+/** The attempt that a delivery is about; of other events nothing. */
+function attemptOf({ event, body }: SimulatedDelivery): string {
+  const payload = JSON.parse(body) as Record<
+    "workflow_run" | "workflow_job",
+    { id: number; run_id?: number; run_attempt?: number } | undefined
+  >;
+  const told = event === "workflow_run" ? payload.workflow_run : event === "workflow_job" ? payload.workflow_job : undefined;
+  return told ? `${told.run_id ?? told.id}/${told.run_attempt ?? 1}` : "";
+}
