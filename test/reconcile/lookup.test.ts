@@ -1,0 +1,255 @@
+import { describe, expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { sql } from "../../src/database/sql.js";
+import { LookupLoop } from "../../src/reconcile/lookup.loop.js";
+import { closeGone, silentAttempts } from "../../src/workflow-state/lookups.sql.js";
+import { rowsOf } from "../support/database.js";
+import { FakeGitHub } from "../support/fake-github/fake-github.js";
+import { stillFleet } from "../support/fleet.js";
+import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+
+const JOB = 'owner="acme",repo="api",workflow="ci",runs_on="ubuntu-latest"';
+const RUN = 'owner="acme",repo="api",workflow="ci"';
+const RAN_RUN = { conclusion: "success", updated_at: "2026-11-01T10:02:00Z" };
+
+let number = 0;
+const id = () => `${(0x7000_0000 + (number += 1)).toString(16)}-b6ef-11f0-8de9-0242ac120002`;
+
+/** A fleet, and a GitHub that tells it of nothing unless told to. */
+async function setUp(overrides: Record<string, string> = {}) {
+  const github = await FakeGitHub.start();
+  github.addRepository("acme/api", { default_branch: "main" });
+  const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: github.token, RECONCILE_AFTER: "10m", ...overrides });
+  const lookUp = async () => {
+    const outcome = await fleet.get(LookupLoop).runOnce();
+    await fleet.process();
+    return outcome;
+  };
+  return {
+    github,
+    fleet,
+    lookUp,
+    /** It happens at GitHub, and nobody hears of it. */
+    happen: (event: string, payload: unknown) => github.happen({ deliveryId: id(), event, body: JSON.stringify(payload) }, { hooks: [] }),
+    /** It happens, and the fleet hears of it. */
+    async tell(event: string, payload: unknown) {
+      const deliveryId = id();
+      await github.happen({ deliveryId, event, body: JSON.stringify(payload) }, { hooks: [] });
+      await fleet.deliver(event, payload, deliveryId);
+    },
+    /** Nothing was heard of anything for `seconds`. */
+    silentFor: (seconds: number) =>
+      Promise.all(
+        ["workflow_runs SET changed_at", "workflow_jobs SET changed_at", "lookups SET asked_at"].map((what) =>
+          sql(fleet.get(Database), `UPDATE octogauge.${what} = now() - make_interval(secs => $1)`, [seconds]),
+        ),
+      ),
+    asked: () => github.requests.map(({ path, status }) => `${status} ${path.replace("/repos/acme/api/actions/runs/", "")}`),
+    paths: () => github.requests.map(({ path }) => path.replace("/repos/acme/api", "")),
+  };
+}
+
+const LOOKED_UP = (outcome: string, count: number) => [`octogauge_lookups_total{outcome="${outcome}"} ${count}`];
+
+describe("an attempt that is open and silent", () => {
+  it("is looked up, and what is learned counts as an event would have, once", async () => {
+    const { fleet, lookUp, tell, happen, silentFor, github } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("in_progress", { runner_id: 7, started_at: RAN.started_at }));
+    await happen("workflow_job", jobPayload("completed", RAN));
+    await happen("workflow_job", jobPayload("completed", { ...RAN, id: 1002, conclusion: "failure" }));
+    await happen("workflow_run", runPayload("completed", RAN_RUN));
+    await silentFor(601);
+    await lookUp();
+    const shown = async () => [
+      ...(await fleet.samples("github_workflow_runs{")),
+      ...(await fleet.samples("github_workflow_jobs{")),
+      ...(await fleet.samples("github_workflow_runs_completed_total")),
+      ...(await fleet.samples("github_workflow_run_duration_seconds_sum")),
+      ...(await fleet.samples("github_workflow_jobs_")).sort(),
+      ...(await fleet.samples("github_workflow_job_queue_seconds_sum")),
+    ];
+    const right = [
+      `github_workflow_runs_completed_total{${RUN},branch="default",event="push",conclusion="success"} 1`,
+      `github_workflow_run_duration_seconds_sum{${RUN},branch="default",conclusion="success"} 120`,
+      `github_workflow_jobs_completed_total{${JOB},conclusion="failure"} 1`,
+      `github_workflow_jobs_completed_total{${JOB},conclusion="success"} 1`,
+      `github_workflow_jobs_queued_total{${JOB}} 2`,
+      `github_workflow_jobs_started_total{${JOB}} 2`,
+      `github_workflow_job_queue_seconds_sum{${JOB}} 24`,
+    ];
+    expect(await shown()).toEqual(right);
+    // The events come after all.
+    await fleet.deliver("workflow_job", jobPayload("completed", RAN));
+    await fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id: 1002, conclusion: "failure" }));
+    await fleet.deliver("workflow_run", runPayload("completed", RAN_RUN));
+    expect(await shown()).toEqual(right);
+    // What was asked for is no event: two deliveries came before, three after.
+    const events = await fleet.samples("github_events_total");
+    expect(events.map((line) => Number(line.split(" ").at(-1))).reduce((sum, count) => sum + count, 0)).toBe(5);
+    expect(await fleet.samples("octogauge_lookups_total")).toEqual(LOOKED_UP("answered", 1));
+    expect(github.unexpected).toEqual([]);
+  });
+
+  it("is left alone until RECONCILE_AFTER, and after a look-up for as long again", async () => {
+    const { lookUp, tell, silentFor, asked } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await silentFor(595);
+    await lookUp();
+    expect(asked()).toEqual([]);
+    await silentFor(601);
+    await lookUp();
+    await lookUp();
+    expect(asked().filter((line) => line.includes("attempts"))).toEqual(["200 501/attempts/1", "200 501/attempts/1/jobs"]);
+  });
+
+  it("is asked for with the tags of the last answers, and not at all where it has ended", async () => {
+    const { fleet, lookUp, tell, happen, silentFor, asked } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
+    await silentFor(601);
+    await lookUp();
+    await silentFor(601);
+    await lookUp();
+    expect(asked().slice(-2)).toEqual(["304 501/attempts/1", "304 501/attempts/1/jobs"]);
+    expect(await fleet.samples("octogauge_lookups_total")).toEqual([...LOOKED_UP("answered", 1), ...LOOKED_UP("unchanged", 1)]);
+    await happen("workflow_run", runPayload("completed", RAN_RUN));
+    await silentFor(601);
+    await lookUp();
+    const before = asked().length;
+    await silentFor(601);
+    await lookUp();
+    expect(asked()).toHaveLength(before);
+    expect(await fleet.samples("github_workflow_jobs{")).toEqual([]);
+  });
+
+  it("is closed where GitHub no longer has it, and not counted as completed", async () => {
+    const { fleet, github, lookUp, tell, silentFor } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("queued"));
+    github.deleteRun(501);
+    await silentFor(601);
+    await lookUp();
+    expect(await fleet.samples("github_workflow_runs{")).toEqual([]);
+    expect(await fleet.samples("github_workflow_jobs{")).toEqual([]);
+    expect(
+      await rowsOf(fleet.url, "SELECT state FROM octogauge.workflow_runs UNION ALL SELECT state FROM octogauge.workflow_jobs"),
+    ).toEqual([{ state: 2 }, { state: 2 }]);
+    expect(await fleet.samples("github_workflow_runs_completed_total")).toEqual([]);
+    expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([]);
+    expect(await fleet.samples("octogauge_lookups_total")).toEqual(LOOKED_UP("gone", 1));
+  });
+
+  it("stays open where the credentials see no repository: a 404 says nothing then", async () => {
+    const { fleet, github, lookUp, tell, silentFor } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    github.deleteRepository("acme/api");
+    await silentFor(601);
+    await lookUp();
+    expect(await fleet.samples("github_workflow_runs{")).toEqual([`github_workflow_runs{${RUN},status="in_progress"} 1`]);
+    expect(await fleet.samples("octogauge_lookups_total")).toEqual(LOOKED_UP("unseen", 1));
+  });
+
+  it("that something was heard of while GitHub was asked is not closed", async () => {
+    const { fleet, tell, silentFor } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("queued"));
+    await silentFor(601);
+    const [asked] = await silentAttempts(fleet.get(Database), 600, 1);
+    await fleet.deliver("workflow_run", runPayload("in_progress", { updated_at: "2026-11-01T10:01:00Z" }));
+    await closeGone(fleet.get(Database), asked!);
+    expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
+    expect(await fleet.samples("github_workflow_jobs{")).toEqual([]);
+  });
+
+  it("comes in the order of its last news, one batch of runs after the other", async () => {
+    const { fleet, lookUp, tell, paths } = await setUp();
+    for (let run = 1; run <= 25; run += 1) await tell("workflow_run", runPayload("in_progress", { id: run }));
+    await sql(fleet.get(Database), "UPDATE octogauge.workflow_runs SET changed_at = now() - make_interval(secs => 1000 + run_id)");
+    expect(await lookUp()).toBe("again");
+    const runs = () =>
+      paths()
+        .filter((path) => path.endsWith("attempts/1"))
+        .map((path) => Number(path.split("/")[3]));
+    expect(runs()).toEqual(Array.from({ length: 20 }, (_, index) => 25 - index));
+    expect(await lookUp()).toBe("idle");
+    expect(runs()).toHaveLength(25);
+  });
+
+  it("is looked up within RECONCILE_BUDGET of the rate limit", async () => {
+    const { fleet, github, lookUp, tell, silentFor, asked } = await setUp({ RECONCILE_BUDGET: "40" });
+    for (let run = 1; run <= 10; run += 1) await tell("workflow_run", runPayload("in_progress", { id: run }));
+    // 3000 of 5000 are to be left for others.
+    github.setRateLimit("token", { limit: 5_000, remaining: 3_004, resetInSeconds: 1 });
+    await silentFor(601);
+    await lookUp();
+    expect(asked()).toHaveLength(4);
+    expect(await rowsOf(fleet.url, "SELECT FROM octogauge.lookups")).toHaveLength(1);
+  });
+
+  it("whose branch is not the default one is counted as such", async () => {
+    const { fleet, lookUp, tell, happen, silentFor } = await setUp();
+    await tell("workflow_job", jobPayload("in_progress", { run_id: 502, runner_id: 7 }));
+    await tell("workflow_run", runPayload("requested"));
+    await happen("workflow_run", runPayload("requested", { id: 502, head_branch: "topic" }));
+    await silentFor(601);
+    await lookUp();
+    expect(await fleet.samples("github_workflow_runs_requested_total")).toEqual([
+      `github_workflow_runs_requested_total{${RUN},branch="default",event="push"} 1`,
+      `github_workflow_runs_requested_total{${RUN},branch="other",event="push"} 1`,
+    ]);
+  });
+
+  it("of a hook that tells of jobs alone is asked for its jobs alone", async () => {
+    const { fleet, lookUp, tell, happen, silentFor, asked } = await setUp();
+    await tell("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
+    await happen("workflow_run", runPayload("in_progress"));
+    await silentFor(601);
+    await lookUp();
+    expect(asked()).toEqual(["200 501/attempts/1/jobs"]);
+    expect(await fleet.samples("github_workflow_runs")).toEqual([]);
+  });
+
+  it("does not hold the others up where GitHub fails for it, and all rest where GitHub fails", async () => {
+    const { fleet, github, lookUp, tell, silentFor, asked } = await setUp();
+    await tell("workflow_run", runPayload("in_progress", { id: 1 }));
+    await tell("workflow_run", runPayload("in_progress", { id: 2 }));
+    await silentFor(601);
+    github.fail(1, "garbage", { path: /runs\/1\// });
+    await lookUp();
+    expect(asked()).toContain("200 2/attempts/1/jobs");
+    expect(await fleet.samples("octogauge_lookups_total")).toEqual([...LOOKED_UP("answered", 1), ...LOOKED_UP("failed", 1)]);
+    await silentFor(601);
+    github.fail(1, "server");
+    const before = asked().length;
+    await lookUp();
+    await lookUp();
+    expect(asked()).toHaveLength(before + 1);
+  });
+});
+
+describe("rule 6 with GitHub's help", () => {
+  it("what GitHub still has open is not lost; what it no longer answers for is, after a day", async () => {
+    const { fleet, lookUp, tell, silentFor } = await setUp({ RUN_LIMIT: "1d", JOB_RUNNING_LIMIT: "1d" });
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
+    await silentFor(601);
+    await lookUp();
+    await fleet.checkLost();
+    expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
+    expect(await fleet.samples("github_workflow_jobs{")).toHaveLength(1);
+    await sql(fleet.get(Database), "UPDATE octogauge.lookups SET found_at = now() - interval '25 h'");
+    await fleet.checkLost();
+    expect(await fleet.samples("github_workflow_runs{")).toEqual([]);
+    expect(await fleet.samples("github_workflow_runs_lost_total")).toEqual(['github_workflow_runs_lost_total{owner="acme",repo="api"} 1']);
+    expect(await fleet.samples("github_workflow_jobs_lost_total")).toEqual(['github_workflow_jobs_lost_total{owner="acme",repo="api"} 1']);
+  });
+
+  it("works alone without credentials", async () => {
+    const fleet = await stillFleet({ RUN_LIMIT: "1d", RECONCILE_AFTER: "50ms" });
+    await fleet.deliver("workflow_run", runPayload("in_progress"));
+    expect(await fleet.get(LookupLoop).runOnce()).toBe("idle");
+    await fleet.checkLost();
+    expect(await fleet.samples("github_workflow_runs_lost_total")).toEqual(['github_workflow_runs_lost_total{owner="acme",repo="api"} 1']);
+  });
+});
