@@ -1,5 +1,5 @@
 import { createSign, generateKeyPairSync } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { FaultKind, FaultOptions } from "../support/fake-github/faults.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { asApp, refusal, withToken } from "./clients.js";
@@ -114,6 +114,19 @@ describe("credentials", () => {
     expect([(await ask()).status, (await asInstallation()).status]).toEqual([200, 200]);
     github.expireTokens();
     expect(await refusal(asInstallation())).toBe(401);
+  });
+
+  test("of an installation last an hour", async () => {
+    const { github } = await setUp();
+    const installationId = github.installationId("acme");
+    const { token } = (await asApp(github).octokit.auth({ type: "installation", installationId })) as { token: string };
+    const ask = () => withToken(github, token).request(REPOSITORY, api);
+    const begin = Date.now();
+    vi.useFakeTimers({ toFake: ["Date"], now: begin + 3_590_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect((await ask()).status).toBe(200);
+    vi.setSystemTime(begin + 3_610_000);
+    expect(await refusal(ask())).toBe(401);
   });
 });
 

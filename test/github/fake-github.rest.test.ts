@@ -93,7 +93,29 @@ describe("a job", () => {
     expect(await job()).toMatchObject({ status: "completed", conclusion: "success", completed_at: RAN.completed_at });
   });
 
-  test("goes by the GUID's time where its own times are the same", async () => {
+  test.each<[string, object, object]>([
+    [
+      "its own times before the GUID's",
+      jobPayload("in_progress", { started_at: at("10:00:30") }),
+      jobPayload("in_progress", { started_at: at("10:00:20") }),
+    ],
+    ["its times before its rank", jobPayload("queued", { started_at: at("10:00:30") }), jobPayload("in_progress")],
+    ["its rank before the GUID's time", jobPayload("in_progress"), jobPayload("queued")],
+    ["its end before everything", jobPayload("completed"), jobPayload("in_progress", { started_at: at("10:00:30") })],
+  ])("goes by %s", async (_, further, nearer) => {
+    const { status, started_at } = (further as ReturnType<typeof jobPayload>).workflow_job;
+    const moment = Date.parse(at("10:00:00")) * 1_000;
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const { happens, job } = await setUp();
+      for (const i of order) await happens("workflow_job", [further, nearer][i], guid(moment + i, 1));
+      expect(await job()).toMatchObject({ status, started_at });
+    }
+  });
+
+  test("goes by the GUID's time where nothing else differs", async () => {
     const { happens, job } = await setUp();
     const moment = Date.parse(at("10:00:00")) * 1_000;
     await happens("workflow_job", jobPayload("queued"), guid(moment + 2, 1));

@@ -2,9 +2,10 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { generateHistory } from "../../src/simulator/history.js";
 import { DeliveryLog } from "../support/fake-github/delivery-log.js";
-import { FakeGitHub, type FakeGitHubOptions } from "../support/fake-github/fake-github.js";
+import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { tellHistory } from "../support/fake-github/history.js";
 import type { HookSpec } from "../support/fake-github/hook.js";
+import type { FakeGitHubOptions } from "../support/fake-github/options.js";
 import { startReceiver } from "../support/fake-github/receiver.js";
 import { SECRET, sign } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
@@ -61,12 +62,15 @@ describe("what happens is told", () => {
     const { github, receiver } = await setUp({ postTimeoutMs: 100 });
     receiver.status = 503;
     await github.happen(anEvent(), { hooks: [HOOK] });
+    receiver.status = 302;
+    await github.happen(anEvent(), { hooks: [HOOK] });
     receiver.status = 0;
     await github.happen(anEvent(), { hooks: [HOOK] });
     github.addHook(HOOK, { webhookUrl: "http://127.0.0.1:1/webhook", secret: SECRET });
     await github.happen(anEvent(), { hooks: [HOOK] });
     expect(github.log(HOOK)).toMatchObject([
       { status: "Invalid HTTP Response: 503", status_code: 503 },
+      { status: "Invalid HTTP Response: 302", status_code: 302 },
       { status: "timed out", status_code: 504 },
       { status: "failed to connect to host", status_code: 502 },
     ]);
@@ -119,6 +123,7 @@ describe("the log over REST", () => {
     const app = await asApp(github).octokit.request("GET /app/hook/deliveries");
     expect(app.data).toEqual(github.log("app"));
     expect(app.data[0]?.installation_id).toBe(github.installationId("acme"));
+    expect(repository.data[0]?.installation_id).toBeNull();
     expect(await refusal(client.request("GET /app/hook/deliveries"))).toBe(401);
   });
 
@@ -144,6 +149,26 @@ describe("the log over REST", () => {
       seen.push((await list()).data.length);
     }
     expect(seen).toEqual([2, 1]);
+  });
+
+  test("can be asked for failures alone", async () => {
+    const { github, receiver, client } = await setUp();
+    receiver.status = 500;
+    await github.happen(anEvent(), { hooks: [HOOK] });
+    receiver.status = 202;
+    await github.happen(anEvent(), { hooks: [HOOK] });
+    const codes = async (status: "success" | "failure") =>
+      (await client.request(LIST, { ...acme, status })).data.map(({ status_code }) => status_code);
+    expect([await codes("failure"), await codes("success")]).toEqual([[500], [202]]);
+  });
+
+  test("is not for another organization's installation", async () => {
+    const { github } = await setUp();
+    const app = asApp(github);
+    const asInstallation = async (account: string) =>
+      (await app.getInstallationOctokit(github.installationId(account))).request(LIST, acme);
+    expect((await asInstallation("acme")).data).toEqual([]);
+    expect(await refusal(asInstallation("globex"))).toBe(404);
   });
 
   test("is gone when its hook is, and so are the hook's deliveries", async () => {
@@ -233,28 +258,26 @@ describe("redelivery", () => {
   });
 });
 
-test("a history of the simulator is told with its losses", async () => {
+test("a history of the simulator is told with its losses: a GUID and its copies share a fate", async () => {
   const { github, receiver } = await setUp();
+  receiver.delayMs = 3;
   const history = [...generateHistory({ deliveries: 300, duplicateRate: 0.2 })];
-  const lose = new Set(history.filter((_, i) => i % 5 === 0).map(({ deliveryId }) => deliveryId));
-  const told = await tellHistory(github, history, {
+  const ids = history.map(({ deliveryId }) => deliveryId);
+  const fates = ["failed", "unsent", "deliver", "deliver", "deliver"] as const;
+  const { told, lost, lostIds } = await tellHistory(github, history, {
     hooks: [HOOK],
-    fateOf: ({ deliveryId }) => (lose.has(deliveryId) ? (deliveryId < "8" ? "failed" : "unsent") : "deliver"),
+    fateOf: (_, index) => fates[index % 5] ?? "deliver",
+    deliveredAt: ({ deliveryId }) => new Date(Date.UTC(2026, 10, 1) + ids.indexOf(deliveryId)),
     concurrency: 4,
   });
+  expect([told, lost]).toEqual([300, lostIds.size]);
+  expect(lost).toBeGreaterThan(50);
   const posted = receiver.received.map(({ headers }) => String(headers["x-github-delivery"]));
-  expect(told).toEqual({ told: 300, lost: lose.size, lostIds: lose });
-  expect(posted.sort()).toEqual(
-    history
-      .map(({ deliveryId }) => deliveryId)
-      .filter((id) => !lose.has(id))
-      .sort(),
-  );
-  expect(
-    github
-      .log(HOOK)
-      .map(({ guid }) => guid)
-      .sort(),
-  ).toEqual(history.map(({ deliveryId }) => deliveryId).sort());
-  expect(github.log(HOOK).filter(({ redelivery }) => redelivery)).toHaveLength(300 - new Set(history.map((d) => d.deliveryId)).size);
+  expect(posted.sort()).toEqual(ids.filter((id) => !lostIds.has(id)).sort());
+  expect(receiver.peak).toBe(4);
+  const log = github.log(HOOK);
+  expect(log.map(({ guid }) => guid).sort()).toEqual(ids.toSorted());
+  expect(log.filter(({ redelivery }) => redelivery)).toHaveLength(300 - new Set(ids).size);
+  expect(new Set(log.map(({ status }) => status))).toEqual(new Set(["OK", "failed to connect to host"]));
+  expect(log.map(({ delivered_at }) => Date.parse(delivered_at) - Date.UTC(2026, 10, 1))).toEqual(log.map(({ guid }) => ids.indexOf(guid)));
 });

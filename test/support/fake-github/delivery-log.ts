@@ -1,3 +1,4 @@
+import { asObject, type JsonObject } from "../../../src/simulator/reading.js";
 import type { LogEntry } from "./schemas.js";
 
 /** An event as the bytes of a webhook; a `SimulatedDelivery` is one. */
@@ -7,6 +8,15 @@ export interface Delivery {
   /** Not used: the hook that delivers it says who it is. */
   readonly hookId?: number;
   readonly body: string | Buffer;
+}
+
+/** The body as JSON; undefined when it is none, since also such bodies are to be delivered. */
+export function payloadOf({ body }: Delivery): JsonObject | undefined {
+  try {
+    return asObject(JSON.parse(body.toString()));
+  } catch {
+    return undefined;
+  }
 }
 
 /** An entry with what was delivered, which its redelivery sends again. Copies share the delivery. */

@@ -3,10 +3,11 @@ import { Accounts } from "./accounts.js";
 import { ActionsState } from "./actions-state.js";
 import { type AppKey } from "./app-key.js";
 import { Credentials, type PrincipalName } from "./credentials.js";
-import type { Delivery } from "./delivery-log.js";
+import { type Delivery, payloadOf } from "./delivery-log.js";
 import { type FaultKind, type FaultOptions, Faults } from "./faults.js";
 import type { HookSpec, HookTarget } from "./hook.js";
-import { type Fate, Hooks } from "./hooks.js";
+import { Hooks } from "./hooks.js";
+import type { FakeGitHubOptions, Telling } from "./options.js";
 import { type RateLimit, type RateLimitChange, RateLimits } from "./rate-limits.js";
 import { factsOf, Repositories, type RepositoryChange } from "./repositories.js";
 import { Router } from "./route.js";
@@ -16,36 +17,6 @@ import { hookRoutes } from "./routes/hooks.js";
 import { repositoryRoutes } from "./routes/repositories.js";
 import type { LogEntry } from "./schemas.js";
 import { type ApiRequest, ApiServer } from "./server.js";
-
-export interface FakeGitHubOptions {
-  /** `explicit`: the caller calls `stop()`. By default the end of the vitest test does. */
-  readonly stop?: "explicit";
-  /** How long a receiver may take. GitHub's 10 s unless said. */
-  readonly postTimeoutMs?: number;
-  /** For how many days an entry may be redelivered. Default 3. */
-  readonly redeliverableDays?: number;
-  /** For how many days the log shows an entry. Default: for ever. */
-  readonly listedDays?: number;
-  /** `delivered_at` of a redelivery. Default: when it happens. */
-  readonly redeliveredAt?: () => Date;
-}
-
-/** Through which hooks an event goes, and what becomes of it there. */
-export interface Telling {
-  readonly hooks: readonly HookSpec[];
-  /** Default `deliver`. */
-  readonly fate?: Fate;
-  /** What the log says. Default a minute ago: the auditor leaves alone what is fresher. */
-  readonly deliveredAt?: Date;
-}
-
-function payloadOf({ body }: Delivery): JsonObject | undefined {
-  try {
-    return asObject(JSON.parse(body.toString()));
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * A GitHub on a loopback port: it has repositories in which things happen, tells of them by webhooks (or does not), keeps

@@ -10,12 +10,24 @@ export interface Received {
 /** A webhook receiver that keeps what comes; stopped when the test ends. */
 export async function startReceiver() {
   const received: Received[] = [];
-  const receiver = { url: "", received, /** What it answers; 0 for nothing at all. */ status: 202 };
+  const receiver = {
+    url: "",
+    received,
+    /** What it answers; 0 for nothing at all. A redirection leads back here. */
+    status: 202,
+    delayMs: 0,
+    /** How many came at once, at most. */
+    peak: 0,
+  };
+  let open = 0;
   const server = createServer(async (request, response) => {
+    receiver.peak = Math.max(receiver.peak, (open += 1));
+    response.once("close", () => (open -= 1));
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     received.push({ headers: request.headers, body: Buffer.concat(chunks).toString() });
-    if (receiver.status > 0) response.writeHead(receiver.status).end("{}");
+    if (receiver.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, receiver.delayMs));
+    if (receiver.status > 0) response.writeHead(receiver.status, { location: receiver.url }).end("{}");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   receiver.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`;

@@ -1,6 +1,5 @@
-import { asObject } from "../../../../src/simulator/reading.js";
 import { maySee } from "../credentials.js";
-import type { LogRecord } from "../delivery-log.js";
+import { type LogRecord, payloadOf } from "../delivery-log.js";
 import type { Hook } from "../hook.js";
 import type { Hooks } from "../hooks.js";
 import { link, perPage } from "../pages.js";
@@ -37,12 +36,7 @@ function list(hook: Hook, call: Call, { listedDays }: LogOptions): Answer {
 }
 
 function show(hook: Hook, { entry, delivery }: LogRecord): RestDelivery {
-  let payload: RestDelivery["request"]["payload"] = null;
-  try {
-    payload = { ...asObject(JSON.parse(delivery.body.toString())) };
-  } catch {
-    // What is no JSON has no payload to show.
-  }
+  const payload = payloadOf(delivery) ?? null;
   const installation_id = entry.installation_id === null ? null : Number(entry.installation_id);
   const repository_id = entry.repository_id === null ? null : Number(entry.repository_id);
   return {
@@ -50,7 +44,7 @@ function show(hook: Hook, { entry, delivery }: LogRecord): RestDelivery {
     installation_id,
     repository_id,
     url: hook.target.webhookUrl,
-    request: { headers: hookHeaders(hook, delivery), payload },
+    request: { headers: hookHeaders(hook, delivery), payload: payload && { ...payload } },
     response: { headers: {}, payload: null },
   };
 }
