@@ -59,7 +59,7 @@ describe("what happens is told", () => {
   });
 
   test("the log says what the receiver answered, also when it did not", async () => {
-    const { github, receiver } = await setUp({ postTimeoutMs: 100 });
+    const { github, receiver } = await setUp({ postTimeoutMs: 500 });
     receiver.status = 503;
     await github.happen(anEvent(), { hooks: [HOOK] });
     receiver.status = 302;
