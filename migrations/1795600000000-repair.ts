@@ -40,6 +40,7 @@ const STATEMENTS = [
      PRIMARY KEY (delivery_id, hook)
    )`,
   "CREATE INDEX missed_deliveries_open ON octogauge.missed_deliveries (due_at) WHERE state = 0",
+  "CREATE INDEX missed_deliveries_settled ON octogauge.missed_deliveries (delivered_at) WHERE state <> 0",
   // When an open attempt was last asked for, when GitHub last had it open, and the tags of its answers.
   `CREATE TABLE octogauge.lookups (
      run_id bigint NOT NULL,
@@ -50,6 +51,7 @@ const STATEMENTS = [
      jobs_etag text,
      PRIMARY KEY (run_id, run_attempt)
    ) WITH (fillfactor = 80)`,
+  "CREATE INDEX lookups_asked_at ON octogauge.lookups (asked_at)",
   // One row for each principal that GitHub counts requests for: the pause and the rest that the whole fleet obeys.
   `CREATE TABLE octogauge.github_limits (
      principal text PRIMARY KEY,

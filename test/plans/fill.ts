@@ -14,9 +14,17 @@ const project = (event: string, payload: object): string =>
   );
 
 // Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs.
-const STILL = ["inbox", "delivery_ledger", "workflow_jobs", "workflow_runs", "counter_series", "histogram_series", "retries"].map(
-  (table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`,
-);
+const STILL = [
+  "inbox",
+  "delivery_ledger",
+  "workflow_jobs",
+  "workflow_runs",
+  "counter_series",
+  "histogram_series",
+  "retries",
+  "missed_deliveries",
+  "lookups",
+].map((table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`);
 
 // The times rise with the place in the table, as they do where rows come one after the other.
 const LEDGER = `
@@ -64,6 +72,17 @@ const RETRIES = `
   SELECT lpad(to_hex(i + 1e12::bigint), 32, '0')::uuid, 0, 'star', now(), false, '{}', 'apply', '23514', 'refused', 1, now() + make_interval(secs => i - 10)
   FROM generate_series(1, $1::int) i`;
 
+// Missed by now and then, and recovered, but for what is open and has not come.
+const MISSED = `
+  INSERT INTO octogauge.missed_deliveries (delivery_id, hook, log_id, event, delivered_at, state, due_at)
+  SELECT lpad(to_hex(i + CASE WHEN is_open THEN 2e12::bigint ELSE 0 END), 32, '0')::uuid, 'org:acme:1', i, 'workflow_job',
+    now() - CASE WHEN i <= ${OLD} THEN interval '8 days' ELSE interval '2 days' END, CASE WHEN is_open THEN 0 ELSE 1 END, now() + make_interval(secs => i - $1 + 100)
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT i > $1 - ${OPEN} AS is_open) o`;
+
+const LOOKUPS = `
+  INSERT INTO octogauge.lookups (run_id, run_attempt, asked_at, found_at)
+  SELECT i, 1, now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '2 days' END, now() - interval '2 days' FROM generate_series(1, $1::int) i`;
+
 /** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
 export async function fill(url: string, rows: number): Promise<void> {
   for (const statement of STILL) await rowsOf(url, statement);
@@ -78,6 +97,8 @@ export async function fill(url: string, rows: number): Promise<void> {
     [INBOX, [rows, job, run]],
     [JOBS, [rows]],
     [RUNS, [rows]],
+    [MISSED, [rows]],
+    [LOOKUPS, [rows]],
     [RETRIES, [series]],
     [COUNTERS, [series]],
     [HISTOGRAMS, [series]],

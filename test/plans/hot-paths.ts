@@ -13,7 +13,12 @@ import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
+import { GitHubError } from "../../src/github/failure.js";
+import { HookAudits } from "../../src/reconcile/hook-audits.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
+import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
+import { SilentAttempts } from "../../src/reconcile/silent-attempts.js";
+import { closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
@@ -38,6 +43,8 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await buryOne(database);
     await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database).text("text");
     await get(Readiness).backlog();
+    await audit(get(HookAudits), get(MissedDeliveries));
+    await lookUp(get(SilentAttempts), database);
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();
     await get(StateRetention).runOnce();
@@ -45,6 +52,35 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
   } finally {
     await application.close();
   }
+}
+
+/** A page of a delivery log with what is known and what is not, and a redelivery. */
+async function audit(audits: HookAudits, missed: MissedDeliveries): Promise<void> {
+  const hook = "org:acme:1";
+  await audits.register([hook]);
+  const page = Array.from({ length: 100 }, (_, index) => ({
+    logId: index + 1,
+    id: `eeeeeeee-0000-4000-8000-${String(index).padStart(12, "0")}`,
+    event: "workflow_job",
+    deliveredAt: Date.now() - 86_400_000,
+  }));
+  const first = await audits.next([hook]);
+  await audits.record(first!, { deliveries: page, next: "v1_1" });
+  await audits.fail(hook, new GitHubError("it was not answered", "no_answer", undefined, 0.001));
+  const second = await audits.next([hook]);
+  await audits.record(second!, { deliveries: page, next: undefined });
+  await missed.settle();
+  const due = await missed.nextDue([hook]);
+  await missed.begin(due!);
+  await missed.notTaken(due!, new GitHubError("nobody asks now", "limited", undefined, 1));
+}
+
+/** An attempt that is not there any more. */
+async function lookUp(silent: SilentAttempts, database: Database): Promise<void> {
+  const [attempt] = await silent.next(20);
+  await knowsRuns(database);
+  await closeGone(database, attempt!);
+  await noteAsked(database, attempt!, false, { run: null, jobs: null });
 }
 
 async function accept(inbox: GroupCommit): Promise<void> {
