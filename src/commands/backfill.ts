@@ -1,5 +1,6 @@
 import { progress } from "@clack/prompts";
-import { Command, InvalidArgumentError } from "commander";
+import { Logger } from "@nestjs/common";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { Counter } from "prom-client";
 import type { Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
@@ -16,8 +17,8 @@ import { moment } from "./moment.js";
 import { withDatabase } from "./with-database.js";
 
 interface Options {
-  readonly org: readonly string[];
-  readonly repo: readonly RepositoryName[];
+  readonly org?: readonly string[];
+  readonly repo?: readonly RepositoryName[];
   readonly since: Date;
 }
 
@@ -30,21 +31,22 @@ export function backfillCommand(configured: () => Config): Command {
     .description(
       "fill in the runs and jobs that are open at GitHub now, so that the gauges are right from the first minute; safe to repeat and beside live traffic",
     )
-    .option("--org <org>", "all repositories of this organisation; may be repeated", org, [])
-    .option("--repo <owner/name>", "this repository; may be repeated", repository, [])
-    .option(
-      "--since <time>",
-      "leave out runs created before this time (2026-11-21T10:00Z), or longer ago than this duration (7d)",
-      moment,
-      moment(SINCE),
+    .option("--org <org>", "all repositories of this organisation; may be repeated", org)
+    .option("--repo <owner/name>", "this repository; may be repeated", repository)
+    .addOption(
+      new Option("--since <time>", "leave out runs created before this time (2026-11-21T10:00Z), or longer ago than this duration (7d)")
+        .argParser(moment)
+        .default(moment(SINCE), SINCE),
     )
-    .action(async ({ org: orgs, repo: repositories, since }: Options, command: Command) => {
+    .action(async ({ org: orgs = [], repo: repositories = [], since }: Options, command: Command) => {
       if (orgs.length + repositories.length === 0) command.error("error: nothing to fill; name an --org or a --repo");
       await withDatabase(configured(), (database) => backfill(configured(), database, { orgs, repositories, since }));
     });
 }
 
 async function backfill(config: Config, database: Queryable, scope: BackfillScope): Promise<void> {
+  // What the rooms would log is said by the observer.
+  Logger.overrideLogger(false);
   const requests = new Counter({ name: "requests", help: "requests", labelNames: ["purpose", "outcome"], registers: [] });
   const github = new GitHub(
     new Credentials(config, new LiveConfig(config)),
@@ -79,7 +81,7 @@ function bar(): Observer {
       shown.start(`${repositories} repositories`);
     },
     done: ({ owner, repo }, { repositories, runs, jobs }) =>
-      shown?.advance(1, `${repositories} repositories, ${runs} open runs, ${jobs} open jobs; ${owner}/${repo}`),
+      shown?.advance(1, `${repositories} done, ${runs} runs, ${jobs} jobs; ${owner}/${repo}`),
     waits: (seconds) => (shown ? shown.message(wait(seconds)) : console.error(wait(seconds))),
     failed: (what, why) => console.error(`\n${what}: ${why}`),
     end: () => shown?.stop("done"),
@@ -101,12 +103,12 @@ function lines(): Observer {
   };
 }
 
-function org(text: string, before: readonly string[]): readonly string[] {
+function org(text: string, before: readonly string[] = []): readonly string[] {
   if (!/^[\w.-]+$/.test(text)) throw new InvalidArgumentError("allowed: the name of an organisation");
   return [...before, text];
 }
 
-function repository(text: string, before: readonly RepositoryName[]): readonly RepositoryName[] {
+function repository(text: string, before: readonly RepositoryName[] = []): readonly RepositoryName[] {
   const [, owner, repo] = /^([\w.-]+)\/([\w.-]+)$/.exec(text) ?? [];
   if (!owner || !repo) throw new InvalidArgumentError("allowed: owner/name");
   return [...before, { owner, repo }];
