@@ -26,7 +26,9 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
   );
   const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
   await application.get(Database).connect();
-  onTestFinished(() => application.close());
+  let closed: Promise<void> | undefined;
+  const close = () => (closed ??= application.close());
+  onTestFinished(close);
   const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
   const node = (fleets += 1);
   let moment = Date.parse("2026-11-01T10:00:00Z") * 1_000;
@@ -48,6 +50,8 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     url,
     config,
     get,
+    /** Ends it in good order, before the test does. */
+    close,
     accept,
     process,
     processBatch,

@@ -1,10 +1,12 @@
 import type { ServerResponse } from "node:http";
 
 /**
- * What can go wrong with a request: `secondary` is GitHub's rate limit against bursts, `server` a 502 from its front with HTML,
- * `hang` no answer as long as the caller waits, `drop` a connection that breaks, `garbage` a 200 whose body is no JSON.
+ * What can go wrong with a request: `secondary` is GitHub's rate limit against bursts, `forbidden`
+ * what whoever lacks a permission is told, `server` a 502 from its front with HTML,
+ * `hang` no answer as long as the caller waits, `drop` a connection that breaks, `cut` one that breaks in the middle of the
+ * answer, `garbage` a 200 whose body is no JSON.
  */
-export type FaultKind = "secondary" | "server" | "hang" | "drop" | "garbage";
+export type FaultKind = "secondary" | "forbidden" | "server" | "hang" | "drop" | "cut" | "garbage";
 
 export interface FaultOptions {
   /** Only requests whose path (without `/api/v3` and the query) this matches. */
@@ -59,10 +61,16 @@ export function inflict(fault: Fault, response: ServerResponse, headers: Record<
       const { status = 403, retryAfter = 1 } = fault.options;
       return send(status, "application/json; charset=utf-8", body, { "retry-after": String(retryAfter) });
     }
+    case "forbidden":
+      return send(403, "application/json; charset=utf-8", '{"message": "Resource not accessible by personal access token"}');
     case "server":
       return send(502, "text/html", "<html><head><title>Unicorn!</title></head><body>502 Bad Gateway</body></html>");
     case "garbage":
       return send(200, "application/json; charset=utf-8", '[{"id": 1, "guid": "0b98');
+    case "cut":
+      response.writeHead(200, { ...headers, "content-type": "application/json", "content-length": "1000" });
+      response.write("[", () => response.destroy());
+      return 200;
     case "drop":
       response.destroy();
       return 0;
