@@ -25,7 +25,7 @@ export const int2Array = (values: Nullable<number>): Buffer =>
   fixed(OID.int2, 2, values, (buffer, value, offset) => buffer.writeInt16BE(value, offset));
 export const int4Array = (values: Nullable<number>): Buffer =>
   fixed(OID.int4, 4, values, (buffer, value, offset) => buffer.writeInt32BE(value, offset));
-export const int8Array = (values: Nullable<number>): Buffer =>
+export const int8Array = (values: Nullable<number | bigint>): Buffer =>
   fixed(OID.int8, 8, values, (buffer, value, offset) => buffer.writeBigInt64BE(BigInt(value), offset));
 export const float8Array = (values: Nullable<number>): Buffer =>
   fixed(OID.float8, 8, values, (buffer, value, offset) => buffer.writeDoubleBE(value, offset));

@@ -12,7 +12,7 @@ const RESERVES = { read: 0.02, write: 0.1 };
 
 /** One attempt of GitHub's to send a delivery. */
 export interface LoggedDelivery {
-  readonly logId: number;
+  readonly logId: bigint;
   /** The delivery id, in lower case. Further attempts have the same. */
   readonly id: string;
   readonly event: string;
@@ -28,8 +28,14 @@ export interface LogPage {
 }
 
 // https://docs.github.com/rest/orgs/webhooks#list-deliveries-for-an-organization-webhook
+// The ids have 64 bits; octokit gives those beyond 2^53 as bigint.
 const PAGE = z.array(
-  z.object({ id: z.int().positive(), guid: z.guid().toLowerCase(), event: z.string(), delivered_at: z.iso.datetime({ offset: true }) }),
+  z.object({
+    id: z.union([z.int(), z.bigint()]),
+    guid: z.guid().toLowerCase(),
+    event: z.string(),
+    delivered_at: z.iso.datetime({ offset: true }),
+  }),
 );
 
 /** The delivery log that GitHub keeps of a hook, and redeliveries from it. */
@@ -57,7 +63,7 @@ export class HookLog {
       throw new GitHubError(`the delivery log of ${hook.name} is not as expected: ${z.prettifyError(page.error)}`, "invalid", 200);
     return {
       deliveries: page.data.map((entry) => ({
-        logId: entry.id,
+        logId: BigInt(entry.id),
         id: entry.guid,
         event: entry.event,
         deliveredAt: Date.parse(entry.delivered_at),
@@ -75,7 +81,7 @@ export class HookLog {
    * Asks GitHub to send a delivery once more, under its id; only after {@link takeTurn}.
    * @throws {GitHubError}
    */
-  async redeliver(hook: Hook, logId: number): Promise<void> {
+  async redeliver(hook: Hook, logId: string): Promise<void> {
     await this.github.ask({
       purpose: hook.name,
       whose: hook.scope,

@@ -12,7 +12,8 @@ export interface Missed {
 
 /** One whose time has come. */
 export interface Due extends Missed {
-  readonly logId: number;
+  /** In decimal: it has 64 bits. */
+  readonly logId: string;
 }
 
 const HAS_COME = "EXISTS (SELECT 1 FROM octogauge.delivery_ledger l WHERE l.delivery_id = m.delivery_id)";
@@ -31,7 +32,7 @@ const GIVE_UP = change(MISSED.givenUp, `m.delivered_at < now() - make_interval(s
 
 // The oldest first: GitHub forgets it first. A hook that fails rests.
 const NEXT = `
-  SELECT m.delivery_id::text AS id, m.hook, m.log_id::float8 AS "logId" FROM octogauge.missed_deliveries m JOIN octogauge.audited_hooks a USING (hook)
+  SELECT m.delivery_id::text AS id, m.hook, m.log_id::text AS "logId" FROM octogauge.missed_deliveries m JOIN octogauge.audited_hooks a USING (hook)
   WHERE m.state = ${MISSED.open} AND m.due_at <= now() AND m.hook = ANY ($1::text[]) AND (a.failures = 0 OR a.due_at <= now()) AND NOT ${HAS_COME}
   ORDER BY m.delivered_at LIMIT 1`;
 
