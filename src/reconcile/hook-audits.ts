@@ -62,7 +62,8 @@ export class HookAudits {
     const failures = await failAudit(this.database, hook, error.message, {
       rest: this.config.AUDIT_INTERVAL,
       wait: error.waitSeconds,
-      restart: error.outcome === "invalid",
+      // GitHub refused the question, not we the answer.
+      restart: error.outcome === "invalid" && error.status !== 200,
     });
     this.#logger.warn(`${hook} cannot be audited now (${failures} failures in a row): ${error.message}${hintFor(error)}`);
   }
