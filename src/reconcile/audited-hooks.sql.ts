@@ -11,6 +11,8 @@ export interface Audit {
   readonly hook: string;
   /** The next page of the walk under way; null at its beginning. */
   readonly cursor: string | null;
+  /** Which walk it is: the moment up to which it verifies, as text to the microsecond. */
+  readonly walk: string;
   /** Nothing older than this needs a look. Milliseconds since 1970. */
   readonly lookBackTo: number;
 }
@@ -31,7 +33,7 @@ const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[
 const NEXT = `
   UPDATE octogauge.audited_hooks a SET walk_until = coalesce(a.walk_until, now() - make_interval(secs => $2))
   WHERE a.hook = (SELECT hook FROM octogauge.audited_hooks WHERE hook = ANY ($1::text[]) AND due_at <= now() ORDER BY due_at, hook LIMIT 1)
-  RETURNING a.hook, a.walk_cursor AS cursor,
+  RETURNING a.hook, a.walk_cursor AS cursor, extract(epoch FROM a.walk_until)::text AS walk,
     (extract(epoch FROM greatest(a.since, a.verified_until - interval '${OVERLAP} s')) * 1000)::float8 AS "lookBackTo"`;
 
 // The attempts of one delivery are one missed delivery, as old as its first one.
@@ -49,13 +51,16 @@ const MISS = `
     WHERE excluded.delivered_at < m.delivered_at AND m.state = ${MISSED.open}
   RETURNING (xmax = 0) AS fresh`;
 
+// Whoever led before and was away for long may come with a page of a walk that others have gone on with, or ended.
+const IS_THERE = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
+
 const GO_ON = `
-  UPDATE octogauge.audited_hooks SET walk_cursor = $2, due_at = now(), failures = 0, error = '' WHERE hook = $1`;
+  UPDATE octogauge.audited_hooks SET walk_cursor = $4, due_at = now(), failures = 0, error = '' WHERE ${IS_THERE}`;
 
 const END = `
   UPDATE octogauge.audited_hooks SET verified_until = greatest(verified_until, walk_until), walk_until = NULL, walk_cursor = NULL,
-    due_at = now() + make_interval(secs => $2), failures = 0, error = ''
-  WHERE hook = $1`;
+    due_at = now() + make_interval(secs => $4), failures = 0, error = ''
+  WHERE ${IS_THERE}`;
 
 // Twice as long after each failure in a row, at most an hour. A cursor that GitHub does not take is dropped with its walk.
 const FAIL = `
@@ -105,14 +110,14 @@ export async function noteMissed(on: Queryable, hook: string, page: readonly Log
   return rows.filter(({ fresh }) => fresh).length;
 }
 
-/** The walk goes on at `cursor`. */
-export async function goOn(on: Queryable, hook: string, cursor: string): Promise<void> {
-  await sql(on, GO_ON, [hook, cursor]);
+/** The walk goes on at `cursor`; a walk that has gone on already is left alone. */
+export async function goOn(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string): Promise<void> {
+  await sql(on, GO_ON, [hook, walk, from, cursor]);
 }
 
 /** The walk has come to what was verified before; the next one begins after `interval` seconds. */
-export async function endWalk(on: Queryable, hook: string, interval: number): Promise<void> {
-  await sql(on, END, [hook, interval]);
+export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, interval: number): Promise<void> {
+  await sql(on, END, [hook, walk, cursor, interval]);
 }
 
 /**

@@ -42,14 +42,15 @@ export class HookAudits {
   }
 
   /** Notes what a page of the log says, and how far the walk has come by it. */
-  async record({ hook, lookBackTo }: Audit, { deliveries, next }: LogPage): Promise<void> {
+  async record(audit: Audit, { deliveries, next }: LogPage): Promise<void> {
+    const { hook, lookBackTo } = audit;
     const tally = this.counters.newTally();
     const isEnd = next === undefined || (deliveries.length > 0 && deliveries.every(({ deliveredAt }) => deliveredAt < lookBackTo));
     let missed = 0;
     const afterCommit = await this.database.transaction(async (transaction) => {
       missed = await noteMissed(transaction, hook, deliveries, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
-      if (isEnd) await endWalk(transaction, hook, this.config.AUDIT_INTERVAL);
-      else await goOn(transaction, hook, next);
+      if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL);
+      else await goOn(transaction, audit, next);
       if (missed > 0) tally.add(COUNTERS.hookMissed, [hook], missed);
       return this.counters.write(transaction, tally);
     });
