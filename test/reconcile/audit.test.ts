@@ -1,0 +1,268 @@
+import { randomUUID } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import { HookLog } from "../../src/github/hook-log.js";
+import { AuditLoop } from "../../src/reconcile/audit.loop.js";
+import { HookAudits } from "../../src/reconcile/hook-audits.js";
+import { audit, HOOK, hookRow, letAuditBeDue, listen, missed, redeliver, remember, sample, setUpAudit, unseat } from "../support/auditing.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { startScripted } from "../support/scripted-github.js";
+
+const MISSED = "octogauge_hook_deliveries_missed_total";
+
+describe("the walk through a delivery log", () => {
+  it("goes page by page, and another replica goes on where the first one was stopped", async () => {
+    const { github, url, replica, lose, pages } = await setUpAudit();
+    const ids = await lose(450);
+    const [first, second] = [await replica(), await replica()];
+    expect([await first.get(AuditLoop).runOnce(), await first.get(AuditLoop).runOnce()]).toEqual(["again", "again"]);
+    expect(await second.get(AuditLoop).runOnce()).toBe("idle");
+    expect([pages(), (await missed(url)).size]).toEqual([2, 200]);
+    await first.close();
+    expect(await audit(second)).toBe(3);
+    const cursors = github.requests.map(({ query }) => query["cursor"]);
+    expect(cursors[0]).toBeUndefined();
+    expect(new Set(cursors).size).toBe(5);
+    expect(github.requests.every(({ query }) => query["per_page"] === "100" && query["status"] === undefined)).toBe(true);
+    expect(await missed(url)).toEqual(new Set(ids));
+    expect(await sample(second, MISSED)).toBe(450);
+    expect(await sample(second, "octogauge_hook_deliveries_missing")).toBe(450);
+    expect(github.unexpected).toEqual([]);
+  });
+
+  it("ends at the last verified point instead of reading all of the log again", async () => {
+    const { url, replica, lose, pages } = await setUpAudit();
+    await remember(url, await lose(950, { ago: 7_200 }));
+    const fleet = await replica();
+    await audit(fleet);
+    expect(pages()).toBe(10);
+    expect((await hookRow(url)).verified).toBeLessThan(5);
+    expect((await hookRow(url)).rest).toBe(300);
+    const ids = await lose(30, { ago: 1 });
+    await letAuditBeDue(url);
+    await audit(fleet);
+    // 30 new ones and 70 old ones, then old ones alone.
+    expect(pages()).toBe(12);
+    expect(await missed(url)).toEqual(new Set(ids));
+    const verified = await sample(fleet, "octogauge_hook_last_verified_timestamp_seconds");
+    expect(Math.abs((verified ?? 0) - Date.now() / 1_000)).toBeLessThan(5);
+  });
+
+  it("looks again at the last minutes before that point, since the log is not in the order of its times", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    const fleet = await replica();
+    await audit(fleet);
+    const late = [...(await lose(1, { ago: 200 })), ...(await lose(100, { ago: 250 }))];
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(await missed(url)).toEqual(new Set(late));
+  });
+
+  it("leaves what was sent before our first delivery to whoever received it then", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    await lose(150, { ago: 3 * 86_400 - 60 });
+    const ours = await lose(3, { ago: 86_400 });
+    const fleet = await replica();
+    await audit(fleet);
+    expect(await missed(url)).toEqual(new Set(ours));
+  });
+
+  it("begins now where nothing was ever received", async () => {
+    const { github, lose, replica } = await setUpAudit();
+    await lose(5);
+    const empty = await freshDatabase();
+    const { config } = await replica();
+    const fleet = await stillFleet(
+      { GITHUB_API_URL: github.url, GITHUB_TOKEN: github.token, GITHUB_HOOKS: config.GITHUB_HOOKS.map(({ name }) => name).join() },
+      empty,
+    );
+    await audit(fleet);
+    expect(await missed(empty)).toEqual(new Set());
+    // Counters that begin at 0 let the first loss be an increase.
+    const counted = ["missed", "redelivered", "recovered", "given_up"].map((what) => sample(fleet, `octogauge_hook_deliveries_${what}_total`));
+    expect(await Promise.all(counted)).toEqual([0, 0, 0, 0]);
+  });
+
+  it("leaves what is younger than AUDIT_SETTLE for the next one", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    const settled = await lose(1, { ago: 60 });
+    const young = await lose(1, { ago: 5 });
+    const patient = await replica({ AUDIT_SETTLE: "30s" });
+    await audit(patient);
+    expect(await missed(url)).toEqual(new Set(settled));
+    await patient.close();
+    await letAuditBeDue(url);
+    await audit(await replica());
+    expect(await missed(url)).toEqual(new Set([...settled, ...young]));
+  });
+
+  it("begins anew where GitHub does not know the cursor", async () => {
+    const { github, url, replica, lose, pages } = await setUpAudit();
+    const ids = await lose(250);
+    const fleet = await replica();
+    await fleet.get(AuditLoop).runOnce();
+    await rowsOf(url, "UPDATE octogauge.audited_hooks SET walk_cursor = 'v1_1'");
+    await audit(fleet);
+    expect(github.requests.at(-1)?.status).toBe(422);
+    expect(await hookRow(url)).toMatchObject({ walk_cursor: null, failures: 1, rest: 300 });
+    ids.push(...(await lose(1, { ago: 0 })));
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(pages()).toBe(2 + 3);
+    expect(await missed(url)).toEqual(new Set(ids));
+    expect(await hookRow(url)).toMatchObject({ failures: 0, error: "" });
+  });
+
+  it.each(["garbage", "cut", "drop", "server"] as const)("goes on at its cursor after an answer that was no good: %s", async (fault) => {
+    const { github, url, replica, lose, pages } = await setUpAudit();
+    const ids = await lose(450);
+    const fleet = await replica();
+    for (let page = 1; page <= 3; page += 1) await fleet.get(AuditLoop).runOnce();
+    github.fail(1, fault);
+    await audit(fleet);
+    expect(await hookRow(url)).toMatchObject({ failures: 1, rest: 300, walk_cursor: expect.stringMatching(/^v1_/) });
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(pages()).toBe(5 + 1);
+    expect(await missed(url)).toEqual(new Set(ids));
+  });
+
+  it("is not thrown back or cut short by a leader that was away and does not know that it was followed", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    const old = await lose(250);
+    const [slow, quick] = [await replica(), await replica()];
+    await slow.get(AuditLoop).runOnce();
+    const stale = await slow.get(HookAudits).next([HOOK]);
+    const page = await slow.get(HookLog).page(slow.config.GITHUB_HOOKS[0]!, stale?.cursor ?? undefined);
+    await unseat(url);
+    await audit(quick);
+    expect(await hookRow(url)).toMatchObject({ walk_cursor: null, rest: 300 });
+    await slow.get(HookAudits).record(stale!, page);
+    expect(await hookRow(url)).toMatchObject({ walk_cursor: null, rest: 300 });
+    const fresh = await lose(120, { ago: 0 });
+    await letAuditBeDue(url);
+    await audit(quick);
+    expect(await missed(url)).toEqual(new Set([...old, ...fresh]));
+  });
+
+  it("takes ids of the log that are greater than 2^53, digit by digit", async () => {
+    const url = await freshDatabase();
+    const [id, logId] = [randomUUID(), "9007199254740993"];
+    await remember(url, [randomUUID()], 86_400);
+    const entry = `{"id": ${logId}, "guid": "${id}", "event": "push", "delivered_at": "${new Date(Date.now() - 60_000).toISOString()}"}`;
+    const github = await startScripted(({ method }) => (method === "GET" ? { text: `[${entry}]` } : { status: 202, text: "{}" }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK, AUDIT_SETTLE: "0" }, url);
+    await audit(fleet);
+    expect(await hookRow(url)).toMatchObject({ error: "" });
+    expect(await missed(url)).toEqual(new Set([id]));
+    await redeliver(fleet);
+    expect(github.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      "GET /orgs/acme/hooks/7/deliveries?per_page=100",
+      `POST /orgs/acme/hooks/7/deliveries/${logId}/attempts`,
+    ]);
+  });
+});
+
+describe("a delivery is missed", () => {
+  it("once, however many attempts the log has of it, as old as the first one", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    const [id] = await lose(1, { ago: 3_000 });
+    await lose(150, { ago: 2_000, fate: "unsent" }).then((ids) => remember(url, ids));
+    await lose(2, { id: id!, ago: 1_000 });
+    const fleet = await replica();
+    await audit(fleet);
+    expect(await sample(fleet, MISSED)).toBe(1);
+    const [row] = await rowsOf<{ ago: number }>(
+      url,
+      "SELECT round(extract(epoch FROM now() - delivered_at) / 10) * 10::float8 AS ago FROM octogauge.missed_deliveries",
+    );
+    expect(row?.ago).toBe(3_000);
+  });
+
+  it("where it is not in our ledger, whatever GitHub thinks became of it", async () => {
+    const { url, replica, lose } = await setUpAudit();
+    const cameAfterAll = await lose(2, { fate: "failed" });
+    await remember(url, cameAfterAll);
+    const swallowed = await lose(2, { fate: "unsent" });
+    const failed = await lose(2, { fate: "failed" });
+    await remember(url, await lose(2, { fate: "unsent" }));
+    await audit(await replica());
+    expect(await missed(url)).toEqual(new Set([...swallowed, ...failed]));
+  });
+
+  it("by each hook that has it in its log", async () => {
+    const other = "repo:acme/api:8";
+    const { url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
+    const both = await lose(1, { hooks: [HOOK, other] });
+    const one = await lose(1, { hooks: [other] });
+    const fleet = await replica();
+    await audit(fleet);
+    expect(await missed(url)).toEqual(new Set(both));
+    expect(await missed(url, other)).toEqual(new Set([...both, ...one]));
+    expect([await sample(fleet, MISSED), await sample(fleet, MISSED, `hook="${other}"`)]).toEqual([1, 2]);
+  });
+});
+
+describe("hooks", () => {
+  it("that are no longer configured are forgotten, new ones begin", async () => {
+    const other = "repo:acme/api:8";
+    const { url, replica } = await setUpAudit({ hooks: [HOOK, other] });
+    const before = await replica({ GITHUB_HOOKS: HOOK });
+    await audit(before);
+    await before.close();
+    await audit(await replica({ GITHUB_HOOKS: other }));
+    expect(await rowsOf(url, "SELECT hook FROM octogauge.audited_hooks")).toEqual([{ hook: other }]);
+  });
+
+  it("come to their turn page by page, so that a long log does not keep the others waiting", async () => {
+    const other = "repo:acme/api:8";
+    const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
+    await remember(url, await lose(500));
+    await lose(1, { hooks: [other] });
+    const fleet = await replica();
+    await fleet.get(AuditLoop).runOnce();
+    await fleet.get(AuditLoop).runOnce();
+    expect(github.requests.map(({ path }) => path)).toEqual(["/orgs/acme/hooks/7/deliveries", "/repos/acme/api/hooks/8/deliveries"]);
+  });
+});
+
+/** Bytes of the heap that are in use after everything else was collected. */
+function usedHeap(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}
+
+describe("after an outage of a day", () => {
+  it("50,000 deliveries are judged in 500 requests, exactly, and in the memory of a page", { timeout: 120_000 }, async () => {
+    const lines = listen();
+    const { github, url, replica, pages } = await setUpAudit();
+    const lost: string[] = [];
+    const came: string[] = [];
+    for (let index = 0; index < 50_000; index += 1) {
+      const deliveryId = randomUUID();
+      const deliveredAt = new Date(Date.now() - (86_400 - index * 1.7) * 1_000);
+      const isLost = index % 5 < 2;
+      (isLost ? lost : came).push(deliveryId);
+      const fate = isLost && index % 2 === 0 ? "failed" : "unsent";
+      await github.happen({ deliveryId, event: "workflow_job", body: "{}" }, { hooks: [HOOK], fate, deliveredAt });
+    }
+    await remember(url, came, 86_400);
+    const fleet = await replica();
+    for (let page = 0; page < 20; page += 1) await fleet.get(AuditLoop).runOnce();
+    const before = usedHeap();
+    let most = 0;
+    for (let page = 20; (await fleet.get(AuditLoop).runOnce()) === "again"; page += 1) {
+      if (page % 60 === 0) most = Math.max(most, usedHeap());
+    }
+    most = Math.max(most, usedHeap());
+    expect(pages()).toBe(500);
+    expect(await missed(url)).toEqual(new Set(lost));
+    expect([await sample(fleet, MISSED), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([20_000, 20_000]);
+    expect(lines.filter((line) => line.startsWith("error"))).toEqual([]);
+    // 48,000 deliveries as objects would be 10 MB and more. What the fake itself notes of each request is in it.
+    expect(most - before).toBeLessThan(4 * 1_048_576);
+  });
+});
