@@ -121,7 +121,7 @@ export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, inte
 }
 
 /**
- * Lets a hook rest whose log could not be read, or which takes no redelivery.
+ * Lets a hook rest whose log could not be read.
  * @param rest first rest in seconds
  * @param wait seconds, where GitHub said how long
  * @param restart whether the walk has to begin anew

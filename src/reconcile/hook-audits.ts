@@ -5,6 +5,7 @@ import { Counters } from "../counters/counters.js";
 import { Database } from "../database/database.js";
 import type { GitHubError } from "../github/failure.js";
 import type { LogPage } from "../github/hook-log.js";
+import { hintFor } from "./hint.js";
 import { type Audit, endWalk, failAudit, goOn, nextAudit, noteMissed, registerHooks } from "./audited-hooks.sql.js";
 
 /** The ledger may forget while a page is judged. Seconds. */
@@ -58,7 +59,7 @@ export class HookAudits {
     if (missed > 0) this.#logger.warn(`${missed} deliveries that GitHub has in the log of ${hook} never came`);
   }
 
-  /** GitHub did not let the log be read, or a delivery be sent again: the hook rests. */
+  /** GitHub did not let the log be read: the hook rests. */
   async fail(hook: string, error: GitHubError): Promise<void> {
     const failures = await failAudit(this.database, hook, error.message, {
       rest: this.config.AUDIT_INTERVAL,
@@ -68,11 +69,4 @@ export class HookAudits {
     });
     this.#logger.warn(`${hook} cannot be audited now (${failures} failures in a row): ${error.message}${hintFor(error)}`);
   }
-}
-
-/** What an operator can do about it. */
-function hintFor({ outcome }: GitHubError): string {
-  if (outcome === "gone") return "; is the hook's id right, and may the credentials read its deliveries?";
-  if (outcome === "refused") return "; the credentials lack a permission, see docs/repair.md";
-  return outcome === "unauthorized" ? "; were the credentials revoked?" : "";
 }

@@ -4,7 +4,6 @@ import { COUNTERS } from "../counters/catalogue.js";
 import { Counters } from "../counters/counters.js";
 import { Database } from "../database/database.js";
 import type { GitHubError } from "../github/failure.js";
-import { HookAudits } from "./hook-audits.js";
 import { beginRedelivery, type Due, giveUpMissed, type Missed, nextDue, pruneMissed, recover, takeBack } from "./missed-deliveries.sql.js";
 
 /** Ids in one log line. */
@@ -18,7 +17,6 @@ export class MissedDeliveries {
   constructor(
     private readonly database: Database,
     private readonly counters: Counters,
-    private readonly audits: HookAudits,
     @Inject(CONFIG) private readonly config: Pick<Config, "AUDIT_WINDOW" | "REDELIVERY_BACKOFF">,
   ) {}
 
@@ -57,13 +55,9 @@ export class MissedDeliveries {
     (await this.database.transaction((transaction) => this.counters.write(transaction, tally)))();
   }
 
-  /** GitHub did not take the request: because of this delivery, which keeps its step, or for a while of none. */
-  async notTaken(due: Due, error: GitHubError): Promise<void> {
-    if (error.waitSeconds !== undefined) await takeBack(this.database, due, error.waitSeconds);
-    if (error.outcome === "gone" || error.outcome === "invalid") {
-      return this.#logger.warn(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`);
-    }
-    await this.audits.fail(due.hook, error);
+  /** GitHub did not take the request: unless it is to be repeated after a time, the delivery keeps its step. */
+  async notTaken(due: Due, { waitSeconds }: GitHubError): Promise<void> {
+    if (waitSeconds !== undefined) await takeBack(this.database, due, waitSeconds);
   }
 }
 

@@ -7,15 +7,20 @@ import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { GitHubError } from "../github/failure.js";
 import { HookLog } from "../github/hook-log.js";
+import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 
 /** How often it is seen what has come, at least; and the longest wait for the turn to write before it is asked again who leads. Seconds. */
 const [SETTLE_EVERY, LONGEST_WAIT] = [5, 1];
+/** Longest rest of a hook that takes no redelivery; the first one is the audit's interval, doubled each time in a row. Seconds. */
+const LONGEST_REST = 3_600;
 
 /** Asks GitHub for missed deliveries once more, one a round, and sees what has come of it. */
 @Injectable()
 export class RedeliveryLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
+  /** Hooks that take none now. Their logs are read all the same. */
+  readonly #resting = new Map<string, { readonly failures: number; readonly until: number }>();
   #settleAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -33,7 +38,8 @@ export class RedeliveryLoop extends BackgroundLoop {
     if (this.#hooks.size === 0 || (await this.leadership.lead("audit")) === undefined) return "idle";
     await this.#settle();
     if (this.config.REDELIVERY === "off") return "idle";
-    const due = await this.missed.nextDue([...this.#hooks.keys()]);
+    const now = performance.now();
+    const due = await this.missed.nextDue([...this.#hooks.keys()].filter((name) => (this.#resting.get(name)?.until ?? 0) <= now));
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
     const wait = await this.log.takeTurn();
@@ -45,11 +51,24 @@ export class RedeliveryLoop extends BackgroundLoop {
     try {
       await this.log.redeliver(hook, due.logId);
       await this.missed.redelivered(due);
+      this.#resting.delete(hook.name);
     } catch (error) {
       if (!(error instanceof GitHubError)) throw error;
       await this.missed.notTaken(due, error);
+      if (error.outcome === "gone" || error.outcome === "invalid") {
+        this.logger.warn(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`);
+      } else {
+        this.#letRest(hook.name, error);
+      }
     }
     return "again";
+  }
+
+  #letRest(hook: string, error: GitHubError): void {
+    const failures = this.#resting.get(hook)?.failures ?? 0;
+    const seconds = error.waitSeconds ?? Math.min(LONGEST_REST, this.config.AUDIT_INTERVAL * 2 ** Math.min(failures, 12));
+    this.#resting.set(hook, { failures: failures + 1, until: performance.now() + 1_000 * seconds });
+    this.logger.warn(`no redelivery from ${hook} for ${Math.ceil(seconds)} s: ${error.message}${hintFor(error)}`);
   }
 
   async #settle(): Promise<void> {
