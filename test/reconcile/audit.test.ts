@@ -5,7 +5,19 @@ import { describe, expect, it } from "vitest";
 import { HookLog } from "../../src/github/hook-log.js";
 import { AuditLoop } from "../../src/reconcile/audit.loop.js";
 import { HookAudits } from "../../src/reconcile/hook-audits.js";
-import { audit, HOOK, hookRow, letAuditBeDue, listen, missed, redeliver, remember, sample, setUpAudit, unseat } from "../support/auditing.js";
+import {
+  audit,
+  HOOK,
+  hookRow,
+  letAuditBeDue,
+  listen,
+  missed,
+  redeliver,
+  remember,
+  sample,
+  setUpAudit,
+  unseat,
+} from "../support/auditing.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { startScripted } from "../support/scripted-github.js";
@@ -81,7 +93,9 @@ describe("the walk through a delivery log", () => {
     await audit(fleet);
     expect(await missed(empty)).toEqual(new Set());
     // Counters that begin at 0 let the first loss be an increase.
-    const counted = ["missed", "redelivered", "recovered", "given_up"].map((what) => sample(fleet, `octogauge_hook_deliveries_${what}_total`));
+    const counted = ["missed", "redelivered", "recovered", "given_up"].map((what) =>
+      sample(fleet, `octogauge_hook_deliveries_${what}_total`),
+    );
     expect(await Promise.all(counted)).toEqual([0, 0, 0, 0]);
   });
 

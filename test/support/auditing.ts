@@ -25,7 +25,10 @@ interface Entry {
 }
 
 /** A fake GitHub with hooks that lead nowhere, and a database that has received deliveries for two days. */
-export async function setUpAudit({ hooks = [HOOK], github: options = {} }: { hooks?: readonly HookSpec[]; github?: FakeGitHubOptions } = {}) {
+export async function setUpAudit({
+  hooks = [HOOK],
+  github: options = {},
+}: { hooks?: readonly HookSpec[]; github?: FakeGitHubOptions } = {}) {
   const github = await FakeGitHub.start(options);
   for (const hook of hooks) github.addHook(hook, { webhookUrl: "http://127.0.0.1:1/webhook", secret: SECRET });
   const url = await freshDatabase();
@@ -61,10 +64,11 @@ export async function setUpAudit({ hooks = [HOOK], github: options = {} }: { hoo
 
 /** Puts deliveries into the ledger, as if they had come. */
 export async function remember(url: string, ids: readonly string[], ago = 60): Promise<void> {
-  await rowsOf(url, "INSERT INTO octogauge.delivery_ledger SELECT unnest($1::uuid[]), now() - make_interval(secs => $2) ON CONFLICT DO NOTHING", [
-    ids,
-    ago,
-  ]);
+  await rowsOf(
+    url,
+    "INSERT INTO octogauge.delivery_ledger SELECT unnest($1::uuid[]), now() - make_interval(secs => $2) ON CONFLICT DO NOTHING",
+    [ids, ago],
+  );
 }
 
 /** Rounds of the auditor until it rests. @returns how many had something to do */

@@ -1,0 +1,258 @@
+import { describe, expect, it } from "vitest";
+import { Limits } from "../../src/github/limits.js";
+import { AuditLoop } from "../../src/reconcile/audit.loop.js";
+import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
+import { RedeliveryLoop } from "../../src/reconcile/redelivery.loop.js";
+import {
+  audit,
+  HOOK,
+  hookRow,
+  letAuditBeDue,
+  letRedeliveriesBeDue,
+  listen,
+  missed,
+  redeliver,
+  remember,
+  sample,
+  setUpAudit,
+  unseat,
+} from "../support/auditing.js";
+import { rowsOf } from "../support/database.js";
+
+interface MissedRow {
+  readonly hook: string;
+  readonly state: number;
+  readonly attempts: number;
+  /** Seconds until it may be asked for again, rounded. */
+  readonly rest: number;
+}
+
+const rows = (url: string) =>
+  rowsOf<MissedRow & Record<string, unknown>>(
+    url,
+    `SELECT hook, state, attempts, round(extract(epoch FROM due_at - now()))::float8 AS rest FROM octogauge.missed_deliveries
+     ORDER BY delivered_at, hook`,
+  );
+
+const counted = (what: string) => `octogauge_hook_deliveries_${what}_total`;
+
+describe("a missed delivery is asked for again", () => {
+  it("once per step of a back-off that grows fourfold, up to 6 h", async () => {
+    const { github, url, replica, lose } = await setUpAudit();
+    github.redeliveryFails = true;
+    const [id] = await lose(1);
+    const fleet = await replica();
+    await audit(fleet);
+    const rests: number[] = [];
+    for (let step = 1; step <= 8; step += 1) {
+      await redeliver(fleet);
+      await redeliver(fleet);
+      const [row] = await rows(url);
+      expect([row?.attempts, github.writes.length]).toEqual([step, step]);
+      rests.push(row?.rest ?? 0);
+      await letRedeliveriesBeDue(url);
+    }
+    expect(rests).toEqual([60, 240, 960, 3_840, 15_360, 21_600, 21_600, 21_600]);
+    await github.settled();
+    // All of it is one delivery, with nine entries in the log.
+    expect(github.log(HOOK).map(({ guid }) => guid)).toEqual(Array.from({ length: 9 }, () => id));
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect([await sample(fleet, counted("missed")), await sample(fleet, counted("redelivered"))]).toEqual([1, 8]);
+  });
+
+  it("the oldest first, since GitHub forgets it first", async () => {
+    const { github, replica, lose } = await setUpAudit();
+    await lose(1, { ago: 300 });
+    await lose(1, { ago: 3_000 });
+    await lose(1, { ago: 1_000 });
+    const fleet = await replica();
+    await audit(fleet);
+    await redeliver(fleet);
+    const [first, second, third] = github.log(HOOK).map(({ id }) => id);
+    const asked = github.requests.filter(({ method }) => method === "POST").map(({ path }) => path);
+    expect(asked).toEqual([second, third, first].map((id) => `/orgs/acme/hooks/7/deliveries/${id}/attempts`));
+  });
+
+  it("by one replica at a time, with GITHUB_WRITE_INTERVAL between any two", async () => {
+    const { github, url, replica, lose } = await setUpAudit();
+    await lose(8);
+    const [one, two] = [await replica({ GITHUB_WRITE_INTERVAL: "250ms" }), await replica({ GITHUB_WRITE_INTERVAL: "250ms" })];
+    await audit(one);
+    // Each leads in turn, and both press on.
+    for (let round = 0; github.writes.length < 8 && round < 100; round += 1) {
+      await Promise.all([one, two].map((fleet) => fleet.get(RedeliveryLoop).runOnce()));
+      await unseat(url);
+    }
+    const gaps = github.writes.slice(1).map((at, index) => at - (github.writes[index] ?? 0));
+    expect(gaps).toHaveLength(7);
+    expect(Math.min(...gaps)).toBeGreaterThan(200);
+    expect((await rows(url)).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 8 }, () => 1));
+  });
+
+  it("and of many that want to write at once, one may", async () => {
+    const { replica } = await setUpAudit();
+    const fleets = [await replica({ GITHUB_WRITE_INTERVAL: "10s" }), await replica({ GITHUB_WRITE_INTERVAL: "10s" })];
+    const waits = await Promise.all([...fleets, ...fleets, ...fleets].map((fleet) => fleet.get(Limits).takeWrite()));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(1);
+    expect(waits.filter((wait) => wait > 9 && wait <= 10)).toHaveLength(5);
+  });
+
+  it("through one of the hooks that miss it, and counts as recovered for each", async () => {
+    const other = "repo:acme/api:8";
+    const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
+    const [id] = await lose(1, { hooks: [HOOK, other] });
+    const fleet = await replica();
+    await audit(fleet);
+    await redeliver(fleet);
+    expect(github.writes).toHaveLength(1);
+    expect((await rows(url)).map(({ rest }) => rest)).toEqual([60, 60]);
+    await fleet.deliver("push", "{}", id);
+    await fleet.get(MissedDeliveries).settle();
+    const recovered = [await sample(fleet, counted("recovered")), await sample(fleet, counted("recovered"), `hook="${other}"`)];
+    expect(recovered).toEqual([1, 1]);
+  });
+
+  it("until it comes", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit();
+    const [id, another] = await lose(2);
+    const fleet = await replica();
+    await audit(fleet);
+    // One comes by itself before it is asked for.
+    await fleet.deliver("push", "{}", another);
+    await redeliver(fleet);
+    await redeliver(fleet);
+    expect(github.writes).toHaveLength(1);
+    await fleet.deliver("push", "{}", id);
+    await letRedeliveriesBeDue(url);
+    await redeliver(fleet);
+    await fleet.get(MissedDeliveries).settle();
+    await fleet.get(MissedDeliveries).settle();
+    expect(github.writes).toHaveLength(1);
+    expect([await sample(fleet, counted("recovered")), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([2, 0]);
+    expect((await rows(url)).map(({ state }) => state)).toEqual([1, 1]);
+    expect(lines.filter((line) => line.endsWith("missed deliveries have come"))).not.toEqual([]);
+  });
+
+  it("until it is older than AUDIT_WINDOW: then it is given up, counted and named, but no longer hoped for", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit();
+    const [id] = await lose(1, { ago: 3_500 });
+    await lose(1, { ago: 60 });
+    const fleet = await replica({ AUDIT_WINDOW: "1h" });
+    await audit(fleet);
+    await fleet.get(MissedDeliveries).settle();
+    expect(await sample(fleet, counted("given_up"))).toBe(0);
+    await rowsOf(url, "UPDATE octogauge.missed_deliveries SET delivered_at = delivered_at - interval '200 s'");
+    await redeliver(fleet);
+    expect(github.writes).toHaveLength(1);
+    expect([await sample(fleet, counted("given_up")), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([1, 1]);
+    expect(lines.filter((line) => line.startsWith("error"))).toEqual([
+      `error 1 missed deliveries are given up, since GitHub no longer sends them: ${id} (${HOOK})`,
+    ]);
+    // What is given up is not missed anew, and is forgotten later.
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(await sample(fleet, counted("missed"))).toBe(2);
+    await rowsOf(url, "UPDATE octogauge.missed_deliveries SET delivered_at = delivered_at - interval '2 h'");
+    await fleet.get(MissedDeliveries).settle();
+    await fleet.get(MissedDeliveries).settle();
+    expect((await missed(url)).size).toBe(0);
+  });
+
+  it("not at all with REDELIVERY=off, which counts what is missed, what comes and what is given up all the same", async () => {
+    const { github, url, replica, lose } = await setUpAudit();
+    const ids = await lose(3);
+    const fleet = await replica({ REDELIVERY: "off" });
+    await audit(fleet);
+    await redeliver(fleet);
+    await remember(url, ids.slice(0, 1));
+    await rowsOf(url, "UPDATE octogauge.missed_deliveries SET delivered_at = now() - interval '4 d' WHERE delivery_id = $1", [ids[1]]);
+    await fleet.get(MissedDeliveries).settle();
+    expect(github.writes).toEqual([]);
+    const counts = ["missed", "redelivered", "recovered", "given_up"].map((what) => sample(fleet, counted(what)));
+    expect(await Promise.all(counts)).toEqual([3, 0, 1, 1]);
+    expect(await sample(fleet, "octogauge_hook_deliveries_missing")).toBe(1);
+  });
+});
+
+describe("a redelivery that GitHub does not take", () => {
+  it("because it no longer has it keeps its step, and the others go on", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit({ github: { redeliverableDays: 0.01 } });
+    await lose(1, { ago: 3_600 });
+    await lose(2, { ago: 60 });
+    const fleet = await replica();
+    await audit(fleet);
+    await redeliver(fleet);
+    expect(github.requests.filter(({ method }) => method === "POST").map(({ status }) => status)).toEqual([422, 202, 202]);
+    expect((await rows(url)).map(({ attempts, rest }) => [attempts, rest])).toEqual([
+      [1, 60],
+      [1, 60],
+      [1, 60],
+    ]);
+    expect(await sample(fleet, counted("redelivered"))).toBe(2);
+    expect((await hookRow(url)).failures).toBe(0);
+    expect(lines.filter((line) => line.includes("cannot be asked for"))).toHaveLength(1);
+  });
+
+  it("for want of a permission lets the others wait, with a hint, and the log is read all the same", async () => {
+    const lines = listen();
+    const { github, replica, lose, pages } = await setUpAudit();
+    await lose(350);
+    const fleet = await replica();
+    github.fail(1_000, "forbidden", { method: "POST" });
+    for (let round = 0; round < 8; round += 1) {
+      await fleet.get(AuditLoop).runOnce();
+      await fleet.get(RedeliveryLoop).runOnce();
+    }
+    expect(github.requests.filter(({ method }) => method === "POST")).toHaveLength(1);
+    expect(pages()).toBe(4);
+    expect(await sample(fleet, counted("missed"))).toBe(350);
+    expect(await sample(fleet, counted("redelivered"))).toBe(0);
+    expect(lines.filter((line) => line.includes("lack a permission"))).toHaveLength(1);
+    expect(await sample(fleet, "octogauge_hook_audit_success")).toBe(1);
+  });
+
+  it("is asked for again after a rest", async () => {
+    const { github, url, replica, lose } = await setUpAudit();
+    await lose(3);
+    const fleet = await replica({ AUDIT_INTERVAL: "50ms" });
+    await audit(fleet);
+    github.fail(2, "server", { method: "POST" });
+    const redelivered = async () => {
+      await redeliver(fleet);
+      await letRedeliveriesBeDue(url);
+      return github.writes.length;
+    };
+    await expect.poll(redelivered).toBeGreaterThanOrEqual(3);
+    expect(github.requests.filter(({ method, status }) => method === "POST" && status === 502)).toHaveLength(2);
+  });
+
+  it.each(["server", "drop", "forbidden"] as const)("does not spin: %s", async (fault) => {
+    const { github, replica, lose } = await setUpAudit();
+    await lose(20);
+    const fleet = await replica();
+    await audit(fleet);
+    github.fail(1_000, fault, { method: "POST" });
+    await redeliver(fleet);
+    await redeliver(fleet);
+    expect(github.requests.filter(({ method }) => method === "POST")).toHaveLength(1);
+  });
+
+  it("since the rate limit has no room for writes is not asked for, and the log is read all the same", async () => {
+    const { github, url, replica, lose, pages } = await setUpAudit();
+    await lose(350);
+    github.setRateLimit("token", { limit: 5_000, remaining: 450, resetInSeconds: 1_800 });
+    const fleet = await replica();
+    for (let round = 0; round < 8; round += 1) {
+      await fleet.get(AuditLoop).runOnce();
+      await fleet.get(RedeliveryLoop).runOnce();
+    }
+    expect(github.writes).toEqual([]);
+    expect(pages()).toBe(4);
+    expect((await rows(url)).every(({ attempts }) => attempts === 0)).toBe(true);
+    expect(await sample(fleet, "octogauge_hook_audit_success")).toBe(1);
+  });
+});
