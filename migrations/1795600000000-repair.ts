@@ -39,14 +39,15 @@ const STATEMENTS = [
      due_at timestamptz NOT NULL DEFAULT now(),
      PRIMARY KEY (delivery_id, hook)
    )`,
-  "CREATE INDEX missed_deliveries_open ON octogauge.missed_deliveries (due_at) WHERE state = 0",
+  "CREATE INDEX missed_deliveries_open ON octogauge.missed_deliveries (delivered_at) WHERE state = 0",
   "CREATE INDEX missed_deliveries_settled ON octogauge.missed_deliveries (delivered_at) WHERE state <> 0",
-  // When an open attempt was last asked for, when GitHub last had it open, and the tags of its answers.
+  // When an open attempt was last asked for, when GitHub last knew it, when it last answered in full, and the tags of that answer.
   `CREATE TABLE octogauge.lookups (
      run_id bigint NOT NULL,
      run_attempt integer NOT NULL,
      asked_at timestamptz NOT NULL,
      found_at timestamptz,
+     answered_at timestamptz,
      run_etag text,
      jobs_etag text,
      PRIMARY KEY (run_id, run_attempt)

@@ -10,6 +10,7 @@ import { Actions, type RepositoryName } from "../github/actions.js";
 import { Credentials } from "../github/credentials.js";
 import { GitHub } from "../github/github.js";
 import { GitHubMetrics } from "../github/github.metrics.js";
+import { patient } from "../github/patient.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
 import { FleetLimits } from "../reconcile/fleet-limits.js";
@@ -55,8 +56,8 @@ async function backfill(config: Config, database: Queryable, scope: BackfillScop
   );
   if (!github.isConfigured)
     throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
-  const actions = new Actions(github);
   const observer = process.stderr.isTTY ? bar() : lines();
+  const actions = new Actions(patient(github, (seconds) => observer.waits(seconds)));
   const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
   observer.end();
   const { values } = await requests.get();
@@ -70,7 +71,7 @@ async function backfill(config: Config, database: Queryable, scope: BackfillScop
   }
 }
 
-type Observer = BackfillObserver & { end(): void };
+type Observer = BackfillObserver & { waits(seconds: number): void; end(): void };
 
 function bar(): Observer {
   let shown: ReturnType<typeof progress> | undefined;

@@ -37,13 +37,20 @@ export const variables = {
     readPrivateKey,
     "an RSA private key in PEM, as GitHub gives it (line ends may be written \\n)",
   ).describe("the App's private key"),
-  GITHUB_TOKEN: optional().describe("instead of an App: a personal access token"),
+  // It goes into a header; of what does not fit there, the error would quote it.
+  GITHUB_TOKEN: text<string | undefined>(
+    undefined,
+    (value) => (/^[\x21-\x7e]+$/.test(value) ? value : undefined),
+    "a token: one word",
+  ).describe("instead of an App: a personal access token"),
   GITHUB_HOOKS: text<readonly Hook[]>([], readHooks, HOOK_FORMS).describe(
     "the webhooks that point here, whose delivery logs are audited, parted by commas: `app`, `org:<org>:<hook id>`, `repo:<owner>/<name>:<hook id>`",
   ),
   AUDIT_INTERVAL: duration(300, 0.05).describe("how often the delivery log of each hook is read"),
   AUDIT_SETTLE: duration(30, 0).describe("deliveries that are younger are left for the next audit: they may be under way"),
-  AUDIT_WINDOW: duration(3 * DAY, 60).describe("how long GitHub redelivers: 3 days, GitHub Enterprise Server 7; at most DEDUP_RETENTION"),
+  AUDIT_WINDOW: duration(3 * DAY, 60).describe(
+    "how long GitHub redelivers: 3 days, GitHub Enterprise Server 7; a day less than DEDUP_RETENTION",
+  ),
   REDELIVERY: choice("on", ["on", "off"]).describe("whether missed deliveries are asked for again; `off` only counts them"),
   REDELIVERY_BACKOFF: duration(60, 0.05).describe(
     "how long a redelivery may take before it is asked for again; four times as long after each one, at most 6 h",

@@ -1,4 +1,4 @@
-import { Injectable } from "@nestjs/common";
+import { Inject, Injectable } from "@nestjs/common";
 import { repositoryPath, type Whose } from "./credentials.js";
 import { GitHubError } from "./failure.js";
 import { GitHub, type Question } from "./github.js";
@@ -37,7 +37,7 @@ export type Manner = Pick<Question, "purpose" | "reserve">;
 export class Actions {
   readonly #branches = new Map<string, { readonly branch: string; readonly until: number }>();
 
-  constructor(private readonly github: GitHub) {}
+  constructor(@Inject(GitHub) private readonly github: Pick<GitHub, "ask">) {}
 
   /** One attempt of a run, as in a `workflow_run` payload; "unchanged" since the etag. @throws {GitHubError} */
   async attempt(name: AttemptName, manner: Manner, etag?: string): Promise<Tagged<Fields> | "unchanged"> {
@@ -64,11 +64,14 @@ export class Actions {
     });
   }
 
-  /** The newest attempts of runs in a status, page by page. @throws {GitHubError} */
-  async *runs(name: RepositoryName, status: string, createdSince: Date, manner: Manner): AsyncGenerator<Fields> {
+  /** The newest attempts of runs in a status, at most the 1,000 that GitHub lists. @throws {GitHubError} */
+  async runs(name: RepositoryName, status: string, createdSince: Date, manner: Manner): Promise<readonly Fields[]> {
     const created = encodeURIComponent(`>=${createdSince.toISOString().slice(0, 19)}Z`);
     const path = `${repositoryPath(name)}/actions/runs?status=${status}&created=${created}&exclude_pull_requests=true&per_page=${PER_PAGE}`;
-    yield* this.#all(path, "workflow_runs", whose(name), manner);
+    // All pages before anything else is asked: the list shrinks meanwhile.
+    const runs: Fields[] = [];
+    for await (const run of this.#all(path, "workflow_runs", whose(name), manner)) runs.push(run);
+    return runs;
   }
 
   /** The repositories of an organisation that can have runs. @throws {GitHubError} */
@@ -85,18 +88,32 @@ export class Actions {
     }
   }
 
-  /** The default branch, "" for none. A repository that is not to be seen is a `gone` {@link GitHubError}. */
+  /** The default branch, "" for none; it may be an hour old. @throws {GitHubError} */
   async defaultBranch(name: RepositoryName, manner: Manner): Promise<string> {
     const key = `${name.owner}/${name.repo}`.toLowerCase();
     const known = this.#branches.get(key);
     if (known && known.until > Date.now()) return known.branch;
-    const { data } = await this.github.ask({ ...manner, whose: whose(name), path: repositoryPath(name) });
-    const branch = asFields(data, "a repository")["default_branch"];
+    const branch = (await this.#repository(name, manner))["default_branch"];
     this.#branches.delete(key);
     this.#branches.set(key, { branch: typeof branch === "string" ? branch : "", until: Date.now() + BRANCH_HOLDS });
     const oldest = this.#branches.keys().next();
     if (this.#branches.size > MOST_BRANCHES && !oldest.done) this.#branches.delete(oldest.value);
     return this.#branches.get(key)?.branch ?? "";
+  }
+
+  /** Whether the repository is to be seen now. @throws {GitHubError} but where it is not */
+  async isVisible(name: RepositoryName, manner: Manner): Promise<boolean> {
+    try {
+      await this.#repository(name, manner);
+      return true;
+    } catch (error) {
+      if (error instanceof GitHubError && error.outcome === "gone") return false;
+      throw error;
+    }
+  }
+
+  async #repository(name: RepositoryName, manner: Manner): Promise<Fields> {
+    return asFields((await this.github.ask({ ...manner, whose: whose(name), path: repositoryPath(name) })).data, "a repository");
   }
 
   async *#all(path: string, list: string | undefined, of: Whose, manner: Manner): AsyncGenerator<Fields> {

@@ -24,6 +24,8 @@ export interface Answer {
   readonly etag: string | undefined;
   /** The next page, by its `Link`. */
   readonly next: string | undefined;
+  /** By GitHub's clock. Milliseconds since 1970. */
+  readonly answeredAt: number | undefined;
 }
 
 type Headers = Readonly<Record<string, string | number | undefined>>;
@@ -63,7 +65,7 @@ export class GitHub {
       });
       await this.#note(principal, headers);
       this.metrics.answered(question.purpose, "ok");
-      return { data, etag: headers.etag, next: nextOf(headers.link) };
+      return { data, etag: headers.etag, next: nextOf(headers.link), answeredAt: Date.parse(headers.date ?? "") || undefined };
     } catch (error) {
       throw await this.#failed(question, principal, error);
     }

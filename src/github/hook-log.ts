@@ -1,4 +1,4 @@
-import { Injectable } from "@nestjs/common";
+import { Injectable, Logger } from "@nestjs/common";
 import { z } from "zod";
 import type { Hook } from "../config/hooks.js";
 import { GitHubError } from "./failure.js";
@@ -25,22 +25,24 @@ export interface LogPage {
   readonly deliveries: readonly LoggedDelivery[];
   /** The cursor of the next, older page. */
   readonly next: string | undefined;
+  /** When GitHub answered, by its clock. Milliseconds since 1970. */
+  readonly answeredAt: number | undefined;
 }
 
 // https://docs.github.com/rest/orgs/webhooks#list-deliveries-for-an-organization-webhook
 // The ids have 64 bits; octokit gives those beyond 2^53 as bigint.
-const PAGE = z.array(
-  z.object({
-    id: z.union([z.int(), z.bigint()]),
-    guid: z.guid().toLowerCase(),
-    event: z.string(),
-    delivered_at: z.iso.datetime({ offset: true }),
-  }),
-);
+const ENTRY = z.object({
+  id: z.union([z.int(), z.bigint()]),
+  guid: z.guid().toLowerCase(),
+  event: z.string(),
+  delivered_at: z.iso.datetime({ offset: true }),
+});
 
 /** The delivery log that GitHub keeps of a hook, and redeliveries from it. */
 @Injectable()
 export class HookLog {
+  readonly #logger = new Logger("audit");
+
   constructor(
     private readonly github: GitHub,
     private readonly limits: Limits,
@@ -51,25 +53,28 @@ export class HookLog {
    * @throws {GitHubError}
    */
   async page(hook: Hook, cursor: string | undefined): Promise<LogPage> {
-    const { data, next } = await this.github.ask({
+    const { data, next, answeredAt } = await this.github.ask({
       purpose: hook.name,
       whose: hook.scope,
       reserve: RESERVES.read,
       path: `${hook.path}/deliveries`,
       query: { per_page: PER_PAGE, ...(cursor === undefined ? {} : { cursor }) },
     });
-    const page = PAGE.safeParse(data);
-    if (!page.success)
-      throw new GitHubError(`the delivery log of ${hook.name} is not as expected: ${z.prettifyError(page.error)}`, "invalid", 200);
+    if (!Array.isArray(data)) throw new GitHubError(`the delivery log of ${hook.name} is not a list`, "invalid", 200);
+    const cursorOfNext = next === undefined ? undefined : (/[?&]cursor=([^&]+)/.exec(next)?.[1] ?? undefined);
     return {
-      deliveries: page.data.map((entry) => ({
-        logId: BigInt(entry.id),
-        id: entry.guid,
-        event: entry.event,
-        deliveredAt: Date.parse(entry.delivered_at),
-      })),
-      next: next === undefined ? undefined : (new URL(next).searchParams.get("cursor") ?? undefined),
+      deliveries: data.flatMap((entry: unknown) => this.#read(hook, entry)),
+      next: cursorOfNext === undefined ? undefined : decodeURIComponent(cursorOfNext),
+      answeredAt,
     };
+  }
+
+  /** An entry that says nothing usable hides none of the others. */
+  #read(hook: Hook, entry: unknown): LoggedDelivery[] {
+    const { success, data, error } = ENTRY.safeParse(entry);
+    if (!success)
+      this.#logger.warn(`an entry in the log of ${hook.name} is not as expected, going on without it: ${z.prettifyError(error)}`);
+    return success ? [{ logId: BigInt(data.id), id: data.guid, event: data.event, deliveredAt: Date.parse(data.delivered_at) }] : [];
   }
 
   /** Takes the fleet's turn to write. @returns seconds to wait and ask again, 0 where the turn is ours */

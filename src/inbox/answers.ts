@@ -19,7 +19,8 @@ export interface AnswerDelivery {
 export async function putAnswers(on: Queryable, answers: readonly AnswerDelivery[]): Promise<void> {
   for (let from = 0; from < answers.length; from += BATCH) {
     const batch = answers.slice(from, from + BATCH).map(({ id, event, payload }) => {
-      const whole = Buffer.from(JSON.stringify(payload));
+      // Octogauge reads no number beyond 2^53.
+      const whole = Buffer.from(JSON.stringify(payload, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
       const body = prune(payloadEventOf(event), false, whole) ?? whole;
       return { delivery: { id, event, hookId: null, form: false, body }, projection: body };
     });

@@ -1,13 +1,18 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
-import { Actions, type AttemptName, type Manner, type RepositoryName } from "../github/actions.js";
+import { Actions, type AttemptName, type Manner, type RepositoryName, type Tagged } from "../github/actions.js";
 import { GitHubError } from "../github/failure.js";
 import type { AnswerDelivery } from "../inbox/answers.js";
 import { idAt } from "../workflow-state/event-time.js";
 
 /** What GitHub said of an attempt. `unseen`: not there, but neither is its repository, to our eyes. */
 export type LookedUp =
-  | { readonly outcome: "answered"; readonly answers: readonly AnswerDelivery[]; readonly etags: Etags }
+  | {
+      readonly outcome: "answered";
+      readonly answers: readonly AnswerDelivery[];
+      readonly etags: Etags;
+      readonly jobs: readonly number[] | undefined;
+    }
   | { readonly outcome: "unchanged"; readonly etags: Etags }
   | { readonly outcome: "gone" | "unseen" };
 
@@ -18,6 +23,8 @@ export interface Etags {
 }
 
 const NO_ETAGS: Etags = { run: null, jobs: null };
+/** What has completed longer ago may have been counted and forgotten since (STATE_RETENTION is at least 30 days). Milliseconds. */
+const FORGETTABLE = 29 * 86_400_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -36,50 +43,76 @@ export class AttemptLookup {
    * @throws {GitHubError} but where the attempt is gone
    */
   async ask(name: AttemptName, manner: Manner, withRun: boolean, etags: Etags = NO_ETAGS): Promise<LookedUp> {
-    try {
-      const answers: AnswerDelivery[] = [];
-      const run = withRun ? await this.actions.attempt(name, manner, etags.run ?? undefined) : "unchanged";
-      if (run !== "unchanged") answers.push(await this.runAnswer(name, run.said, manner));
-      const asked = Date.now();
-      const jobs = await this.actions.jobs(name, manner, etags.jobs ?? undefined);
-      if (jobs !== "unchanged") answers.push(...jobs.said.map((job) => jobAnswer(name, job, asked)));
-      const now = {
-        run: run === "unchanged" ? etags.run : (run.etag ?? null),
-        jobs: jobs === "unchanged" ? etags.jobs : (jobs.etag ?? null),
-      };
-      return answers.length === 0 ? { outcome: "unchanged", etags: now } : { outcome: "answered", answers, etags: now };
-    } catch (error) {
-      if (!(error instanceof GitHubError) || error.outcome !== "gone") throw error;
-      return { outcome: error.status === 410 || (await this.#isSeen(name, manner)) ? "gone" : "unseen" };
-    }
+    const askedRun = Date.now();
+    const run = withRun ? await unlessGone(() => this.actions.attempt(name, manner, etags.run ?? undefined)) : undefined;
+    const askedJobs = Date.now();
+    const jobs = await unlessGone(() => this.actions.jobs(name, manner, etags.jobs ?? undefined));
+    // One of them is no longer there only where both are not.
+    if (jobs instanceof GitHubError && (run === undefined || run instanceof GitHubError))
+      return { outcome: await this.#gone(name, jobs, manner) };
+    const [runSaid, jobsSaid] = [fresh(run), fresh(jobs)];
+    const answers: AnswerDelivery[] = [];
+    if (runSaid) answers.push(await this.runAnswer(name, runSaid.said, askedRun, manner));
+    const repository = runSaid ? repositoryOf(runSaid.said, name) : name;
+    for (const job of jobsSaid?.said ?? []) if (!isForgettable(job, askedJobs)) answers.push(jobAnswer(name, repository, job, askedJobs));
+    const now = {
+      run: run === "unchanged" ? etags.run : (runSaid?.etag ?? null),
+      jobs: jobs === "unchanged" ? etags.jobs : (jobsSaid?.etag ?? null),
+    };
+    if (!runSaid && !jobsSaid) return { outcome: "unchanged", etags: now };
+    return { outcome: "answered", answers, etags: now, jobs: jobsSaid?.said.map((job) => Number(job["id"])) };
   }
 
-  /** A REST run as the payload of an event, which says the default branch, as REST does not. @throws {GitHubError} */
-  async runAnswer(name: RepositoryName, run: Fields, manner: Manner): Promise<AnswerDelivery> {
-    const asked = Date.now();
-    const defaultBranch = this.config.BRANCH_LABEL === "class" ? await this.actions.defaultBranch(name, manner) : "";
-    const payload = { action: "", workflow_run: run, repository: { ...repositoryOf(name), default_branch: defaultBranch } };
+  /** A REST run as the payload of an event, which says the default branch, as REST does not. @param asked milliseconds since 1970 @throws {GitHubError} */
+  async runAnswer(name: RepositoryName, run: Fields, asked: number, manner: Manner): Promise<AnswerDelivery> {
+    const repository = repositoryOf(run, name);
+    const defaultBranch = this.config.BRANCH_LABEL === "class" ? await this.actions.defaultBranch(repository, manner) : "";
+    const payload = { action: "", workflow_run: run, repository: { ...payloadOf(repository), default_branch: defaultBranch } };
     return { id: idAt(asked), event: "workflow_run.lookup", payload };
   }
 
   /** GitHub answers 404 as well to whoever may not see the repository: that closes nothing. */
-  async #isSeen(name: RepositoryName, manner: Manner): Promise<boolean> {
-    try {
-      await this.actions.defaultBranch(name, manner);
-      return true;
-    } catch (error) {
-      if (!(error instanceof GitHubError) || error.outcome !== "gone") throw error;
-      this.#logger.warn(
-        `${name.owner}/${name.repo} is not to be seen with these credentials: give them access, or what is open there comes to be lost`,
-      );
-      return false;
-    }
+  async #gone(name: RepositoryName, { status }: GitHubError, manner: Manner): Promise<"gone" | "unseen"> {
+    if (status === 410 || (await this.actions.isVisible(name, manner))) return "gone";
+    this.#logger.warn(
+      `${name.owner}/${name.repo} is not to be seen with these credentials: give them access, or what is open there comes to be lost`,
+    );
+    return "unseen";
   }
 }
 
-/** A REST job as the payload of an event. @param asked milliseconds since 1970 */
-export function jobAnswer(name: RepositoryName, job: Fields, asked: number): AnswerDelivery {
-  return { id: idAt(asked), event: "workflow_job.lookup", payload: { action: "", workflow_job: job, repository: repositoryOf(name) } };
+async function unlessGone<T>(ask: () => Promise<T>): Promise<T | GitHubError> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof GitHubError && error.outcome === "gone") return error;
+    throw error;
+  }
 }
 
-const repositoryOf = ({ owner, repo }: RepositoryName) => ({ name: repo, full_name: `${owner}/${repo}`, owner: { login: owner } });
+/** What was said, where it is there and has changed. */
+const fresh = <T>(answer: Tagged<T> | "unchanged" | GitHubError | undefined): Tagged<T> | undefined =>
+  answer === undefined || answer === "unchanged" || answer instanceof GitHubError ? undefined : answer;
+
+/** A REST job as the payload of an event. @param asked milliseconds since 1970 */
+export function jobAnswer(
+  { runId, runAttempt }: Pick<AttemptName, "runId" | "runAttempt">,
+  repository: RepositoryName,
+  job: Fields,
+  asked: number,
+): AnswerDelivery {
+  // Older servers leave the attempt out.
+  const payload = { action: "", workflow_job: { run_id: runId, run_attempt: runAttempt, ...job }, repository: payloadOf(repository) };
+  return { id: idAt(asked), event: "workflow_job.lookup", payload };
+}
+
+/** As GitHub spells it now: it may have been renamed, or asked for in another case. */
+export function repositoryOf(run: Fields, asked: RepositoryName): RepositoryName {
+  const fullName = (run["repository"] as { full_name?: unknown } | undefined)?.full_name;
+  const [owner, repo] = typeof fullName === "string" ? fullName.split("/") : [];
+  return owner && repo ? { owner, repo } : { owner: asked.owner, repo: asked.repo };
+}
+
+const payloadOf = ({ owner, repo }: RepositoryName) => ({ name: repo, full_name: `${owner}/${repo}`, owner: { login: owner } });
+
+const isForgettable = (job: Fields, now: number): boolean => Date.parse(String(job["completed_at"])) < now - FORGETTABLE;

@@ -18,7 +18,8 @@ const LOOK_EVERY = 5;
 @Injectable()
 export class AuditLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
-  #isRegistered = false;
+  /** Of whose term the hooks are registered: another leader may have had other ones. */
+  #registered: string | undefined;
 
   constructor(
     private readonly leadership: Leadership,
@@ -33,10 +34,10 @@ export class AuditLoop extends BackgroundLoop {
 
   async runOnce(): Promise<Outcome> {
     const names = [...this.#hooks.keys()];
-    if (this.#isRegistered && names.length === 0) return "idle";
-    if ((await this.leadership.lead("audit")) === undefined) return "idle";
-    if (!this.#isRegistered) await this.audits.register(names);
-    this.#isRegistered = true;
+    const term = names.length === 0 ? undefined : await this.leadership.lead("audit");
+    if (term === undefined) return "idle";
+    if (this.#registered !== term) await this.audits.register(names);
+    this.#registered = term;
     const audit = await this.audits.next(names);
     const hook = audit && this.#hooks.get(audit.hook);
     if (!hook) return "idle";
@@ -44,7 +45,7 @@ export class AuditLoop extends BackgroundLoop {
       await this.audits.record(audit, await this.log.page(hook, audit.cursor ?? undefined));
     } catch (error) {
       if (!(error instanceof GitHubError)) throw error;
-      await this.audits.fail(hook.name, error);
+      await this.audits.fail(audit, error);
     }
     return "again";
   }

@@ -27,7 +27,8 @@ const BEGIN = `
 
 const KNOWN = "SELECT hook FROM octogauge.audited_hooks";
 
-const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[])";
+// Not at once: while a rollout lasts, somebody else may still audit it.
+const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
 
 // The hook that has waited longest, so that all come to their turn, page by page.
 const NEXT = `
@@ -41,7 +42,7 @@ const MISS = `
   WITH judged AS MATERIALIZED (
     SELECT DISTINCT ON (p.delivery_id) p.* FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[]) AS p(delivery_id, log_id, event, delivered_at)
     JOIN octogauge.audited_hooks a ON a.hook = $1
-    WHERE p.delivered_at BETWEEN a.since AND a.walk_until AND p.delivered_at > now() - make_interval(secs => $6)
+    WHERE p.delivered_at BETWEEN a.since AND coalesce($7::timestamptz, a.walk_until) AND p.delivered_at > now() - make_interval(secs => $6)
     ORDER BY p.delivery_id, p.delivered_at, p.log_id
   )
   INSERT INTO octogauge.missed_deliveries AS m (delivery_id, hook, log_id, event, delivered_at)
@@ -55,10 +56,10 @@ const MISS = `
 const IS_THERE = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
 
 const GO_ON = `
-  UPDATE octogauge.audited_hooks SET walk_cursor = $4, due_at = now(), failures = 0, error = '' WHERE ${IS_THERE}`;
+  UPDATE octogauge.audited_hooks SET walk_cursor = $4, walk_until = coalesce($5::timestamptz, walk_until), due_at = now(), failures = 0, error = '' WHERE ${IS_THERE}`;
 
 const END = `
-  UPDATE octogauge.audited_hooks SET verified_until = greatest(verified_until, walk_until), walk_until = NULL, walk_cursor = NULL,
+  UPDATE octogauge.audited_hooks SET verified_until = greatest(verified_until, coalesce($5::timestamptz, walk_until)), walk_until = NULL, walk_cursor = NULL,
     due_at = now() + make_interval(secs => $4), failures = 0, error = ''
   WHERE ${IS_THERE}`;
 
@@ -71,7 +72,7 @@ const FAIL = `
   RETURNING failures`;
 
 /**
- * Begins the audit of hooks that are new and forgets those that are no longer configured.
+ * Begins the audit of hooks that are new and forgets those that nobody has audited for a day.
  * @param window how long GitHub keeps and redelivers, in seconds
  * @returns the new ones
  */
@@ -94,10 +95,17 @@ export async function nextAudit(on: Queryable, hooks: readonly string[], settle:
 
 /**
  * Notes which deliveries of a page are not in our ledger.
+ * @param until by GitHub's clock: what is younger is not judged; null for as far as the walk goes
  * @param ledgerReaches how far back the ledger remembers, in seconds
  * @returns how many were not known to be missed
  */
-export async function noteMissed(on: Queryable, hook: string, page: readonly LoggedDelivery[], ledgerReaches: number): Promise<number> {
+export async function noteMissed(
+  on: Queryable,
+  hook: string,
+  page: readonly LoggedDelivery[],
+  until: Date | null,
+  ledgerReaches: number,
+): Promise<number> {
   if (page.length === 0) return 0;
   const rows = await sql<{ fresh: boolean }>(on, MISS, [
     hook,
@@ -106,18 +114,19 @@ export async function noteMissed(on: Queryable, hook: string, page: readonly Log
     textArray(page.map(({ event }) => event)),
     timestamptzArray(page.map(({ deliveredAt }) => deliveredAt)),
     ledgerReaches,
+    until,
   ]);
   return rows.filter(({ fresh }) => fresh).length;
 }
 
-/** The walk goes on at `cursor`; a walk that has gone on already is left alone. */
-export async function goOn(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string): Promise<void> {
-  await sql(on, GO_ON, [hook, walk, from, cursor]);
+/** The walk goes on at `cursor`; a walk that has gone on already is left alone. @param until where its first page says how far it verifies */
+export async function goOn(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string, until: Date | null): Promise<void> {
+  await sql(on, GO_ON, [hook, walk, from, cursor, until]);
 }
 
 /** The walk has come to what was verified before; the next one begins after `interval` seconds. */
-export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, interval: number): Promise<void> {
-  await sql(on, END, [hook, walk, cursor, interval]);
+export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, interval: number, until: Date | null): Promise<void> {
+  await sql(on, END, [hook, walk, cursor, interval, until]);
 }
 
 /**
@@ -150,7 +159,9 @@ export async function readHooks(on: Queryable): Promise<HookState[]> {
   return sql<HookState>(
     on,
     `SELECT a.hook, extract(epoch FROM a.verified_until)::float8 AS "verifiedUntil", a.failures > 0 AS fails,
-       (SELECT count(*) FROM octogauge.missed_deliveries m WHERE m.state = ${MISSED.open} AND m.hook = a.hook)::float8 AS missing
-     FROM octogauge.audited_hooks a ORDER BY a.hook COLLATE "C"`,
+       coalesce(m.count, 0)::float8 AS missing
+     FROM octogauge.audited_hooks a
+     LEFT JOIN (SELECT hook, count(*) FROM octogauge.missed_deliveries WHERE state = ${MISSED.open} GROUP BY hook) m USING (hook)
+     ORDER BY a.hook COLLATE "C"`,
   );
 }

@@ -1,10 +1,10 @@
 import { type Queryable, sql } from "../database/sql.js";
 import type { PauseReason, RateLimit } from "../github/limits.js";
 
-// All times are the database's: the processes of a fleet need not agree about the hour.
+// All times are the database's: the processes of a fleet need not agree about the hour. Infinity cannot be subtracted from before PostgreSQL 17.
 const WAIT = `
   SELECT greatest(
-    extract(epoch FROM paused_until - now()),
+    extract(epoch FROM nullif(paused_until, '-infinity') - now()),
     CASE WHEN remaining <= hourly * $2::float8 THEN extract(epoch FROM resets_at - now()) END, 0)::float8 AS seconds
   FROM octogauge.github_limits WHERE principal = $1 AND (paused_until > now() OR resets_at > now())`;
 

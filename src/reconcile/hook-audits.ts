@@ -10,6 +10,8 @@ import { type Audit, endWalk, failAudit, goOn, nextAudit, noteMissed, registerHo
 
 /** The ledger may forget while a page is judged. Seconds. */
 const LEDGER_MARGIN = 300;
+/** A walk looks back a little further than it has to. Seconds. */
+const GAP_MARGIN = 600;
 
 type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" | "DEDUP_RETENTION">;
 
@@ -38,20 +40,28 @@ export class HookAudits {
   }
 
   /** The hook whose log is to be read next, and where. */
-  next(hooks: readonly string[]): Promise<Audit | undefined> {
-    return nextAudit(this.database, hooks, this.config.AUDIT_SETTLE);
+  async next(hooks: readonly string[]): Promise<Audit | undefined> {
+    const audit = await nextAudit(this.database, hooks, this.config.AUDIT_SETTLE);
+    if (audit?.cursor === null && audit.lookBackTo < Date.now() - 1_000 * (this.config.AUDIT_WINDOW + GAP_MARGIN)) {
+      this.#logger.error(
+        `${audit.hook} was not audited for longer than GitHub keeps its log: what was lost since ${new Date(audit.lookBackTo).toISOString()} may stay unknown`,
+      );
+    }
+    return audit;
   }
 
   /** Notes what a page of the log says, and how far the walk has come by it. */
-  async record(audit: Audit, { deliveries, next }: LogPage): Promise<void> {
+  async record(audit: Audit, { deliveries, next, answeredAt }: LogPage): Promise<void> {
     const { hook, lookBackTo } = audit;
     const tally = this.counters.newTally();
     const isEnd = next === undefined || (deliveries.length > 0 && deliveries.every(({ deliveredAt }) => deliveredAt < lookBackTo));
+    // GitHub's times are compared with GitHub's clock, which may not be the database's, and is told in whole seconds.
+    const until = audit.cursor === null && answeredAt !== undefined ? new Date(answeredAt + 999 - 1_000 * this.config.AUDIT_SETTLE) : null;
     let missed = 0;
     const afterCommit = await this.database.transaction(async (transaction) => {
-      missed = await noteMissed(transaction, hook, deliveries, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
-      if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL);
-      else await goOn(transaction, audit, next);
+      missed = await noteMissed(transaction, hook, deliveries, until, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
+      if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL, until);
+      else await goOn(transaction, audit, next, until);
       if (missed > 0) tally.add(COUNTERS.hookMissed, [hook], missed);
       return this.counters.write(transaction, tally);
     });
@@ -60,12 +70,12 @@ export class HookAudits {
   }
 
   /** GitHub did not let the log be read: the hook rests. */
-  async fail(hook: string, error: GitHubError): Promise<void> {
+  async fail({ hook, cursor }: Pick<Audit, "hook" | "cursor">, error: GitHubError): Promise<void> {
     const failures = await failAudit(this.database, hook, error.message, {
       rest: this.config.AUDIT_INTERVAL,
       wait: error.waitSeconds,
       // GitHub refused the question, not we the answer.
-      restart: error.outcome === "invalid" && error.status !== 200,
+      restart: cursor !== null && (error.outcome === "gone" || (error.outcome === "invalid" && error.status !== 200)),
     });
     this.#logger.warn(`${hook} cannot be audited now (${failures} failures in a row): ${error.message}${hintFor(error)}`);
   }

@@ -1,13 +1,14 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
+import { isTransient } from "../database/errors.js";
 import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { GitHubError } from "../github/failure.js";
 import { SilentAttempts } from "./silent-attempts.js";
 
 /** Attempts in one round. */
-const BATCH = 20;
+const BATCH = 100;
 /** How often it is seen who is silent, at least and at most. Seconds. */
 const [LOOK_AT_MOST_EVERY, LOOK_AT_LEAST_EVERY] = [0.05, 30];
 /** Rest after GitHub failed as a whole, doubled each time in a row. Seconds. */
@@ -30,23 +31,25 @@ export class LookupLoop extends BackgroundLoop {
 
   async runOnce(): Promise<Outcome> {
     if (!this.silent.canBeAsked || performance.now() < this.#restUntil) return "idle";
-    if ((await this.leadership.lead("lookup")) === undefined) return "idle";
-    const attempts = await this.silent.next(BATCH);
+    const attempts = (await this.leadership.lead("lookup")) === undefined ? [] : await this.silent.next(BATCH);
     for (const attempt of attempts) {
+      // A batch may take longer than a term.
+      if ((await this.leadership.lead("lookup")) === undefined) return "idle";
       try {
         await this.silent.lookUp(attempt);
         this.#failures = 0;
       } catch (error) {
-        if (!(error instanceof GitHubError)) throw error;
+        const isOfGitHub = error instanceof GitHubError;
+        if (!isOfGitHub && isTransient(error)) throw error;
         // The others are looked up all the same, unless it is GitHub that fails.
-        if (!this.#isOfGitHub(error)) continue;
-        return "idle";
+        if (isOfGitHub && this.#letRest(error)) return "idle";
       }
     }
     return attempts.length === BATCH ? "again" : "idle";
   }
 
-  #isOfGitHub(error: GitHubError): boolean {
+  /** @returns whether it is GitHub that fails, and not this one request */
+  #letRest(error: GitHubError): boolean {
     const seconds = error.waitSeconds ?? Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.#failures, 10));
     if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return false;
     this.#failures += 1;

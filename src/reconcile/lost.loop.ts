@@ -10,6 +10,8 @@ import { SchemaGate } from "../database/schema-gate.js";
 import { closeLeftOpen, type Lost, loseJobs, loseRuns } from "../workflow-state/open.sql.js";
 
 const BATCH = 1_000;
+/** With credentials, for what GitHub was not asked for yet. Seconds. */
+const PATIENCE = 86_400;
 
 /** Truth rule 6: what is open for longer than GitHub allows is lost, said so, and no longer in the gauges. */
 @Injectable()
@@ -26,12 +28,18 @@ export class LostLoop extends BackgroundLoop {
 
   async runOnce(): Promise<Outcome> {
     await closeLeftOpen(this.database);
-    const { JOB_QUEUED_LIMIT, JOB_RUNNING_LIMIT, RUN_LIMIT } = this.config;
+    const { JOB_QUEUED_LIMIT, JOB_RUNNING_LIMIT, RUN_LIMIT, GITHUB_TOKEN, GITHUB_APP_ID } = this.config;
     const tally = this.counters.newTally();
+    const patience = GITHUB_TOKEN === undefined && GITHUB_APP_ID === undefined ? 0 : PATIENCE;
     let most = 0;
     const afterCommit = await this.database.transaction(async (transaction) => {
-      const jobs = await loseJobs(transaction, { queued: JOB_QUEUED_LIMIT, running: JOB_RUNNING_LIMIT, waiting: RUN_LIMIT }, BATCH);
-      const runs = await loseRuns(transaction, RUN_LIMIT, BATCH);
+      const jobs = await loseJobs(
+        transaction,
+        { queued: JOB_QUEUED_LIMIT, running: JOB_RUNNING_LIMIT, waiting: RUN_LIMIT },
+        BATCH,
+        patience,
+      );
+      const runs = await loseRuns(transaction, RUN_LIMIT, BATCH, patience);
       this.#count(tally, COUNTERS.jobsLost, jobs);
       this.#count(tally, COUNTERS.runsLost, runs);
       most = Math.max(jobs.length, runs.length);

@@ -16,7 +16,8 @@ export interface Due extends Missed {
   readonly logId: string;
 }
 
-const HAS_COME = "EXISTS (SELECT 1 FROM octogauge.delivery_ledger l WHERE l.delivery_id = m.delivery_id)";
+// OFFSET 0 keeps it a probe of the index for each row: hashed, it would read the ledger from end to end.
+const HAS_COME = "EXISTS (SELECT 1 FROM octogauge.delivery_ledger l WHERE l.delivery_id = m.delivery_id OFFSET 0)";
 
 const change = (state: number, where: string) => `
   UPDATE octogauge.missed_deliveries t SET state = ${state}
@@ -32,17 +33,19 @@ const GIVE_UP = change(MISSED.givenUp, `m.delivered_at < now() - make_interval(s
 
 // The oldest first: GitHub forgets it first. A hook that fails rests.
 const NEXT = `
-  SELECT m.delivery_id::text AS id, m.hook, m.log_id::text AS "logId" FROM octogauge.missed_deliveries m JOIN octogauge.audited_hooks a USING (hook)
-  WHERE m.state = ${MISSED.open} AND m.due_at <= now() AND m.hook = ANY ($1::text[]) AND (a.failures = 0 OR a.due_at <= now()) AND NOT ${HAS_COME}
+  SELECT m.delivery_id::text AS id, m.hook, m.log_id::text AS "logId" FROM octogauge.missed_deliveries m
+  WHERE m.state = ${MISSED.open} AND m.due_at <= now() AND NOT ${HAS_COME}
+    AND m.hook = ANY (ARRAY(SELECT hook FROM octogauge.audited_hooks WHERE hook = ANY ($1::text[]) AND (failures = 0 OR due_at <= now())))
   ORDER BY m.delivered_at LIMIT 1`;
 
 // Written down before it is asked for: a process that ends in between asks once less, not once more. What several
 // hooks miss is one delivery, which one of them may bring.
 const BEGIN = `
-  UPDATE octogauge.missed_deliveries SET
+  UPDATE octogauge.missed_deliveries m SET
     attempts = attempts + (hook = $2)::integer,
     due_at = now() + make_interval(secs => least(${LONGEST_REST}, $3::float8 * 4 ^ least(attempts, 12)))
-  WHERE delivery_id = $1 AND state = ${MISSED.open}`;
+  WHERE delivery_id = $1 AND state = ${MISSED.open} AND (hook <> $2 OR due_at <= now()) AND NOT ${HAS_COME}
+  RETURNING hook`;
 
 const TAKE_BACK = `
   UPDATE octogauge.missed_deliveries SET attempts = attempts - (hook = $2)::integer, due_at = now() + make_interval(secs => $3)
@@ -68,9 +71,9 @@ export async function nextDue(on: Queryable, hooks: readonly string[]): Promise<
   return row;
 }
 
-/** @param backoff first rest in seconds */
-export async function beginRedelivery(on: Queryable, due: Due, backoff: number): Promise<void> {
-  await sql(on, BEGIN, [due.id, due.hook, backoff]);
+/** @param backoff first rest in seconds @returns whether it is missed and due */
+export async function beginRedelivery(on: Queryable, due: Due, backoff: number): Promise<boolean> {
+  return (await sql<Missed>(on, BEGIN, [due.id, due.hook, backoff])).some(({ hook }) => hook === due.hook);
 }
 
 /** It was not asked for after all; it is due again after `wait` seconds. */

@@ -30,7 +30,6 @@ export class MissedDeliveries {
       givenUp = await giveUpMissed(transaction, this.config.AUDIT_WINDOW);
       for (const { hook } of recovered) tally.add(COUNTERS.hookRecovered, [hook]);
       for (const { hook } of givenUp) tally.add(COUNTERS.hookGivenUp, [hook]);
-      await pruneMissed(transaction, this.config.AUDIT_WINDOW);
       return this.counters.write(transaction, tally);
     });
     afterCommit();
@@ -39,12 +38,17 @@ export class MissedDeliveries {
       this.#logger.error(`${givenUp.length} missed deliveries are given up, since GitHub no longer sends them: ${named(givenUp)}`);
   }
 
+  /** Forgets those that nobody meets in a log any more. */
+  prune(): Promise<void> {
+    return pruneMissed(this.database, this.config.AUDIT_WINDOW);
+  }
+
   nextDue(hooks: readonly string[]): Promise<Due | undefined> {
     return nextDue(this.database, hooks);
   }
 
-  /** Uses up this step of its back-off, before it is asked for. */
-  begin(due: Due): Promise<void> {
+  /** Uses up this step of its back-off, before it is asked for. @returns false where it has come, or was asked for, meanwhile */
+  begin(due: Due): Promise<boolean> {
     return beginRedelivery(this.database, due, this.config.REDELIVERY_BACKOFF);
   }
 

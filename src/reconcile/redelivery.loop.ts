@@ -9,9 +9,11 @@ import { GitHubError } from "../github/failure.js";
 import { HookLog } from "../github/hook-log.js";
 import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
+import type { Due } from "./missed-deliveries.sql.js";
 
 /** How often it is seen what has come, at least; and the longest wait for the turn to write before it is asked again who leads. Seconds. */
 const [SETTLE_EVERY, LONGEST_WAIT] = [5, 1];
+const PRUNE_EVERY = 60;
 /** Longest rest of a hook that takes no redelivery; the first one is the audit's interval, doubled each time in a row. Seconds. */
 const LONGEST_REST = 3_600;
 
@@ -21,7 +23,10 @@ export class RedeliveryLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
   /** Hooks that take none now. Their logs are read all the same. */
   readonly #resting = new Map<string, { readonly failures: number; readonly until: number }>();
+  /** The one that waits for the turn to write. */
+  #due: Due | undefined;
   #settleAt = Number.NEGATIVE_INFINITY;
+  #pruneAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly leadership: Leadership,
@@ -38,8 +43,7 @@ export class RedeliveryLoop extends BackgroundLoop {
     if (this.#hooks.size === 0 || (await this.leadership.lead("audit")) === undefined) return "idle";
     await this.#settle();
     if (this.config.REDELIVERY === "off") return "idle";
-    const now = performance.now();
-    const due = await this.missed.nextDue([...this.#hooks.keys()].filter((name) => (this.#resting.get(name)?.until ?? 0) <= now));
+    const due = (this.#due ??= await this.#next());
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
     const wait = await this.log.takeTurn();
@@ -47,7 +51,8 @@ export class RedeliveryLoop extends BackgroundLoop {
       await sleep(1_000 * Math.min(wait, LONGEST_WAIT));
       return "again";
     }
-    await this.missed.begin(due);
+    this.#due = undefined;
+    if (!(await this.missed.begin(due))) return "again";
     try {
       await this.log.redeliver(hook, due.logId);
       await this.missed.redelivered(due);
@@ -71,9 +76,17 @@ export class RedeliveryLoop extends BackgroundLoop {
     this.logger.warn(`no redelivery from ${hook} for ${Math.ceil(seconds)} s: ${error.message}${hintFor(error)}`);
   }
 
+  #next(): Promise<Due | undefined> {
+    const now = performance.now();
+    return this.missed.nextDue([...this.#hooks.keys()].filter((name) => (this.#resting.get(name)?.until ?? 0) <= now));
+  }
+
   async #settle(): Promise<void> {
     if (performance.now() < this.#settleAt) return;
     await this.missed.settle();
     this.#settleAt = performance.now() + 1_000 * Math.min(SETTLE_EVERY, this.config.AUDIT_INTERVAL);
+    if (performance.now() < this.#pruneAt) return;
+    await this.missed.prune();
+    this.#pruneAt = performance.now() + 1_000 * PRUNE_EVERY;
   }
 }

@@ -3,11 +3,12 @@ import { CONFIG, type Config } from "../config/config.js";
 import { COUNTERS } from "../counters/catalogue.js";
 import { Counters } from "../counters/counters.js";
 import { Database } from "../database/database.js";
+import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
 import { GitHubError } from "../github/failure.js";
 import { GitHub } from "../github/github.js";
 import { putAnswers } from "../inbox/answers.js";
-import { closeGone, knowsRuns, noteAsked, type SilentAttempt, silentAttempts } from "../workflow-state/lookups.sql.js";
+import { closeAbsentJobs, closeGone, knowsRuns, noteAsked, type SilentAttempt, silentAttempts } from "../workflow-state/lookups.sql.js";
 import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
 
 /** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
@@ -40,13 +41,14 @@ export class SilentAttempts {
     const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
     const manner = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
     try {
-      const said = await this.lookup.ask(attempt, manner, await knowsRuns(this.database), etags);
+      const said = await this.lookup.ask(attempt, manner, attempt.hasRun || (await knowsRuns(this.database)), etags);
       await this.#settle(said.outcome, (transaction) => this.#take(transaction, attempt, said));
     } catch (error) {
-      if (!(error instanceof GitHubError) || error.waitSeconds !== undefined) throw error;
-      await this.#settle("failed", (transaction) => noteAsked(transaction, attempt, false, etags));
+      if (error instanceof GitHubError ? error.waitSeconds !== undefined : isTransient(error)) throw error;
+      // Whatever it is, it must not come first again and again.
+      await this.#settle("failed", (transaction) => noteAsked(transaction, attempt, false, etags, false));
       this.#logger.warn(
-        `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, trying again later: ${error.message}`,
+        `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, trying again later: ${messageOf(error)}`,
       );
       throw error;
     }
@@ -55,8 +57,9 @@ export class SilentAttempts {
   async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
     if (said.outcome === "answered") await putAnswers(transaction, said.answers);
     if (said.outcome === "gone") await closeGone(transaction, attempt);
+    if (said.outcome === "answered" && said.jobs) await closeAbsentJobs(transaction, attempt, said.jobs);
     const isFound = said.outcome === "answered" || said.outcome === "unchanged";
-    await noteAsked(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null });
+    await noteAsked(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null }, said.outcome === "answered");
   }
 
   async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {
@@ -69,3 +72,5 @@ export class SilentAttempts {
     afterCommit();
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

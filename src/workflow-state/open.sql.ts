@@ -81,6 +81,10 @@ export interface Lost {
   readonly first: boolean;
 }
 
+// What may be asked for is not lost before it was: after a long outage, look-ups and redeliveries come first. Seconds.
+const grace = (parameter: string) => `CASE WHEN EXISTS (
+        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = o.run_attempt AND l.asked_at > o.changed_at) THEN 0 ELSE ${parameter}::float8 END`;
+
 /** For how long an answer of GitHub's that knew the attempt keeps it from being lost. */
 const NOT_FOUND = `NOT EXISTS (
         SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = o.run_attempt AND l.found_at > now() - interval '1 day')`;
@@ -91,7 +95,7 @@ const LOSE_JOBS = `
   UPDATE octogauge.workflow_jobs t ${MARK_LOST}
   FROM (
     SELECT o.job_id, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_JOBS}
-      AND o.since < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END) AND ${NOT_FOUND}
+      AND o.since < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END + ${grace("$5")}) AND ${NOT_FOUND}
     ORDER BY o.job_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.job_id = late.job_id
@@ -101,7 +105,7 @@ const LOSE_RUNS = `
   UPDATE octogauge.workflow_runs t ${MARK_LOST}
   FROM (
     SELECT o.run_id, o.run_attempt, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_RUNS}
-      AND o.since < now() - make_interval(secs => $1::float8) AND ${NOT_FOUND}
+      AND o.since < now() - make_interval(secs => $1::float8 + ${grace("$3")}) AND ${NOT_FOUND}
     ORDER BY 1, 2 LIMIT $2 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.run_id = late.run_id AND t.run_attempt = late.run_attempt
@@ -114,12 +118,12 @@ export interface JobLimits {
   readonly waiting: number;
 }
 
-/** Truth rule 6 for jobs. @returns one entry for each job that was lost, at most `most` */
-export async function loseJobs(on: Queryable, limits: JobLimits, most: number): Promise<Lost[]> {
-  return sql<Lost>(on, LOSE_JOBS, [limits.queued, limits.running, most, limits.waiting]);
+/** Truth rule 6 for jobs. @param patience seconds beyond the limit for what was not asked for yet @returns one entry for each job that was lost, at most `most` */
+export async function loseJobs(on: Queryable, limits: JobLimits, most: number, patience: number): Promise<Lost[]> {
+  return sql<Lost>(on, LOSE_JOBS, [limits.queued, limits.running, most, limits.waiting, patience]);
 }
 
-/** Truth rule 6 for attempts. Limit in seconds. @returns one entry for each attempt that was lost, at most `limit` */
-export async function loseRuns(on: Queryable, runLimit: number, limit: number): Promise<Lost[]> {
-  return sql<Lost>(on, LOSE_RUNS, [runLimit, limit]);
+/** Truth rule 6 for attempts. Limit and patience in seconds. @returns one entry for each attempt that was lost, at most `limit` */
+export async function loseRuns(on: Queryable, runLimit: number, limit: number, patience: number): Promise<Lost[]> {
+  return sql<Lost>(on, LOSE_RUNS, [runLimit, limit, patience]);
 }

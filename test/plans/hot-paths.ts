@@ -18,7 +18,7 @@ import { HookAudits } from "../../src/reconcile/hook-audits.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
 import { SilentAttempts } from "../../src/reconcile/silent-attempts.js";
-import { closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
+import { closeAbsentJobs, closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
@@ -59,17 +59,18 @@ async function audit(audits: HookAudits, missed: MissedDeliveries): Promise<void
   const hook = "org:acme:1";
   await audits.register([hook]);
   const page = Array.from({ length: 100 }, (_, index) => ({
-    logId: index + 1,
+    logId: BigInt(index + 1),
     id: `eeeeeeee-0000-4000-8000-${String(index).padStart(12, "0")}`,
     event: "workflow_job",
     deliveredAt: Date.now() - 86_400_000,
   }));
   const first = await audits.next([hook]);
-  await audits.record(first!, { deliveries: page, next: "v1_1" });
-  await audits.fail(hook, new GitHubError("it was not answered", "no_answer", undefined, 0.001));
+  await audits.record(first!, { deliveries: page, next: "v1_1", answeredAt: Date.now() });
+  await audits.fail(first!, new GitHubError("it was not answered", "no_answer", undefined, 0.001));
   const second = await audits.next([hook]);
-  await audits.record(second!, { deliveries: page, next: undefined });
+  await audits.record(second!, { deliveries: page, next: undefined, answeredAt: undefined });
   await missed.settle();
+  await missed.prune();
   const due = await missed.nextDue([hook]);
   await missed.begin(due!);
   await missed.notTaken(due!, new GitHubError("nobody asks now", "limited", undefined, 1));
@@ -80,7 +81,8 @@ async function lookUp(silent: SilentAttempts, database: Database): Promise<void>
   const [attempt] = await silent.next(20);
   await knowsRuns(database);
   await closeGone(database, attempt!);
-  await noteAsked(database, attempt!, false, { run: null, jobs: null });
+  await noteAsked(database, attempt!, false, { run: null, jobs: null }, true);
+  await closeAbsentJobs(database, attempt!, [1, 2, 3]);
 }
 
 async function accept(inbox: GroupCommit): Promise<void> {

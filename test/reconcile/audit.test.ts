@@ -226,8 +226,15 @@ describe("hooks", () => {
     const before = await replica({ GITHUB_HOOKS: HOOK });
     await audit(before);
     await before.close();
+    const hooks = () => rowsOf(url, "SELECT hook FROM octogauge.audited_hooks ORDER BY hook");
+    const after = await replica({ GITHUB_HOOKS: other });
+    await audit(after);
+    // During a rollout, both kinds of replicas are there.
+    expect(await hooks()).toEqual([{ hook: HOOK }, { hook: other }]);
+    await after.close();
+    await rowsOf(url, `UPDATE octogauge.audited_hooks SET due_at = now() - interval '25 h' WHERE hook = '${HOOK}'`);
     await audit(await replica({ GITHUB_HOOKS: other }));
-    expect(await rowsOf(url, "SELECT hook FROM octogauge.audited_hooks")).toEqual([{ hook: other }]);
+    expect(await hooks()).toEqual([{ hook: other }]);
   });
 
   it("come to their turn page by page, so that a long log does not keep the others waiting", async () => {

@@ -164,16 +164,16 @@ describe("an attempt that is open and silent", () => {
 
   it("comes in the order of its last news, one batch of runs after the other", async () => {
     const { fleet, lookUp, tell, paths } = await setUp();
-    for (let run = 1; run <= 25; run += 1) await tell("workflow_run", runPayload("in_progress", { id: run }));
+    for (let run = 1; run <= 105; run += 1) await tell("workflow_run", runPayload("in_progress", { id: run }));
     await sql(fleet.get(Database), "UPDATE octogauge.workflow_runs SET changed_at = now() - make_interval(secs => 1000 + run_id)");
     expect(await lookUp()).toBe("again");
     const runs = () =>
       paths()
         .filter((path) => path.endsWith("attempts/1"))
         .map((path) => Number(path.split("/")[3]));
-    expect(runs()).toEqual(Array.from({ length: 20 }, (_, index) => 25 - index));
+    expect(runs()).toEqual(Array.from({ length: 100 }, (_, index) => 105 - index));
     expect(await lookUp()).toBe("idle");
-    expect(runs()).toHaveLength(25);
+    expect(runs()).toHaveLength(105);
   });
 
   it("is looked up within RECONCILE_BUDGET of the rate limit", async () => {
