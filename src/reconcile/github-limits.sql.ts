@@ -1,7 +1,8 @@
 import { type Queryable, sql } from "../database/sql.js";
 import type { PauseReason, RateLimit } from "../github/limits.js";
 
-// All times are the database's: the processes of a fleet need not agree about the hour. Infinity cannot be subtracted from before PostgreSQL 17.
+// All times are the database's: the processes of a fleet need not agree about the hour. Before PostgreSQL 17 nothing can
+// be subtracted from infinity.
 const WAIT = `
   SELECT greatest(
     extract(epoch FROM nullif(paused_until, '-infinity') - now()),
