@@ -65,6 +65,11 @@ export class Credentials {
     if (whose.kind !== "app") this.#installations.delete(ownerOf(whose));
   }
 
+  /** Forgets the tokens of installations that octokit keeps for an hour: GitHub may have taken them away. */
+  forgetTokens(): void {
+    this.#app = undefined;
+  }
+
   async #installation(app: App, whose: Exclude<Whose, { kind: "app" }>): Promise<number> {
     const known = this.#installations.get(ownerOf(whose));
     if (known !== undefined) return known;

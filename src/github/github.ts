@@ -115,6 +115,7 @@ export class GitHub {
     this.metrics.answered(question.purpose, verdict.outcome);
     if (status !== undefined) await this.#note(principal, headers);
     if (verdict.outcome === "gone" || verdict.outcome === "unauthorized") this.credentials.forget(question.whose);
+    if (verdict.outcome === "unauthorized") this.credentials.forgetTokens();
     let wait: number | undefined;
     if (verdict.pause) {
       wait = await this.limits.pause(principal, verdict.pause.reason, verdict.pause.seconds);
