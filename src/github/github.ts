@@ -88,8 +88,9 @@ export class GitHub {
   /** A link is followed on GitHub's own host only: the credentials go with it. */
   #own(path: string): string {
     if (!path.startsWith("http")) return path;
-    if (new URL(path).origin !== new URL(this.credentials.apiUrl).origin)
-      throw new GitHubError(`GitHub's link leads elsewhere: ${new URL(path).origin}`, "invalid", 200);
+    const origin = URL.canParse(path) ? new URL(path).origin : path;
+    if (origin !== new URL(this.credentials.apiUrl).origin)
+      throw new GitHubError(`GitHub's link leads elsewhere: ${origin}`, "invalid", 200);
     return path;
   }
 

@@ -61,10 +61,9 @@ export class HookLog {
       query: { per_page: PER_PAGE, ...(cursor === undefined ? {} : { cursor }) },
     });
     if (!Array.isArray(data)) throw new GitHubError(`the delivery log of ${hook.name} is not a list`, "invalid", 200);
-    const cursorOfNext = next === undefined ? undefined : (/[?&]cursor=([^&]+)/.exec(next)?.[1] ?? undefined);
     return {
       deliveries: data.flatMap((entry: unknown) => this.#read(hook, entry)),
-      next: cursorOfNext === undefined ? undefined : decodeURIComponent(cursorOfNext),
+      next: next === undefined ? undefined : this.#cursorOf(hook, next, cursor),
       answeredAt,
     };
   }
@@ -75,6 +74,14 @@ export class HookLog {
     if (!success)
       this.#logger.warn(`an entry in the log of ${hook.name} is not as expected, going on without it: ${z.prettifyError(error)}`);
     return success ? [{ logId: BigInt(data.id), id: data.guid, event: data.event, deliveredAt: Date.parse(data.delivered_at) }] : [];
+  }
+
+  /** To go on from nowhere, or from here, would end the walk too early, or never. */
+  #cursorOf(hook: Hook, next: string, here: string | undefined): string {
+    const cursor = new URLSearchParams(next.slice(next.indexOf("?") + 1)).get("cursor");
+    if (cursor === null || cursor === here)
+      throw new GitHubError(`the delivery log of ${hook.name} goes on nowhere: ${next}`, "invalid", 200);
+    return cursor;
   }
 
   /** Takes the fleet's turn to write. @returns seconds to wait and ask again, 0 where the turn is ours */
