@@ -1,0 +1,361 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { Actions } from "../../src/github/actions.js";
+import { GitHubError } from "../../src/github/failure.js";
+import { AuditLoop } from "../../src/reconcile/audit.loop.js";
+import {
+  audit,
+  HOOK,
+  hookRow,
+  letAuditBeDue,
+  listen,
+  missed,
+  redeliver,
+  remember,
+  sample,
+  setUpAudit,
+  unseat,
+} from "../support/auditing.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { FakeGitHub } from "../support/fake-github/fake-github.js";
+import { stillFleet } from "../support/fleet.js";
+import { SECRET, post, startInstance } from "../support/octogauge.js";
+import { jobPayload } from "../support/payloads.js";
+import { startScripted } from "../support/scripted-github.js";
+
+const SUCCESS = "octogauge_hook_audit_success";
+const PAUSE = "octogauge_github_pause_seconds";
+const REMAINING = "octogauge_github_rate_limit_remaining";
+const TOKEN = 'principal="token"';
+const BY_HOOKS = "repo:acme/api:8";
+
+/** The rests of hooks and deliveries are over, but not the pauses. */
+async function pressOn(url: string): Promise<void> {
+  await rowsOf(url, "UPDATE octogauge.audited_hooks SET due_at = now()");
+  await rowsOf(url, "UPDATE octogauge.missed_deliveries SET due_at = now()");
+  await unseat(url);
+}
+
+const setting = { purpose: "lookup", reserve: 0 };
+
+describe("what GitHub says of its limits", () => {
+  it.each([403, 429] as const)("retry-after of a %i is obeyed by all replicas, for reads and writes", async (status) => {
+    const { github, url, replica, lose } = await setUpAudit();
+    github.addRepository("acme/api");
+    await lose(150);
+    const [one, two] = [await replica(), await replica()];
+    await one.get(AuditLoop).runOnce();
+    github.fail(1, "secondary", { retryAfter: 120, status });
+    await audit(one);
+    const asked = github.requests.length;
+    expect(asked).toBe(2);
+    expect((await hookRow(url)).rest).toBe(120);
+    const pause = await sample(two, PAUSE, TOKEN);
+    expect(pause).toBeGreaterThan(110);
+    expect(pause).toBeLessThanOrEqual(120);
+    expect(await sample(two, SUCCESS)).toBe(0);
+    for (const fleet of [one, two]) {
+      await pressOn(url);
+      await audit(fleet);
+      await redeliver(fleet);
+      const lookup = fleet.get(Actions).defaultBranch({ owner: "acme", repo: "api" }, setting);
+      await expect(lookup).rejects.toMatchObject({ outcome: "limited", waitSeconds: expect.closeTo(120, -1) });
+    }
+    expect(github.requests).toHaveLength(asked);
+    expect((await missed(url)).size).toBe(100);
+    await letAuditBeDue(url);
+    await audit(two);
+    expect((await missed(url)).size).toBe(150);
+    expect([await sample(one, SUCCESS), await sample(one, PAUSE, TOKEN)]).toEqual([1, 0]);
+  });
+
+  it("x-ratelimit-reset of a limit that is used up is obeyed by all replicas", async () => {
+    const { github, url, replica } = await setUpAudit();
+    github.setRateLimit("token", { remaining: 0, resetInSeconds: 1_000 });
+    const [one, two] = [await replica(), await replica()];
+    await audit(one);
+    expect(github.requests.map(({ status }) => status)).toEqual([403]);
+    expect([await sample(two, REMAINING, TOKEN), await sample(two, SUCCESS)]).toEqual([0, 0]);
+    expect(Math.abs(((await sample(two, PAUSE, TOKEN)) ?? 0) - 1_001)).toBeLessThan(5);
+    await pressOn(url);
+    await audit(two);
+    expect(github.requests).toHaveLength(1);
+    github.setRateLimit("token", { remaining: 5_000 });
+    await letAuditBeDue(url);
+    await audit(two);
+    expect([await sample(one, REMAINING, TOKEN), await sample(one, SUCCESS)]).toEqual([4_999, 1]);
+  });
+
+  it("the last of a limit is left to others, without a request that would be refused", async () => {
+    const { github, url, replica } = await setUpAudit();
+    github.setRateLimit("token", { limit: 5_000, remaining: 102, resetInSeconds: 1_000 });
+    const [one, two] = [await replica(), await replica()];
+    for (const fleet of [one, one, two, two]) {
+      await pressOn(url);
+      await audit(fleet);
+    }
+    expect(github.requests.map(({ status }) => status)).toEqual([200, 200]);
+    expect(await sample(one, REMAINING, TOKEN)).toBe(100);
+    expect(Math.abs((await hookRow(url)).rest - 1_000)).toBeLessThan(5);
+  });
+
+  it("a secondary limit without a time is a pause of a minute, then longer each time, and begins anew after a calm", async () => {
+    const url = await freshDatabase();
+    const text = '{"message": "You have exceeded a secondary rate limit."}';
+    const github = await startScripted(() => ({ status: 403, text }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
+    const rests: number[] = [];
+    for (let time = 0; time < 8; time += 1) {
+      await audit(fleet);
+      rests.push((await hookRow(url)).rest);
+      await letAuditBeDue(url);
+    }
+    expect(rests).toEqual([60, 120, 240, 480, 960, 1_920, 3_600, 3_600]);
+    await rowsOf(url, "UPDATE octogauge.github_limits SET paused_until = now() - interval '16 minutes'");
+    await audit(fleet);
+    expect((await hookRow(url)).rest).toBe(60);
+    expect(github.requests).toHaveLength(9);
+  });
+
+  it("GitHub Enterprise Server may say nothing of a rate limit", async () => {
+    const url = await freshDatabase();
+    const github = await startScripted(() => ({}));
+    const fleet = await stillFleet({ GITHUB_API_URL: `${github.url}/api/v3`, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
+    await audit(fleet);
+    expect(github.requests.map(({ url }) => url)).toEqual(["/api/v3/orgs/acme/hooks/7/deliveries?per_page=100"]);
+    expect([await sample(fleet, SUCCESS), await sample(fleet, REMAINING, TOKEN)]).toEqual([1, undefined]);
+  });
+});
+
+describe("credentials", () => {
+  it("that are revoked are a pause of the fleet, with a clear log, and work again when they are good", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit();
+    const ids = await lose(3);
+    const [one, two] = [await replica(), await replica()];
+    github.revoke();
+    await audit(one);
+    await pressOn(url);
+    await audit(two);
+    expect(github.requests.map(({ status }) => status)).toEqual([401]);
+    expect((await hookRow(url)).rest).toBe(300);
+    expect([await sample(one, PAUSE, TOKEN), await sample(one, SUCCESS)]).toEqual([300, 0]);
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn token: GitHub refused for its credentials \(Bad credentials.*nobody asks for 300 s$/),
+    );
+    expect(lines).toContainEqual(expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*were the credentials revoked\?$/));
+    expect(lines.join("\n")).not.toContain(github.token);
+    github.restore();
+    await letAuditBeDue(url);
+    await audit(two);
+    expect(await missed(url)).toEqual(new Set(ids));
+    expect(await sample(one, SUCCESS)).toBe(1);
+  });
+
+  it("that are rotated in GITHUB_TOKEN_FILE are taken without a restart", async () => {
+    const { github, url, replica } = await setUpAudit();
+    const directory = mkdtempSync(join(tmpdir(), "octogauge-token-"));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const file = join(directory, "token");
+    writeFileSync(file, "ghp_old\n");
+    const fleet = await replica({ GITHUB_TOKEN: "", GITHUB_TOKEN_FILE: file });
+    await audit(fleet);
+    expect(github.requests.at(-1)).toMatchObject({ status: 401, principal: "nobody" });
+    writeFileSync(file, `${github.token}\n`);
+    const works = async () => {
+      await letAuditBeDue(url);
+      await audit(fleet);
+      return sample(fleet, SUCCESS);
+    };
+    await expect.poll(works, { timeout: 5_000, interval: 200 }).toBe(1);
+    expect(github.requests.at(-1)).toMatchObject({ status: 200, principal: "token" });
+  });
+
+  it("of an App: its own hook as the App, an organisation's and a repository's as the installation there", async () => {
+    const hooks = ["app", HOOK, BY_HOOKS, "repo:globex/web:9"] as const;
+    const { github, url, replica, lose } = await setUpAudit({ hooks });
+    for (const hook of hooks) await lose(1, { hooks: [hook] });
+    const fleet = await replica(appSettings(github));
+    await audit(fleet);
+    await redeliver(fleet);
+    const principals = new Map(
+      github.requests.filter(({ path }) => path.includes("deliveries")).map(({ path, principal }) => [path, principal]),
+    );
+    const [acme, globex] = [github.installationId("acme"), github.installationId("globex")];
+    expect(principals.get("/app/hook/deliveries")).toBe("app");
+    expect(principals.get("/orgs/acme/hooks/7/deliveries")).toBe(`installation:${acme}`);
+    expect(principals.get("/repos/acme/api/hooks/8/deliveries")).toBe(`installation:${acme}`);
+    expect(principals.get("/repos/globex/web/hooks/9/deliveries")).toBe(`installation:${globex}`);
+    expect(github.writes).toHaveLength(4);
+    expect(new Set(github.requests.map(({ status }) => status))).toEqual(new Set([200, 201, 202]));
+    for (const hook of hooks) expect((await missed(url, hook)).size).toBe(1);
+    // Each is counted by itself, and neither installations nor their tokens are asked for each time.
+    expect(await sample(fleet, REMAINING, `principal="installation:${globex}"`)).toBe(4_998);
+    const looked = github.requests.filter(({ path }) => path.endsWith("/installation") || path.endsWith("/access_tokens"));
+    expect(looked).toHaveLength(4);
+  });
+
+  it("of an App that is not installed there are a clear message, and the other hooks go on", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, "org:globex:9"] });
+    await lose(1, { hooks: ["org:globex:9"] });
+    github.uninstall("acme");
+    const fleet = await replica(appSettings(github));
+    await audit(fleet);
+    expect(lines).toContainEqual(expect.stringMatching(/^warn org:acme:7 cannot be audited.*the App is not installed there/));
+    expect([await sample(fleet, SUCCESS), await sample(fleet, SUCCESS, 'hook="org:globex:9"')]).toEqual([0, 1]);
+    expect((await missed(url, "org:globex:9")).size).toBe(1);
+    expect((await hookRow(url)).rest).toBe(300);
+  });
+
+  it("of an installation whose token was taken away are asked for anew", async () => {
+    const { github, url, replica } = await setUpAudit();
+    const fleet = await replica(appSettings(github));
+    await audit(fleet);
+    // Octokit tries again for five seconds with a token that is younger: it may not be known everywhere yet.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    github.expireTokens();
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(github.requests.at(-1)?.status).toBe(401);
+    await letAuditBeDue(url);
+    await audit(fleet);
+    expect(github.requests.at(-1)?.status).toBe(200);
+    expect(await sample(fleet, SUCCESS)).toBe(1);
+  });
+});
+
+const appSettings = (github: FakeGitHub) => ({
+  GITHUB_TOKEN: "",
+  GITHUB_APP_ID: String(github.app.appId),
+  GITHUB_APP_PRIVATE_KEY: github.app.privateKey,
+});
+
+/** GitHub is given up after 300 ms instead of 20 s. */
+function beImpatient(): void {
+  const timeout = AbortSignal.timeout.bind(AbortSignal);
+  const spy = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => timeout(Math.min(ms, 300)));
+  onTestFinished(() => spy.mockRestore());
+}
+
+describe("a GitHub that fails", () => {
+  it.each(["server", "hang", "drop", "cut", "garbage"] as const)("lets the hook rest for longer each time: %s", async (fault) => {
+    beImpatient();
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit();
+    const ids = await lose(3);
+    const fleet = await replica();
+    github.fail(1_000, fault);
+    const rests: number[] = [];
+    for (let time = 1; time <= 5; time += 1) {
+      await audit(fleet);
+      await audit(fleet);
+      expect(github.requests).toHaveLength(time);
+      rests.push((await hookRow(url)).rest);
+      await letAuditBeDue(url);
+    }
+    expect(rests).toEqual([300, 600, 1_200, 2_400, 3_600]);
+    expect([await sample(fleet, SUCCESS), (await sample(fleet, PAUSE, TOKEN)) ?? 0]).toEqual([0, 0]);
+    expect(lines.filter((line) => line.startsWith("warn org:acme:7 cannot be audited now"))).toHaveLength(5);
+    expect(lines.filter((line) => line.length > 600)).toEqual([]);
+    github.heal();
+    await audit(fleet);
+    expect(await sample(fleet, SUCCESS)).toBe(1);
+    expect(await missed(url)).toEqual(new Set(ids));
+  });
+
+  it.each([
+    ["a type that is none", { "content-type": "" }],
+    ["a type that is nonsense", { "content-type": "!!" }],
+    ["a page of another site", { "content-type": "text/html" }],
+    ["a link that is none", { link: '<http://[>; rel="next"' }],
+    ["a link without a host", { link: '<?cursor=x>; rel="next"' }],
+    ["a link that leads to the same page for ever", { link: '<https://api.github.com/x?cursor=same>; rel="next"' }],
+  ])("or says what nobody understands is not asked without end: %s", async (_what, headers) => {
+    listen();
+    const url = await freshDatabase();
+    await remember(url, ["00000000-0000-4000-8000-000000000000"], 86_400);
+    const github = await startScripted(() => ({ headers: headers as Record<string, string>, text: "[]" }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
+    for (let round = 0; round < 10; round += 1) await fleet.get(AuditLoop).runOnce();
+    expect(github.requests.length).toBeLessThan(3);
+    expect(await sample(fleet, SUCCESS)).toBe(0);
+  });
+
+  it("for one hook that was deleted says so with a hint, and the other hooks go on", async () => {
+    const lines = listen();
+    const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, BY_HOOKS] });
+    const ids = await lose(150, { hooks: [HOOK, BY_HOOKS] });
+    github.deleteHook(HOOK);
+    const fleet = await replica();
+    await audit(fleet);
+    await redeliver(fleet);
+    expect(lines.filter((line) => line.startsWith("warn org:acme:7"))).toEqual([
+      expect.stringMatching(/was answered 404: Not Found.*; is the hook's id right, and may the credentials read its deliveries\?$/),
+    ]);
+    expect(await missed(url, BY_HOOKS)).toEqual(new Set(ids));
+    expect(github.writes).toHaveLength(150);
+    expect([await sample(fleet, SUCCESS), await sample(fleet, SUCCESS, `hook="${BY_HOOKS}"`)]).toEqual([0, 1]);
+    expect(github.requests.filter(({ path }) => path.startsWith("/orgs/acme/hooks/7"))).toHaveLength(1);
+  });
+
+  it("never blocks the workers: what comes is counted meanwhile, and the end is orderly", async () => {
+    const github = await FakeGitHub.start();
+    const instance = await startInstance({
+      GITHUB_API_URL: github.url,
+      GITHUB_TOKEN: github.token,
+      GITHUB_HOOKS: HOOK,
+      AUDIT_INTERVAL: "50ms",
+      RECONCILE_AFTER: "50ms",
+    });
+    // Before the instance, since what hangs there ends with it.
+    onTestFinished(() => github.stop());
+    github.addHook(HOOK, { webhookUrl: instance.webhook, secret: SECRET });
+    github.fail(1_000, "hang");
+    await expect.poll(() => github.requests.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    for (let job = 1; job <= 50; job += 1)
+      expect((await post(instance.webhook, "workflow_job", jobPayload("queued", { id: job }))).status).toBe(202);
+    const queued = async () =>
+      (await (await fetch(`${instance.managementUrl}/metrics`)).text()).match(/^github_workflow_jobs_queued_total\{.*\} (\d+)$/m)?.[1];
+    await expect.poll(queued, { timeout: 5_000 }).toBe("50");
+    expect((await fetch(`${instance.managementUrl}/health/ready`)).status).toBe(200);
+  });
+});
+
+describe("the credentials", () => {
+  it("do not go to another host, wherever a link leads", async () => {
+    const other = await startScripted(() => ({ text: '{"jobs": []}' }));
+    const url = await freshDatabase();
+    const links = { link: `<${other.url}/next?cursor=abc&page=2>; rel="next"` };
+    const github = await startScripted((request) => ({
+      headers: request.url?.includes("cursor=") ? {} : links,
+      text: request.url?.includes("/jobs") ? '{"jobs": []}' : "[]",
+    }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
+    await audit(fleet);
+    // Of that link the cursor alone is taken.
+    expect(github.requests.map(({ url }) => url)).toEqual([
+      "/orgs/acme/hooks/7/deliveries?per_page=100",
+      "/orgs/acme/hooks/7/deliveries?per_page=100&cursor=abc",
+    ]);
+    const jobs = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
+    await expect(jobs).rejects.toThrow(GitHubError);
+    await expect(jobs).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads elsewhere: ${other.url}` });
+    expect(other.requests).toEqual([]);
+    links.link = '<https://[>; rel="next"';
+    const broken = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
+    await expect(broken).rejects.toMatchObject({ outcome: "invalid", message: "GitHub's link leads elsewhere: https://[" });
+  });
+
+  it("do not go along with a redirection to another host", async () => {
+    const other = await startScripted(() => ({}));
+    const github = await startScripted(() => ({ status: 302, headers: { location: `${other.url}/elsewhere` }, text: "" }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, await freshDatabase());
+    await audit(fleet);
+    expect(github.requests.map(({ authorization }) => authorization)).toEqual(["token t"]);
+    expect(other.requests.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+});
