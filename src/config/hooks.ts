@@ -13,8 +13,9 @@ export interface Hook {
 
 export const HOOK_FORMS = "app, org:<org>:<hook id> or repo:<owner>/<name>:<hook id>, several parted by commas, each once";
 
-const ORG = /^org:([\w.-]+):(\d{1,15})$/;
-const REPO = /^repo:([\w.-]+)\/([\w.-]+):(\d{1,15})$/;
+// Dots alone are no name; in a path they would lead elsewhere.
+const ORG = /^org:(?!\.+:)([\w.-]+):(\d{1,15})$/;
+const REPO = /^repo:(?!\.+\/)([\w.-]+)\/(?!\.+:)([\w.-]+):(\d{1,15})$/;
 
 /** @returns undefined where one is not of these forms, or is there twice */
 export function readHooks(value: string): readonly Hook[] | undefined {
