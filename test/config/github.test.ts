@@ -1,0 +1,109 @@
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { configLines } from "../../src/commands/config-check.js";
+import { ConfigError, loadConfig } from "../../src/config/config.js";
+import { readHooks } from "../../src/config/hooks.js";
+import { readPrivateKey } from "../../src/config/private-key.js";
+
+const KEY = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const pem = (type: "pkcs1" | "pkcs8"): string => KEY.privateKey.export({ type, format: "pem" }).toString();
+const COMPLETE = { DATABASE_URL: "postgres://localhost/x", GITHUB_WEBHOOK_SECRET: "s" };
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    loadConfig({ ...COMPLETE, ...environment });
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe("GITHUB_HOOKS", () => {
+  it("names the App's hook, those of organisations and those of repositories", () => {
+    expect(readHooks("app, org:acme:7\nrepo:acme/my.api_2-x:123456789012345,")).toEqual([
+      { name: "app", path: "/app/hook", scope: { kind: "app" } },
+      { name: "org:acme:7", path: "/orgs/acme/hooks/7", scope: { kind: "org", org: "acme" } },
+      {
+        name: "repo:acme/my.api_2-x:123456789012345",
+        path: "/repos/acme/my.api_2-x/hooks/123456789012345",
+        scope: { kind: "repo", owner: "acme", repo: "my.api_2-x" },
+      },
+    ]);
+    expect(readHooks("")).toEqual([]);
+  });
+
+  it.each([
+    "App",
+    "org:acme",
+    "org:acme:",
+    "org:acme:x",
+    "org:acme:-7",
+    "org:acme:1234567890123456",
+    "org:acme/api:7",
+    "org:a b:7",
+    "org:acme?x:7",
+    "repo:acme:7",
+    "repo:acme/api/x:7",
+    "repo:acme/..%2f:7",
+    "org:acme:7,org:acme:7",
+    "app app",
+  ])("is not %j", (value) => {
+    expect(readHooks(value)).toBeUndefined();
+    expect(problemsOf({ GITHUB_HOOKS: value, GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("repo:<owner>/<name>:<hook id>")]);
+  });
+
+  it.each(["org:..:7", "repo:../x:7", "repo:acme/..:7", "repo:./x:7"])("is not %j, which would lead elsewhere in the API", (value) => {
+    expect(readHooks(value)).toBeUndefined();
+  });
+
+  it("needs credentials that may read those logs", () => {
+    const app = { GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: pem("pkcs1") };
+    expect(problemsOf({ GITHUB_HOOKS: "org:acme:7" })).toEqual([expect.stringContaining("nothing to read their logs with")]);
+    expect(problemsOf({ GITHUB_HOOKS: "app", GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("which a GITHUB_TOKEN may not read")]);
+    expect(problemsOf({ GITHUB_HOOKS: "app,org:acme:7", ...app })).toEqual([]);
+    expect(problemsOf({ GITHUB_HOOKS: "org:acme:7", GITHUB_TOKEN: "t" })).toEqual([]);
+  });
+});
+
+describe("the App's private key", () => {
+  const lines = (text: string) => text.replaceAll("\n", "\\n");
+
+  it.each([
+    ["as GitHub gives it", pem("pkcs1")],
+    ["in PKCS #8", pem("pkcs8")],
+    ["on one line, as environment files have it", lines(pem("pkcs1"))],
+    ["with the line ends of Windows", pem("pkcs1").replaceAll("\n", "\r\n")],
+  ])("is taken %s", (_how, text) => {
+    expect(createPrivateKey(readPrivateKey(text) ?? "").export({ type: "pkcs8", format: "pem" })).toBe(pem("pkcs8"));
+    expect(problemsOf({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: text })).toEqual([]);
+  });
+
+  it.each([
+    ["nonsense", "nonsense"],
+    ["a public key", KEY.publicKey.export({ type: "spki", format: "pem" }).toString()],
+    ["half of one", pem("pkcs1").slice(0, 800)],
+    ["a key that is not RSA", generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString()],
+  ])("is not %s, and is not shown", (_what, text) => {
+    expect(readPrivateKey(text)).toBeUndefined();
+    expect(problemsOf({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: text })).toEqual([
+      expect.stringMatching(/^GITHUB_APP_PRIVATE_KEY is \(redacted\); allowed: an RSA private key in PEM/),
+    ]);
+  });
+
+  it("goes with the App's id, and without a token; neither is shown", () => {
+    const key = { GITHUB_APP_PRIVATE_KEY: pem("pkcs1") };
+    expect(problemsOf(key)).toEqual([expect.stringContaining("GITHUB_APP_ID is empty")]);
+    expect(problemsOf({ GITHUB_APP_ID: "1" })).toEqual([expect.stringContaining("GITHUB_APP_PRIVATE_KEY is empty")]);
+    expect(problemsOf({ GITHUB_APP_ID: "1", ...key, GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("are both set")]);
+    expect(problemsOf({ GITHUB_APP_ID: "Iv1.abc", ...key })).toEqual([expect.stringContaining("GITHUB_APP_ID is")]);
+    const shown = configLines(loadConfig({ ...COMPLETE, GITHUB_APP_ID: "1", ...key })).join("\n");
+    expect(shown).toContain("GITHUB_APP_PRIVATE_KEY=(redacted)");
+    expect(shown).not.toContain("PRIVATE KEY-----");
+  });
+});
+
+it("GitHub forgets no delivery that our ledger still has to know", () => {
+  expect(problemsOf({ AUDIT_WINDOW: "8d" })).toEqual([expect.stringContaining("at most DEDUP_RETENTION")]);
+  expect(problemsOf({ AUDIT_WINDOW: "7d", DEDUP_RETENTION: "7d" })).toEqual([]);
+});

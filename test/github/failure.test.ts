@@ -1,0 +1,87 @@
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { judge, resetsIn } from "../../src/github/failure.js";
+
+const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+
+/** Ten o'clock, by our clock. */
+function beTen(): number {
+  const now = Date.parse("2026-11-20T10:00:00Z");
+  vi.useFakeTimers({ toFake: ["Date"], now });
+  onTestFinished(() => void vi.useRealTimers());
+  return now / 1_000;
+}
+
+describe("what became of a request", () => {
+  it.each([
+    [undefined, "no_answer"],
+    [304, "not_modified"],
+    [400, "invalid"],
+    [404, "gone"],
+    [410, "gone"],
+    [422, "invalid"],
+    [500, "server_error"],
+    [502, "server_error"],
+    [503, "server_error"],
+  ])("%s is %s, and no pause", (status, outcome) => {
+    expect(judge(status, {}, "")).toEqual({ outcome });
+  });
+
+  it("401 is for the credentials", () => {
+    expect(judge(401, {}, "Bad credentials")).toEqual({ outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } });
+  });
+
+  it("403 is a refusal, unless it speaks of a limit", () => {
+    const left = { "x-ratelimit-remaining": "4999", "x-ratelimit-reset": "1795000000" };
+    expect(judge(403, left, "Resource not accessible by integration")).toEqual({ outcome: "refused" });
+    expect(judge(403, {}, "")).toEqual({ outcome: "refused" });
+  });
+
+  it.each([
+    [403, SECONDARY],
+    [403, "You have triggered an abuse detection mechanism"],
+    [429, ""],
+  ])("%i %s is a secondary limit, without a time where GitHub says none", (status, message) => {
+    const limited = { outcome: "limited", pause: { reason: "secondary rate limit", seconds: undefined } };
+    expect(judge(status, {}, message)).toEqual(limited);
+    expect(judge(status, { "x-ratelimit-remaining": "12", "retry-after": "" }, message)).toEqual(limited);
+    expect(judge(status, { "retry-after": "soon" }, message)).toEqual(limited);
+  });
+
+  it.each([
+    ["30", 30],
+    ["0", 1],
+    ["-5", 1],
+    ["86400", 3_600],
+    ["Fri, 20 Nov 2026 10:02:00 GMT", 120],
+    ["Fri, 20 Nov 2026 09:00:00 GMT", 1],
+  ])("retry-after: %s is %i seconds, also where the hourly limit is used up", (header, seconds) => {
+    beTen();
+    const pause = { reason: "secondary rate limit", seconds };
+    expect(judge(403, { "retry-after": header, "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1" }, "")).toMatchObject({ pause });
+    expect(judge(429, { "retry-after": header }, "")).toMatchObject({ outcome: "limited", pause });
+  });
+
+  it("a limit that is used up lasts until it is full again", () => {
+    const now = beTen();
+    const headers = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(now + 600) };
+    expect(judge(403, headers, SECONDARY)).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
+    expect(judge(429, headers, "")).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
+  });
+});
+
+describe("the time until the limit is full again", () => {
+  it("goes by GitHub's own clock", () => {
+    const now = beTen();
+    const reset = String(now + 600);
+    expect(resetsIn({ "x-ratelimit-reset": reset, date: "Fri, 20 Nov 2026 10:05:00 GMT" })).toBe(301);
+    expect(resetsIn({ "x-ratelimit-reset": reset, date: "nonsense" })).toBe(601);
+  });
+
+  it("is neither nothing nor more than an hour, and a minute where GitHub does not say", () => {
+    const now = beTen();
+    expect(resetsIn({ "x-ratelimit-reset": String(now - 50) })).toBe(1);
+    expect(resetsIn({ "x-ratelimit-reset": String(now + 50_000) })).toBe(3_600);
+    expect(resetsIn({})).toBe(60);
+    expect(resetsIn({ "x-ratelimit-reset": "soon" })).toBe(60);
+  });
+});
