@@ -210,6 +210,50 @@ describe("an attempt that is open and silent", () => {
     expect(await fleet.samples("github_workflow_runs")).toEqual([]);
   });
 
+  it("loses the open jobs that GitHub does not list, but not those that it was just told of", async () => {
+    const { fleet, lookUp, tell, silentFor } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await tell("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
+    // Another app's check run, which GitHub has nowhere.
+    await fleet.deliver("workflow_job", jobPayload("queued", { id: 2002 }));
+    await silentFor(601);
+    await fleet.deliver("workflow_job", jobPayload("queued", { id: 2003 }));
+    await lookUp();
+    expect(await rowsOf(fleet.url, "SELECT job_id, state FROM octogauge.workflow_jobs ORDER BY 1")).toEqual([
+      { job_id: "1001", state: 0 },
+      { job_id: "2002", state: 2 },
+      { job_id: "2003", state: 0 },
+    ]);
+    expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([]);
+  });
+
+  it("is asked for in full again after some hours, however often nothing had changed", async () => {
+    const { fleet, lookUp, tell, silentFor, asked } = await setUp();
+    await tell("workflow_run", runPayload("in_progress"));
+    await silentFor(601);
+    await lookUp();
+    await silentFor(601);
+    await lookUp();
+    await sql(fleet.get(Database), "UPDATE octogauge.lookups SET answered_at = now() - interval '7 h'");
+    await silentFor(601);
+    await lookUp();
+    expect(
+      asked()
+        .filter((line) => line.endsWith(" 501/attempts/1"))
+        .map((line) => line.split(" ")[0]),
+    ).toEqual(["200", "304", "200"]);
+  });
+
+  it("whose jobs alone GitHub still has is not closed", async () => {
+    const { fleet, lookUp, happen, silentFor } = await setUp();
+    await fleet.deliver("workflow_run", runPayload("in_progress"));
+    await happen("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
+    await silentFor(601);
+    await lookUp();
+    expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
+    expect(await fleet.samples("github_workflow_jobs{")).toHaveLength(1);
+  });
+
   it("does not hold the others up where GitHub fails for it, and all rest where GitHub fails", async () => {
     const { fleet, github, lookUp, tell, silentFor, asked } = await setUp();
     await tell("workflow_run", runPayload("in_progress", { id: 1 }));
@@ -243,6 +287,22 @@ describe("rule 6 with GitHub's help", () => {
     expect(await fleet.samples("github_workflow_runs{")).toEqual([]);
     expect(await fleet.samples("github_workflow_runs_lost_total")).toEqual(['github_workflow_runs_lost_total{owner="acme",repo="api"} 1']);
     expect(await fleet.samples("github_workflow_jobs_lost_total")).toEqual(['github_workflow_jobs_lost_total{owner="acme",repo="api"} 1']);
+  });
+
+  it("what GitHub was not asked for yet is given a day to be asked for", async () => {
+    const { fleet, tell, silentFor, lookUp, github } = await setUp({ RUN_LIMIT: "1d" });
+    const since = (hours: number) =>
+      sql(fleet.get(Database), "UPDATE octogauge.workflow_runs SET since = now() - make_interval(hours => $1)", [hours]);
+    await tell("workflow_run", runPayload("in_progress"));
+    await since(47);
+    await fleet.checkLost();
+    expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
+    github.deleteRepository("acme/api");
+    await silentFor(601);
+    await lookUp();
+    await fleet.checkLost();
+    expect(await fleet.samples("github_workflow_runs{")).toEqual([]);
+    expect(await fleet.samples("github_workflow_runs_lost_total")).toHaveLength(1);
   });
 
   it("works alone without credentials", async () => {
