@@ -21,7 +21,7 @@ const MINUTE_MS = 60_000;
 /** A steady stream, claimed and processed while somebody holds a snapshot open: dead rows pile up, since nobody may clean them away. */
 export async function benchHeld(server: BenchServer, minutes: number, progress: (line: string) => void): Promise<Result> {
   const url = await server.fresh();
-  const application = await NestFactory.createApplicationContext(AppModule.for(benchConfig({ DATABASE_URL: url, MODE: "worker" })), {
+  const application = await NestFactory.createApplicationContext(await AppModule.for(benchConfig({ DATABASE_URL: url, MODE: "worker" })), {
     logger: false,
   });
   const database = application.get(Database);

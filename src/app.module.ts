@@ -1,22 +1,27 @@
-import { type DynamicModule, Module } from "@nestjs/common";
+import { type DynamicModule, Module, type Type } from "@nestjs/common";
 import type { Config } from "./config/config.js";
 import { ConfigModule } from "./config/config.module.js";
 import { DatabaseModule } from "./database/database.module.js";
 import { HealthModule } from "./health/health.module.js";
-import { IngestModule } from "./ingest/ingest.module.js";
 import { MetricsModule } from "./metrics/metrics.module.js";
-import { ProcessingModule } from "./processing/processing.module.js";
-import { ReconcileModule } from "./reconcile/reconcile.module.js";
 
-/** The rooms that each mode is composed of. */
+/** The rooms that each mode is composed of. What a mode does not do, its processes do not even load. */
 @Module({})
 export class AppModule {
-  static for(config: Config): DynamicModule {
-    const receives = config.MODE === "worker" ? [] : [IngestModule];
-    const processes = config.MODE === "gateway" ? [] : [ProcessingModule, ReconcileModule];
+  static async for(config: Config): Promise<DynamicModule> {
     return {
       module: AppModule,
-      imports: [ConfigModule.with(config), DatabaseModule, HealthModule, MetricsModule, ...receives, ...processes],
+      imports: [ConfigModule.with(config), DatabaseModule, HealthModule, MetricsModule, ...(await roomsOf(config.MODE))],
     };
   }
+}
+
+async function roomsOf(mode: Config["MODE"]): Promise<Type<unknown>[]> {
+  const rooms: Type<unknown>[] = [];
+  if (mode !== "worker") rooms.push((await import("./ingest/ingest.module.js")).IngestModule);
+  if (mode !== "gateway") {
+    rooms.push((await import("./processing/processing.module.js")).ProcessingModule);
+    rooms.push((await import("./reconcile/reconcile.module.js")).ReconcileModule);
+  }
+  return rooms;
 }

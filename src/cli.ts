@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from "commander";
-import { backfillCommand } from "./commands/backfill.js";
+import { backfillCommand } from "./commands/backfill-command.js";
 import { configLines } from "./commands/config-check.js";
 import { deadLettersCommand } from "./commands/dead-letters.js";
 import { migrateCommand } from "./commands/migrate.js";

@@ -9,7 +9,6 @@ import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
 import { SchemaGate } from "./database/schema-gate.js";
 import { Readiness } from "./health/readiness.js";
-import { PublicListener } from "./ingest/public-listener.js";
 import { OctogaugeLogger } from "./octogauge-logger.js";
 import { ProblemFilter } from "./problem.filter.js";
 
@@ -27,7 +26,7 @@ export interface Running {
  * @throws where the database is unreachable or a port is taken
  */
 export async function start(config: Config): Promise<Running> {
-  const application = await NestFactory.create<NestExpressApplication>(AppModule.for(config), {
+  const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config), {
     logger: new OctogaugeLogger(config),
     abortOnError: false,
     bodyParser: false,
@@ -46,7 +45,7 @@ export async function start(config: Config): Promise<Running> {
     await application.get(Database).connect();
     await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
     await application.get(SchemaGate).pass();
-    const listener = config.MODE === "worker" ? undefined : application.get(PublicListener, { strict: false });
+    const listener = config.MODE === "worker" ? undefined : await publicListenerOf(application);
     await listener?.listen();
     listening = listener !== undefined;
     const managementUrl = await urlOf(application);
@@ -56,6 +55,11 @@ export async function start(config: Config): Promise<Running> {
     await stop().catch(() => undefined);
     throw error;
   }
+}
+
+async function publicListenerOf(application: INestApplication) {
+  const { PublicListener } = await import("./ingest/public-listener.js");
+  return application.get(PublicListener, { strict: false });
 }
 
 async function urlOf(application: INestApplication): Promise<string> {

@@ -9,7 +9,7 @@ import { report } from "./report.js";
 
 // The product's processing: full state, counters and histograms, WORKER_CONCURRENCY loops.
 const config = benchConfig({ MODE: "worker" });
-const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+const application = await NestFactory.createApplicationContext(await AppModule.for(config), { logger: false });
 await application.get(Database).connect();
 const processor = application.get(BatchProcessor, { strict: false });
 await report(async () => {

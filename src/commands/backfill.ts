@@ -1,12 +1,11 @@
 import { progress } from "@clack/prompts";
 import { Logger } from "@nestjs/common";
-import { Command, InvalidArgumentError, Option } from "commander";
 import { Counter } from "prom-client";
 import type { Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { LabelPolicy } from "../counters/label-policy.js";
 import type { Queryable } from "../database/sql.js";
-import { Actions, type RepositoryName } from "../github/actions.js";
+import { Actions } from "../github/actions.js";
 import { Credentials } from "../github/credentials.js";
 import { GitHub } from "../github/github.js";
 import { GitHubMetrics } from "../github/github.metrics.js";
@@ -14,38 +13,14 @@ import { patient } from "../github/patient.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
 import { FleetLimits } from "../reconcile/fleet-limits.js";
-import { moment } from "./moment.js";
 import { withDatabase } from "./with-database.js";
 
-interface Options {
-  readonly org?: readonly string[];
-  readonly repo?: readonly RepositoryName[];
-  readonly since: Date;
+/** Fills in what is open at GitHub now, and says on stderr how far it is. */
+export async function backfill(config: Config, scope: BackfillScope): Promise<void> {
+  await withDatabase(config, (database) => fill(config, database, scope));
 }
 
-/** A run is open for 35 days at most. */
-const SINCE = "35d";
-
-/** `octogauge backfill`: fills in what is open at GitHub now. */
-export function backfillCommand(configured: () => Config): Command {
-  return new Command("backfill")
-    .description(
-      "fill in the runs and jobs that are open at GitHub now, so that the gauges are right from the first minute; safe to repeat and beside live traffic",
-    )
-    .option("--org <org>", "all repositories of this organisation; may be repeated", org)
-    .option("--repo <owner/name>", "this repository; may be repeated", repository)
-    .addOption(
-      new Option("--since <time>", "leave out runs created before this time (2026-11-21T10:00Z), or longer ago than this duration (7d)")
-        .argParser(moment)
-        .default(moment(SINCE), SINCE),
-    )
-    .action(async ({ org: orgs = [], repo: repositories = [], since }: Options, command: Command) => {
-      if (orgs.length + repositories.length === 0) command.error("error: nothing to fill; name an --org or a --repo");
-      await withDatabase(configured(), (database) => backfill(configured(), database, { orgs, repositories, since }));
-    });
-}
-
-async function backfill(config: Config, database: Queryable, scope: BackfillScope): Promise<void> {
+async function fill(config: Config, database: Queryable, scope: BackfillScope): Promise<void> {
   // What the rooms would log is said by the observer.
   Logger.overrideLogger(false);
   const requests = new Counter({ name: "requests", help: "requests", labelNames: ["purpose", "outcome"], registers: [] });
@@ -102,15 +77,4 @@ function lines(): Observer {
     failed: (what, why) => console.error(`${what}: ${why}`),
     end: () => undefined,
   };
-}
-
-function org(text: string, before: readonly string[] = []): readonly string[] {
-  if (!/^[\w.-]+$/.test(text)) throw new InvalidArgumentError("allowed: the name of an organisation");
-  return [...before, text];
-}
-
-function repository(text: string, before: readonly RepositoryName[] = []): readonly RepositoryName[] {
-  const [, owner, repo] = /^([\w.-]+)\/([\w.-]+)$/.exec(text) ?? [];
-  if (!owner || !repo) throw new InvalidArgumentError("allowed: owner/name");
-  return [...before, { owner, repo }];
 }

@@ -30,7 +30,7 @@ const DELIVERIES = 300;
 /** Does once, in this process, what Octogauge does all the time. @returns how the database ran each statement */
 export async function runHotPaths(url: string): Promise<Plan[]> {
   const config = loadConfig(testEnvironment(url));
-  const application = await NestFactory.createApplicationContext(AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
+  const application = await NestFactory.createApplicationContext(await AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
   const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
   const database = get(Database);
   try {

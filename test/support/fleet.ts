@@ -24,7 +24,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
   const config = loadConfig(
     testEnvironment(url, { JOB_QUEUED_LIMIT: "9000d", JOB_RUNNING_LIMIT: "9000d", RUN_LIMIT: "9000d", RETRY_BACKOFF: "1ms", ...overrides }),
   );
-  const application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+  const application = await NestFactory.createApplicationContext(await AppModule.for(config), { logger: false });
   await application.get(Database).connect();
   let closed: Promise<void> | undefined;
   const close = () => (closed ??= application.close());

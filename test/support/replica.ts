@@ -77,6 +77,7 @@ export class Replica {
   async #isReady(): Promise<boolean> {
     try {
       // The management port is up before the migrations; the webhook answers once everything is.
+      if (this.environment["MODE"] === "worker") return (await fetch(`${this.management}/health/ready`)).ok;
       return (await fetch(this.webhook)).status === 405;
     } catch {
       return false;

@@ -43,7 +43,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     Logger.overrideLogger(false);
     databaseUrl = await freshDatabase();
     config = loadConfig(testEnvironment(databaseUrl));
-    application = await NestFactory.createApplicationContext(AppModule.for(config), { logger: false });
+    application = await NestFactory.createApplicationContext(await AppModule.for(config), { logger: false });
     await application.get(Database).connect();
   });
 

@@ -1,0 +1,39 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { freshDatabase } from "../support/database.js";
+import { Replica } from "../support/replica.js";
+
+/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`. */
+async function loadedIn(mode: string): Promise<readonly string[]> {
+  const directory = mkdtempSync(join(tmpdir(), "octogauge-coverage-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const replica = await Replica.start(await freshDatabase(), { MODE: mode, NODE_V8_COVERAGE: directory });
+  expect(await replica.kill("SIGTERM")).toBe(0);
+  const files = readdirSync(directory).map(
+    (name) => JSON.parse(readFileSync(join(directory, name), "utf8")) as { result: { url: string }[] },
+  );
+  return files.flatMap(({ result }) => result.map(({ url }) => url.split("/dist/src/")[1] ?? "")).filter(Boolean);
+}
+
+const roomsOf = (files: readonly string[]) => new Set(files.map((file) => file.split("/")[0]));
+
+it("a gateway loads nothing of processing, look-ups and GitHub's API", async () => {
+  const files = await loadedIn("gateway");
+  expect(files).toContain("ingest/webhook.controller.js");
+  expect(roomsOf(files)).not.toContain("processing");
+  expect(roomsOf(files)).not.toContain("github");
+  expect(files.filter((file) => file.endsWith(".loop.js") && !file.startsWith("background/"))).toEqual([]);
+});
+
+it("a worker loads nothing of the webhook", async () => {
+  const files = await loadedIn("worker");
+  expect(files).toContain("processing/worker.loop.js");
+  expect(roomsOf(files)).not.toContain("ingest");
+  expect(files).not.toContain("inbox/group-commit.js");
+});
+
+it("standalone loads both", async () => {
+  expect(await loadedIn("standalone")).toEqual(expect.arrayContaining(["ingest/webhook.controller.js", "processing/worker.loop.js"]));
+});
