@@ -1,4 +1,5 @@
 import { type DynamicModule, Module, type Type } from "@nestjs/common";
+import type { Children } from "./cluster/children.js";
 import type { Config } from "./config/config.js";
 import { ConfigModule } from "./config/config.module.js";
 import { DatabaseModule } from "./database/database.module.js";
@@ -8,10 +9,12 @@ import { MetricsModule } from "./metrics/metrics.module.js";
 /** The rooms that each mode is composed of. What a mode does not do, its processes do not even load. */
 @Module({})
 export class AppModule {
-  static async for(config: Config): Promise<DynamicModule> {
+  /** @param children where this is the primary of a cluster, which does nothing but to watch them */
+  static async for(config: Config, children?: Children): Promise<DynamicModule> {
+    const rooms = children ? [] : await roomsOf(config.MODE);
     return {
       module: AppModule,
-      imports: [ConfigModule.with(config), DatabaseModule, HealthModule, MetricsModule, ...(await roomsOf(config.MODE))],
+      imports: [ConfigModule.with(config), DatabaseModule, HealthModule.watching(children), MetricsModule.of(children), ...rooms],
     };
   }
 }

@@ -5,6 +5,7 @@ import type { NestExpressApplication } from "@nestjs/platform-express";
 import helmet from "helmet";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AppModule } from "./app.module.js";
+import type { Children } from "./cluster/children.js";
 import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
 import { SchemaGate } from "./database/schema-gate.js";
@@ -14,6 +15,7 @@ import { ProblemFilter } from "./problem.filter.js";
 
 /** A running Octogauge. */
 export interface Running {
+  /** "" in a child of a cluster. */
   readonly managementUrl: string;
   /** Undefined in a worker. */
   readonly webhookUrl: string | undefined;
@@ -21,12 +23,20 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** What a process is in a cluster; by default there is none. */
+export interface Role {
+  /** The primary's: it has the management listener and nothing else. */
+  readonly children?: Children;
+  /** A child has no management listener. */
+  readonly isChild?: boolean;
+}
+
 /**
  * Starts the application. Its database address is in `config`.
  * @throws where the database is unreachable or a port is taken
  */
-export async function start(config: Config): Promise<Running> {
-  const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config), {
+export async function start(config: Config, role: Role = {}): Promise<Running> {
+  const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config, role.children), {
     logger: new OctogaugeLogger(config),
     abortOnError: false,
     bodyParser: false,
@@ -39,18 +49,21 @@ export async function start(config: Config): Promise<Running> {
   const stop = async () => {
     application.get(Readiness, { strict: false }).startDraining();
     if (listening) await sleep(config.SHUTDOWN_DELAY * 1_000);
+    await role.children?.stop();
     await application.close();
   };
   try {
     await application.get(Database).connect();
-    await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
+    if (role.isChild) await application.init();
+    else await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
     await application.get(SchemaGate).pass();
-    const listener = config.MODE === "worker" ? undefined : await publicListenerOf(application);
+    const listener = config.MODE === "worker" || role.children ? undefined : await publicListenerOf(application);
     await listener?.listen();
     listening = listener !== undefined;
-    const managementUrl = await urlOf(application);
-    new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);
-    return { managementUrl, webhookUrl: listener?.url, stop };
+    const webhookUrl = role.children ? await role.children.start() : listener?.url;
+    const managementUrl = role.isChild ? "" : await urlOf(application);
+    if (!role.isChild) new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);
+    return { managementUrl, webhookUrl, stop };
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;

@@ -9,6 +9,7 @@ const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   background: [],
+  cluster: [],
   database: ["config"],
   github: ["config"],
   inbox: ["database", "config", "background"],
@@ -17,10 +18,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ingest: ["inbox", "config"],
   processing: ["inbox", "workflow-state", "counters", "database", "config", "background"],
   reconcile: ["inbox", "workflow-state", "counters", "github", "database", "config", "background"],
-  metrics: ["inbox", "workflow-state", "counters", "reconcile", "database", "config"],
-  health: ["database", "processing", "inbox", "config"],
+  metrics: ["inbox", "workflow-state", "counters", "reconcile", "database", "cluster", "config"],
+  health: ["database", "processing", "inbox", "cluster", "config"],
   simulator: [],
-  commands: ["config", "database", "inbox", "counters", "github", "reconcile", "simulator", ""],
+  commands: ["cluster", "config", "database", "inbox", "counters", "github", "reconcile", "simulator", ""],
 };
 
 interface Import {

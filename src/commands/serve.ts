@@ -1,3 +1,6 @@
+import cluster from "node:cluster";
+import { reportToPrimary } from "../cluster/child.js";
+import { Children } from "../cluster/children.js";
 import { type Config, ConfigError } from "../config/config.js";
 import { type Running, start } from "../main.js";
 import { type Prepared, prepare } from "./quick-start.js";
@@ -11,11 +14,11 @@ export interface Service {
 
 const say = (line: string) => console.error(line);
 
-/** Starts Octogauge with whatever database the configuration names, or the embedded one. */
+/** Starts Octogauge with whatever database the configuration names, or the embedded one; as the primary of a cluster where WEB_CONCURRENCY says so. */
 export async function startService(config: Config): Promise<Service> {
   const prepared = await prepare(config, say);
   try {
-    const running = await start(prepared.config);
+    const running = await start(prepared.config, config.WEB_CONCURRENCY > 1 ? { children: childrenOf(prepared) } : {});
     const stop = async () => {
       await running.stop();
       await prepared.embedded?.stop();
@@ -30,6 +33,7 @@ export async function startService(config: Config): Promise<Service> {
 /** `octogauge serve`: runs until it is told to stop. */
 export async function serve(config: Config): Promise<void> {
   keepRunning();
+  if (cluster.isWorker) return serveAsChild(config);
   const starting = startService(config);
   // From the first moment on: a database that was started is stopped, too.
   stopOnSignals({ stop: async () => (await starting).stop() }, config.DRAIN_TIMEOUT);
@@ -37,11 +41,39 @@ export async function serve(config: Config): Promise<void> {
   if (service.prepared.embedded) say(quickStartNotice(service));
 }
 
+/** One of the processes of a cluster: the primary has prepared everything. */
+async function serveAsChild(config: Config): Promise<void> {
+  const starting = start(config, { isChild: true });
+  stopOnSignals({ stop: async () => (await starting).stop() }, config.DRAIN_TIMEOUT, () => undefined);
+  reportToPrimary((await starting).webhookUrl);
+}
+
+function childrenOf({ config, embedded, generatedSecret }: Prepared): Children {
+  return new Children({
+    count: config.WEB_CONCURRENCY,
+    environment: {
+      MODE: config.MODE,
+      ...(embedded && config.DATABASE_URL ? { DATABASE_URL: config.DATABASE_URL } : {}),
+      ...(generatedSecret ? { GITHUB_WEBHOOK_SECRET: generatedSecret } : {}),
+    },
+    onHopeless: () => {
+      say(
+        `${config.WEB_CONCURRENCY} processes in a row ended within seconds of their start: giving up, so that whoever watches this service can wait before it starts it again`,
+      );
+      void embedded
+        ?.stop()
+        .catch(() => undefined)
+        .finally(() => process.exit(1));
+      if (!embedded) process.exit(1);
+    },
+  });
+}
+
 /** A terminal's Ctrl+C reaches npm and us, and npm passes it on: the same signal twice within milliseconds is one. Milliseconds. */
 const ECHO_MS = 1_000;
 
 /** The first signal stops in order, within `drainSeconds`; a second one stops hard. */
-export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: number): void {
+export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: number, tell: (line: string) => void = say): void {
   let stoppingSince: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
     if (stoppingSince !== undefined) {
@@ -49,7 +81,7 @@ export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: numb
       return;
     }
     stoppingSince = performance.now();
-    say(`${signal}: finishing what is under way, at most ${drainSeconds} s; a second signal stops at once`);
+    tell(`${signal}: finishing what is under way, at most ${drainSeconds} s; a second signal stops at once`);
     setTimeout(() => {
       say(
         `not finished within ${drainSeconds} s; what was acknowledged is in the database; what was not has to be redelivered, since GitHub does not retry`,

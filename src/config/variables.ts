@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { choice, duration, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { readPrivateKey } from "./private-key.js";
@@ -15,6 +16,9 @@ export const DEFAULT_BUCKETS: readonly number[] = [1, 5, 10, 30, 60, 120, 300, 6
 export const variables = {
   MODE: choice("standalone", ["standalone", "gateway", "worker"]).describe(
     "`gateway` takes deliveries in, `worker` processes them, `standalone` does both",
+  ),
+  WEB_CONCURRENCY: text(1, readConcurrency, "a whole number from 1 to 256, or auto (as many as the machine has cores)").describe(
+    "processes on this machine behind one port; the management port is the primary's. Each has its own DATABASE_POOL_SIZE and WORKER_CONCURRENCY",
   ),
   HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the public listener"),
   PORT: port(8080).describe("port of the public listener: `POST /webhook` and nothing else"),
@@ -132,6 +136,11 @@ export const SECRET_VARIABLES: ReadonlySet<string> = new Set([
   "METRICS_TOKEN",
   "DATABASE_URL",
 ]);
+
+function readConcurrency(value: string): number | undefined {
+  const count = value === "auto" ? availableParallelism() : /^\d{1,3}$/.test(value) ? Number(value) : 0;
+  return count >= 1 && count <= 256 ? count : undefined;
+}
 
 function readBuckets(value: string): ReadonlyMap<string, readonly number[]> | undefined {
   const buckets = new Map<string, readonly number[]>([["default", DEFAULT_BUCKETS]]);

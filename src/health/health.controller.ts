@@ -30,6 +30,11 @@ export class HealthController {
   }
 
   #check() {
-    return this.health.check([() => this.readiness.draining(), () => this.readiness.schema(), () => this.readiness.backlog()]);
+    return this.health.check([
+      () => this.readiness.draining(),
+      () => this.readiness.processes(),
+      () => this.readiness.schema(),
+      () => this.readiness.backlog(),
+    ]);
   }
 }

@@ -1,13 +1,21 @@
-import { Module } from "@nestjs/common";
+import { type DynamicModule, Module } from "@nestjs/common";
 import { TerminusModule } from "@nestjs/terminus";
+import type { Children } from "../cluster/children.js";
+import { ClusterModule } from "../cluster/cluster.module.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { HealthController } from "./health.controller.js";
 import { Readiness } from "./readiness.js";
 
 /** Enters: a probe. Leaves: whether this process lives, and whether it can do its work. Nobody imports this room. */
-@Module({
-  imports: [TerminusModule.forRoot({ errorLogStyle: "json", logger: false }), DatabaseModule],
-  controllers: [HealthController],
-  providers: [Readiness],
-})
-export class HealthModule {}
+@Module({})
+export class HealthModule {
+  /** @param children in the primary of a cluster */
+  static watching(children: Children | undefined): DynamicModule {
+    return {
+      module: HealthModule,
+      imports: [TerminusModule.forRoot({ errorLogStyle: "json", logger: false }), DatabaseModule, ClusterModule.of(children)],
+      controllers: [HealthController],
+      providers: [Readiness],
+    };
+  }
+}

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { HealthIndicatorService } from "@nestjs/terminus";
+import { Children } from "../cluster/children.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { missingMigrations } from "../database/migrate.js";
@@ -20,6 +21,7 @@ export class Readiness {
     private readonly indicators: HealthIndicatorService,
     private readonly database: Database,
     @Inject(CONFIG) private readonly config: Config,
+    @Inject(Children) private readonly children: Children | undefined,
   ) {}
 
   /** Unready from now on: told before anything stops, so that nobody sends work here any more. */
@@ -30,6 +32,14 @@ export class Readiness {
   draining() {
     const check = this.indicators.check("process");
     return this.#draining ? check.down({ draining: true }) : check.up({ mode: this.config.MODE });
+  }
+
+  /** In the primary of a cluster: while none of its processes is there, nobody takes deliveries. */
+  processes() {
+    const check = this.indicators.check("processes");
+    if (!this.children) return check.up();
+    const { ready, count } = this.children;
+    return ready > 0 ? check.up({ ready, of: count }) : check.down({ ready, of: count });
   }
 
   async schema() {

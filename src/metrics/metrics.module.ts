@@ -1,5 +1,7 @@
-import { Module } from "@nestjs/common";
+import { type DynamicModule, Module } from "@nestjs/common";
 import { PrometheusModule } from "@willsoto/nestjs-prometheus";
+import type { Children } from "../cluster/children.js";
+import { ClusterModule } from "../cluster/cluster.module.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
@@ -33,26 +35,40 @@ const collectors = [
 ];
 
 /** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */
-@Module({
-  imports: [
-    DatabaseModule,
-    CountersModule,
-    PrometheusModule.register({ controller: ProcessMetricsController, path: "/metrics/process", defaultMetrics: { enabled: true } }),
-  ],
-  controllers: [MetricsController],
-  providers: [
-    Scrape,
-    OpenGauges,
-    ...collectors,
-    PromgithubCollector,
-    {
-      provide: COLLECTORS,
-      useFactory: (config: Config, promgithub: Collector, ...own: Collector[]) =>
-        config.COMPAT_METRICS === "promgithub" ? [...own, promgithub] : own,
-      inject: [CONFIG, PromgithubCollector, ...collectors],
-    },
-    ProcessMetrics,
-    ...processMetricProviders,
-  ],
-})
-export class MetricsModule {}
+@Module({})
+export class MetricsModule {
+  /** @param children in the primary of a cluster */
+  static of(children: Children | undefined): DynamicModule {
+    return {
+      module: MetricsModule,
+      imports: [
+        DatabaseModule,
+        CountersModule,
+        ClusterModule.of(children),
+        {
+          ...PrometheusModule.register({
+            controller: ProcessMetricsController,
+            path: "/metrics/process",
+            defaultMetrics: { enabled: true },
+          }),
+          imports: [ClusterModule.of(children)],
+        },
+      ],
+      controllers: [MetricsController],
+      providers: [
+        Scrape,
+        OpenGauges,
+        ...collectors,
+        PromgithubCollector,
+        {
+          provide: COLLECTORS,
+          useFactory: (config: Config, promgithub: Collector, ...own: Collector[]) =>
+            config.COMPAT_METRICS === "promgithub" ? [...own, promgithub] : own,
+          inject: [CONFIG, PromgithubCollector, ...collectors],
+        },
+        ProcessMetrics,
+        ...processMetricProviders,
+      ],
+    };
+  }
+}

@@ -9,7 +9,12 @@ const BUILD_INFO = "octogauge_build_info";
 
 export const processMetricProviders = [
   makeGaugeProvider({ name: POOL, help: "Connections of this process by state; waiting are requests without one.", labelNames: ["state"] }),
-  makeGaugeProvider({ name: BUILD_INFO, help: "1, with the version of this build.", labelNames: ["version", "node_version"] }),
+  makeGaugeProvider({
+    name: BUILD_INFO,
+    help: "1, with the version of this build.",
+    labelNames: ["version", "node_version"],
+    aggregator: "first",
+  }),
 ];
 
 /** What this process is and holds, besides what its rooms measure themselves. */

@@ -1,0 +1,165 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { parseExposition } from "../../src/simulator/compare.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { post, SECRET, testEnvironment } from "../support/octogauge.js";
+import { freePort } from "../support/replica.js";
+import { expectMetrics, simulate } from "../support/simulation.js";
+
+const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
+
+/** `octogauge serve` in a process group of its own, and what it says. */
+async function serve(overrides: Record<string, string>) {
+  const url = await freshDatabase();
+  const [port, managementPort] = [await freePort(), await freePort()];
+  const environment = testEnvironment(url, {
+    PORT: String(port),
+    MANAGEMENT_PORT: String(managementPort),
+    LOG_LEVEL: "error",
+    ...overrides,
+  });
+  const primary = spawn(process.execPath, [CLI, "serve"], { env: { PATH: process.env["PATH"], ...environment }, detached: true });
+  let said = "";
+  for (const stream of [primary.stdout, primary.stderr]) stream.on("data", (text) => (said += text));
+  onTestFinished(() => {
+    try {
+      process.kill(-primary.pid!, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  });
+  const management = `http://127.0.0.1:${managementPort}`;
+  const webhook = `http://127.0.0.1:${port}/webhook`;
+  return { url, primary, management, webhook, said: () => said, children: () => childrenOf(primary) };
+}
+
+const childrenOf = ({ pid }: ChildProcess): number[] =>
+  execFileSync("ps", ["--ppid", String(pid), "-o", "pid=,args="], { encoding: "utf8" })
+    .split("\n")
+    .filter((line) => line.includes("serve"))
+    .map((line) => Number(line.trim().split(" ")[0]));
+
+interface Readiness {
+  readonly ok: boolean;
+  /** Processes that do their work. */
+  readonly ready: number;
+}
+
+const ready = async (management: string): Promise<Readiness> => {
+  try {
+    const answer = await fetch(`${management}/health/ready`);
+    const { details } = (await answer.json()) as { details: { processes: { ready: number } } };
+    return { ok: answer.ok, ready: details.processes.ready };
+  } catch {
+    return { ok: false, ready: 0 };
+  }
+};
+
+async function until(condition: () => Promise<boolean>, what: string, seconds = 20): Promise<void> {
+  const end = Date.now() + seconds * 1_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const allThere = (cluster: Awaited<ReturnType<typeof serve>>, count: number) =>
+  until(async () => (await ready(cluster.management)).ready === count, `${count} processes`);
+
+const total = async (management: string, name: string): Promise<number> => {
+  const text = await (await fetch(`${management}/metrics/process`)).text();
+  return [...parseExposition(text)].filter(([series]) => series.startsWith(name)).reduce((sum, [, value]) => sum + value, 0);
+};
+
+const ACCEPTED = 'octogauge_deliveries_total{outcome="accepted"';
+
+describe("WEB_CONCURRENCY", { timeout: 90_000 }, () => {
+  it("processes share the port; the numbers are true, and the management port tells of all of them", async () => {
+    const cluster = await serve({ WEB_CONCURRENCY: "3" });
+    await allThere(cluster, 3);
+    expect(cluster.children()).toHaveLength(3);
+    const replica = { webhook: cluster.webhook, management: cluster.management } as never;
+    const { expectation, summary } = await simulate([replica], 71, 1_500);
+    await expectMetrics([replica], expectation);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(summary.accepted + summary.duplicates);
+    const text = await (await fetch(`${cluster.management}/metrics/process`)).text();
+    // What is not to be added up is not.
+    expect(text).toMatch(/^octogauge_build_info\{[^}]*\} 1$/m);
+    expect((await fetch(`${cluster.webhook}`)).status).toBe(405);
+  });
+
+  it("one that is killed is replaced, and what it had counted stays counted", async () => {
+    const cluster = await serve({ WEB_CONCURRENCY: "2" });
+    await allThere(cluster, 2);
+    for (let sent = 0; sent < 20; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(20);
+    const [first] = cluster.children();
+    process.kill(first!, "SIGKILL");
+    await until(async () => cluster.children().length === 2 && !cluster.children().includes(first!), "a new one");
+    await allThere(cluster, 2);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(20);
+    for (let sent = 0; sent < 10; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(30);
+    expect(cluster.said()).toContain("ended (SIGKILL)");
+  });
+
+  it("as many that die of their start as there are end the primary with 1", async () => {
+    // The primary gets along without a port that is taken; its children do not.
+    const cluster = await serve({ WEB_CONCURRENCY: "2", HOST: "203.0.113.1" });
+    const [code] = (await once(cluster.primary, "exit")) as [number];
+    expect(code).toBe(1);
+    expect(cluster.said()).toContain("2 processes in a row ended within seconds of their start");
+    expect(cluster.said().match(/ended \(code 1\) within 5 s/g)).toHaveLength(2);
+  });
+
+  it.each(["SIGTERM", "SIGINT"] as const)("%s lets all finish, and starts none again", async (signal) => {
+    const cluster = await serve({ WEB_CONCURRENCY: "2" });
+    await allThere(cluster, 2);
+    const children = cluster.children();
+    expect((await post(cluster.webhook, "star", {})).status).toBe(202);
+    const ended = once(cluster.primary, "exit");
+    // A terminal sends it to the whole group.
+    if (signal === "SIGINT") process.kill(-cluster.primary.pid!, signal);
+    else cluster.primary.kill(signal);
+    expect((await ended)[0]).toBe(0);
+    for (const pid of children) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+    expect(cluster.said()).not.toContain("ended (");
+    expect(await rowsOf(cluster.url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
+  });
+
+  it("a primary that is killed leaves no process behind", async () => {
+    const cluster = await serve({ WEB_CONCURRENCY: "2" });
+    await allThere(cluster, 2);
+    const children = cluster.children();
+    cluster.primary.kill("SIGKILL");
+    const isGone = (pid: number) => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    await until(async () => children.every(isGone), "the children's end");
+    expect(children).toHaveLength(2);
+  });
+
+  it.each(["0", "-1", "1.5", "two", "257"])("%s is a configuration error", async (value) => {
+    const cluster = await serve({ WEB_CONCURRENCY: value });
+    expect((await once(cluster.primary, "exit"))[0]).toBe(1);
+    expect(cluster.said()).toContain(`WEB_CONCURRENCY is "${value}"; allowed: a whole number from 1 to 256, or auto`);
+  });
+
+  it("works as gateways and as workers, too", async () => {
+    const gateway = await serve({ WEB_CONCURRENCY: "2", MODE: "gateway" });
+    await allThere(gateway, 2);
+    expect((await post(gateway.webhook, "star", {})).status).toBe(202);
+    const worker = await serve({ WEB_CONCURRENCY: "auto", MODE: "worker", DATABASE_URL: gateway.url, GITHUB_WEBHOOK_SECRET: SECRET });
+    await until(async () => (await ready(worker.management)).ok, "the workers");
+    await until(async () => (await rowsOf(gateway.url, "SELECT FROM octogauge.inbox")).length === 0, "an empty inbox");
+    await expect(fetch(worker.webhook)).rejects.toThrow("fetch failed");
+    expect(await total(gateway.management, ACCEPTED)).toBe(1);
+  });
+});
