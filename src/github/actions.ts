@@ -120,6 +120,7 @@ export class Actions {
     for (let next: string | undefined = path; next !== undefined;) {
       const answer = await this.github.ask({ ...manner, whose: of, path: next });
       yield* listOf(answer.data, list);
+      if (answer.next === next) throw new GitHubError("GitHub's list goes on nowhere", "invalid", 200);
       ({ next } = answer);
     }
   }

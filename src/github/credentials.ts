@@ -4,6 +4,7 @@ import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import type { Hook } from "../config/hooks.js";
 import { LiveConfig } from "../config/live-config.js";
+import { GitHubError } from "./failure.js";
 
 /** Seconds that GitHub may take for one answer. */
 const REQUEST_SECONDS = 20;
@@ -105,8 +106,10 @@ export class Credentials {
 }
 
 /** Where the API has a repository; payloads are not trusted to name it in URL characters. */
-export const repositoryPath = ({ owner, repo }: { readonly owner: string; readonly repo: string }): string =>
-  `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`;
+export function repositoryPath({ owner, repo }: { readonly owner: string; readonly repo: string }): string {
+  if (/^\.*$/.test(owner) || /^\.*$/.test(repo)) throw new GitHubError(`${owner}/${repo} is no repository's name`, "invalid", undefined);
+  return `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`;
+}
 
 const ownerOf = (whose: Exclude<Whose, { kind: "app" }>): string => (whose.kind === "org" ? whose.org : whose.owner).toLowerCase();
 
