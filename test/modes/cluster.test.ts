@@ -114,6 +114,29 @@ describe("WEB_CONCURRENCY", { timeout: 90_000 }, () => {
     expect(cluster.said().match(/ended \(code 1\) within 5 s/g)).toHaveLength(2);
   });
 
+  it("the death of one that had lived for long is none of its start", async () => {
+    const cluster = await serve({ WEB_CONCURRENCY: "2" });
+    await allThere(cluster, 2);
+    const kill = async (place: number) => {
+      const pid = cluster.children().at(place)!;
+      process.kill(pid, "SIGKILL");
+      await until(async () => cluster.children().length === 2 && !cluster.children().includes(pid), "a new one");
+      await allThere(cluster, 2);
+    };
+    const begun = performance.now();
+    await kill(0);
+    await until(async () => performance.now() - begun > 5_500, "a long life");
+    // The oldest one; then one that is young again.
+    await kill(0);
+    await kill(-1);
+    expect(cluster.said().match(/ended \(SIGKILL\)( within)?/g)).toEqual([
+      "ended (SIGKILL) within",
+      "ended (SIGKILL)",
+      "ended (SIGKILL) within",
+    ]);
+    expect(cluster.primary.exitCode).toBeNull();
+  });
+
   it.each(["SIGTERM", "SIGINT"] as const)("%s lets all finish, and starts none again", async (signal) => {
     const cluster = await serve({ WEB_CONCURRENCY: "2" });
     await allThere(cluster, 2);
