@@ -90,7 +90,11 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
 
 function nextBatch(requests: Requests, count: number): Pending[] {
   return Array.from({ length: count }, () => requests.nextDelivery())
-    .map(({ id, event, body }) => ({ delivery: { id, event, hookId: 1, form: false, body }, projection: prune(event, false, body) }))
+    .map(({ id, event, body }) => ({
+      delivery: { id, event, hookId: 1, form: false, body },
+      projection: prune(event, false, body),
+      priority: 0,
+    }))
     .sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
 }
 

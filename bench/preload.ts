@@ -37,7 +37,7 @@ export async function preloadInbox(url: string, count: number, seed = 11): Promi
   };
   for (const { id, event, body } of deliveries(count, seed)) {
     const bytes = Buffer.from(body);
-    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: prune(event, false, bytes) });
+    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: prune(event, false, bytes), priority: 0 });
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();

@@ -53,7 +53,8 @@ const STATEMENTS = [
      PRIMARY KEY (run_id, run_attempt)
    ) WITH (fillfactor = 80)`,
   "CREATE INDEX lookups_asked_at ON octogauge.lookups (asked_at)",
-  // One row for each principal that GitHub counts requests for: the pause and the rest that the whole fleet obeys.
+  // One row for each principal that GitHub counts requests for: the pause and the rest that the whole fleet obeys. A pause
+  // for refused credentials is for those alone, told by a fingerprint.
   `CREATE TABLE octogauge.github_limits (
      principal text PRIMARY KEY,
      hourly integer,
@@ -61,6 +62,7 @@ const STATEMENTS = [
      resets_at timestamptz,
      paused_until timestamptz NOT NULL DEFAULT '-infinity',
      pause_reason text NOT NULL DEFAULT '',
+     pause_credentials text NOT NULL DEFAULT '',
      pauses integer NOT NULL DEFAULT 0
    ) WITH (fillfactor = 50)`,
   // A single row: when somebody may write next.

@@ -41,7 +41,7 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
     `${sum.runs} open runs and ${sum.jobs} open jobs of ${sum.repositories} repositories were put into the inbox, with ${asked} requests to GitHub.`,
   );
   if (sum.failed > 0) {
-    console.error(`${sum.failed} could not be filled; see above, and run it again.`);
+    console.error(`${sum.failed} could not be filled; see above. To run it again changes nothing that is filled.`);
     process.exitCode = 1;
   }
 }

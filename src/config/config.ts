@@ -96,7 +96,7 @@ function contradictions(values: Record<string, string | undefined>): string[] {
   problems.push(...credentialProblems(values));
   if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
     problems.push(
-      `AUDIT_WINDOW is "${number("AUDIT_WINDOW")}"; allowed: a day less than DEDUP_RETENTION, since a delivery whose id is forgotten would be taken for a missed one`,
+      `AUDIT_WINDOW is "${number("AUDIT_WINDOW")}"; allowed: at least a day less than DEDUP_RETENTION, since a delivery whose id is forgotten would be taken for a missed one`,
     );
   }
   // Each loop holds one connection for its batch and needs another to write down what it is at.
@@ -118,7 +118,7 @@ function credentialProblems(values: Record<string, string | undefined>): string[
   const hooks = variables.GITHUB_HOOKS.safeParse(values["GITHUB_HOOKS"]).data ?? [];
   if (hooks.length > 0 && !has("GITHUB_APP_ID") && !has("GITHUB_TOKEN")) {
     problems.push(
-      "GITHUB_HOOKS is set, but nothing to read their logs with; allowed: with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or with GITHUB_TOKEN",
+      "GITHUB_HOOKS is set, but there are no credentials to read the hooks' logs with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN",
     );
   }
   if (hooks.some(({ name }) => name === "app") && has("GITHUB_TOKEN")) {

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { choice, duration, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
+import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { readPrivateKey } from "./private-key.js";
 
 const MEBIBYTE = 1_048_576;
@@ -34,7 +35,7 @@ export const variables = {
   GITHUB_APP_ID: text<number | undefined>(
     undefined,
     (value) => (/^[1-9]\d{0,14}$/.test(value) ? Number(value) : undefined),
-    "the App's id, a whole number",
+    "the App's id, a whole number (not its client id)",
   ).describe("GitHub App that repairs what GitHub lost, with GITHUB_APP_PRIVATE_KEY; see [Repair](repair.md)"),
   GITHUB_APP_PRIVATE_KEY: text<string | undefined>(
     undefined,
@@ -85,6 +86,9 @@ export const variables = {
   REQUEST_TIMEOUT: duration(8.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
   FLUSH_SIZE: whole(500, 1, 10_000).describe("most deliveries in one commit of the inbox"),
 
+  PRIORITIES: text<Priorities>(readPriorities(DEFAULT_PRIORITIES)!, readPriorities, PRIORITY_FORMS).describe(
+    "lanes of the inbox by event, or by event and action (`workflow_job.completed=1`); 0 is emptied first, but every tenth batch begins with the others. By default `workflow_job=0,workflow_run=0,*=1`",
+  ),
   BATCH_SIZE: whole(500, 1, 5_000).describe("most deliveries in one processing transaction"),
   WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),
   MAX_ATTEMPTS: whole(5, 1, 100).describe("attempts at a delivery that fails for its data, before it is a dead letter"),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
 import { Inject, Injectable, Logger } from "@nestjs/common";
@@ -33,6 +34,12 @@ export class Credentials {
     const logger = new Logger("github");
     const say = (text: string) => logger.debug(text);
     this.#log = { debug: say, info: say, warn: say, error: say };
+  }
+
+  /** Tells them from others without saying what they are. */
+  get fingerprint(): string {
+    const secret = this.live.githubToken ?? `${this.config.GITHUB_APP_ID} ${this.live.githubAppPrivateKey}`;
+    return createHash("sha256").update(secret).digest("hex").slice(0, 16);
   }
 
   /** Whether there are any. */

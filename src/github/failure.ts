@@ -1,7 +1,17 @@
 import type { PauseReason } from "./limits.js";
 
 /** What became of a request; the label of `octogauge_github_requests_total`. */
-export type Outcome = "ok" | "not_modified" | "gone" | "refused" | "limited" | "unauthorized" | "invalid" | "server_error" | "no_answer";
+export type Outcome =
+  | "ok"
+  | "not_modified"
+  | "gone"
+  | "refused"
+  | "limited"
+  | "unauthorized"
+  | "not_installed"
+  | "invalid"
+  | "server_error"
+  | "no_answer";
 
 /** GitHub did not answer as hoped. `gone`: 404 or 410; `limited`: nobody may ask before `waitSeconds`. */
 export class GitHubError extends Error {

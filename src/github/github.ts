@@ -34,6 +34,8 @@ type Headers = Readonly<Record<string, string | number | undefined>>;
 @Injectable()
 export class GitHub {
   readonly #logger = new Logger("github");
+  /** The fingerprint of the credentials that GitHub took last. */
+  #accepted: string | undefined;
 
   constructor(
     private readonly credentials: Credentials,
@@ -64,6 +66,7 @@ export class GitHub {
         headers: question.etag === undefined ? {} : { "if-none-match": question.etag },
       });
       await this.#note(principal, headers);
+      await this.#accept(principal);
       this.metrics.answered(question.purpose, "ok");
       return { data, etag: headers.etag, next: nextOf(headers.link), answeredAt: Date.parse(headers.date ?? "") || undefined };
     } catch (error) {
@@ -80,7 +83,7 @@ export class GitHub {
       const failure = await this.#failed(question, "app", error);
       // It says nothing about what was to be asked.
       throw failure.outcome === "gone"
-        ? new GitHubError(`the App is not installed there: ${failure.message}`, "refused", failure.status)
+        ? new GitHubError(`the App is not installed on ${nameOf(question.whose)}`, "not_installed", failure.status)
         : failure;
     }
   }
@@ -95,10 +98,25 @@ export class GitHub {
   }
 
   async #mayAsk(principal: string, reserve: number): Promise<void> {
-    const seconds = await this.limits.wait(principal, reserve);
-    if (seconds > 0) {
-      throw new GitHubError(`${principal}: no request to GitHub for another ${Math.ceil(seconds)} s`, "limited", undefined, seconds);
-    }
+    const wait = await this.limits.wait(principal, reserve, this.credentials.fingerprint);
+    if (!wait) return;
+    const ofCredentials = wait.reason === "credentials";
+    const reason = ofCredentials ? "refused the credentials" : `allows no more for its ${wait.reason}`;
+    const outcome = ofCredentials ? "unauthorized" : "limited";
+    throw new GitHubError(
+      `${principal}: GitHub ${reason}; nobody asks for another ${Math.ceil(wait.seconds)} s`,
+      outcome,
+      undefined,
+      wait.seconds,
+    );
+  }
+
+  /** Once for all that they are asked for. */
+  async #accept(principal: string): Promise<void> {
+    const { fingerprint } = this.credentials;
+    if (this.#accepted === fingerprint) return;
+    await this.limits.accepted(principal);
+    this.#accepted = fingerprint;
   }
 
   async #note(principal: string, headers: Headers): Promise<void> {
@@ -114,18 +132,23 @@ export class GitHub {
     if (status === undefined && !isFetchError(error)) throw error;
     const verdict = judge(status, headers, message);
     this.metrics.answered(question.purpose, verdict.outcome);
-    if (status !== undefined) await this.#note(principal, headers);
+    // Those of a 401 are of whoever has no credentials.
+    if (status !== undefined && status !== 401) await this.#note(principal, headers);
+    if (verdict.outcome === "unauthorized") this.#accepted = undefined;
     if (verdict.outcome === "gone" || verdict.outcome === "unauthorized") this.credentials.forget(question.whose);
     if (verdict.outcome === "unauthorized") this.credentials.forgetTokens();
     let wait: number | undefined;
     if (verdict.pause) {
-      wait = await this.limits.pause(principal, verdict.pause.reason, verdict.pause.seconds);
+      wait = await this.limits.pause(principal, verdict.pause.reason, verdict.pause.seconds, this.credentials.fingerprint);
       this.#logger.warn(`${principal}: GitHub refused for its ${verdict.pause.reason} (${message}); nobody asks for ${Math.ceil(wait)} s`);
     }
-    const said = `${question.method ?? "GET"} ${question.path} ${status === undefined ? "was not answered" : `was answered ${status}`}: ${message}`;
+    const said = `${question.method ?? "GET"} ${question.path.split("?", 1)[0]} ${status === undefined ? "was not answered" : `was answered ${status}`}: ${message}`;
     return new GitHubError(said, verdict.outcome, status, wait);
   }
 }
+
+const nameOf = (whose: Whose): string =>
+  whose.kind === "org" ? whose.org : whose.kind === "repo" ? `${whose.owner}/${whose.repo}` : "GitHub";
 
 function httpErrorOf(error: unknown): { status: number | undefined; headers: Headers; message: string } {
   const { status, response, message } = error as { status?: unknown; response?: { headers?: Headers }; message?: string };

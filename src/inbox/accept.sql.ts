@@ -1,11 +1,13 @@
 import { boolArray, byteaArray, int2Array, int8Array, textArray, utf8Array, uuidArray } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
-import { type Delivery, priorityOf } from "./delivery.js";
+import type { Delivery } from "./delivery.js";
 
 /** A delivery with its stored projection (see projection/). */
 export interface Pending {
   readonly delivery: Delivery;
   readonly projection: Buffer | null;
+  /** Its lane. */
+  readonly priority: number;
 }
 
 // One statement is one transaction: the unique id and the payload are stored together or not at all.
@@ -33,7 +35,7 @@ const ACCEPT = `
 export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Promise<Set<string>> {
   const rows = await sql<{ id: string }>(on, ACCEPT, [
     uuidArray(batch.map(({ delivery }) => delivery.id)),
-    int2Array(batch.map(({ delivery }) => priorityOf(delivery.event))),
+    int2Array(batch.map(({ priority }) => priority)),
     textArray(batch.map(({ delivery }) => delivery.event)),
     int8Array(batch.map(({ delivery }) => delivery.hookId)),
     boolArray(batch.map(({ delivery }) => delivery.form)),

@@ -3,6 +3,8 @@ import { acceptBatch } from "./accept.sql.js";
 import { type AnswerEvent, payloadEventOf } from "./delivery.js";
 import { prune } from "./projection/prune.js";
 
+/** That of runs and jobs, unless it is configured otherwise. */
+const LANE = 0;
 /** Most answers in one statement. */
 const BATCH = 200;
 
@@ -22,7 +24,7 @@ export async function putAnswers(on: Queryable, answers: readonly AnswerDelivery
       // Octogauge reads no number beyond 2^53.
       const whole = Buffer.from(JSON.stringify(payload, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
       const body = prune(payloadEventOf(event), false, whole) ?? whole;
-      return { delivery: { id, event, hookId: null, form: false, body }, projection: body };
+      return { delivery: { id, event, hookId: null, form: false, body }, projection: body, priority: LANE };
     });
     await acceptBatch(
       on,

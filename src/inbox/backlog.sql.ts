@@ -1,4 +1,5 @@
 import { type Queryable, sql } from "../database/sql.js";
+import { LANES } from "./delivery.js";
 
 /** What waits in one lane. */
 export interface Backlog {
@@ -8,11 +9,13 @@ export interface Backlog {
   readonly oldestAge: number;
 }
 
+const VALUES = LANES.map((lane) => `(${lane}::smallint)`).join(", ");
+
 // The lanes are few and known; each is asked for its head, which the key gives at once.
 const BACKLOG = `
   SELECT p.priority, (SELECT count(*) FROM octogauge.inbox i WHERE i.priority = p.priority)::float8 AS pending,
     coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS "oldestAge"
-  FROM (VALUES (0::smallint), (1::smallint)) p(priority) ORDER BY 1`;
+  FROM (VALUES ${VALUES}) p(priority) ORDER BY 1`;
 
 /** Every lane, empty ones included. */
 export async function readBacklog(on: Queryable): Promise<Backlog[]> {
@@ -20,7 +23,7 @@ export async function readBacklog(on: Queryable): Promise<Backlog[]> {
 }
 
 /** The oldest row of each lane. */
-export const HEADS = `(VALUES (0::smallint), (1::smallint)) p(priority),
+export const HEADS = `(VALUES ${VALUES}) p(priority),
     LATERAL (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1) head`;
 
 const OLDEST = `SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS age FROM ${HEADS}`;

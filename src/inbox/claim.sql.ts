@@ -57,9 +57,15 @@ const CLAIM_ONE = `
 /**
  * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.
  * @param floors the lowest sequence number to look at, for each of LANES
+ * @param order of the lanes
  */
-export async function claim(on: Queryable, limit: number, floors: readonly number[] = LANES.map(() => 0)): Promise<Claimed[]> {
-  return sql<Claimed>(on, CLAIM, [limit, int2Array(LANES), int8Array(floors)]);
+export async function claim(
+  on: Queryable,
+  limit: number,
+  floors: readonly number[] = LANES.map(() => 0),
+  order: readonly number[] = LANES,
+): Promise<Claimed[]> {
+  return sql<Claimed>(on, CLAIM, [limit, int2Array(order), int8Array(order.map((lane) => floors[lane] ?? 0))]);
 }
 
 /** Takes one delivery with its payload; empty where another worker has it. */

@@ -34,6 +34,13 @@ const collectors = [
   GitHubCollector,
 ];
 
+// Once: it registers the metrics of the process.
+const prometheus = PrometheusModule.register({
+  controller: ProcessMetricsController,
+  path: "/metrics/process",
+  defaultMetrics: { enabled: true },
+});
+
 /** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */
 @Module({})
 export class MetricsModule {
@@ -41,19 +48,7 @@ export class MetricsModule {
   static of(children: Children | undefined): DynamicModule {
     return {
       module: MetricsModule,
-      imports: [
-        DatabaseModule,
-        CountersModule,
-        ClusterModule.of(children),
-        {
-          ...PrometheusModule.register({
-            controller: ProcessMetricsController,
-            path: "/metrics/process",
-            defaultMetrics: { enabled: true },
-          }),
-          imports: [ClusterModule.of(children)],
-        },
-      ],
+      imports: [DatabaseModule, CountersModule, ClusterModule.of(children), { ...prometheus, imports: [ClusterModule.of(children)] }],
       controllers: [MetricsController],
       providers: [
         Scrape,

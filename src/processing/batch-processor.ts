@@ -5,6 +5,7 @@ import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
 import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
 import { ClaimFloor } from "../inbox/claim-floor.js";
+import { LaneOrder } from "../inbox/lane-order.js";
 import { claim, type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
 import { setAside } from "../inbox/retries.sql.js";
 import { Applier, Unreadable } from "./applier.js";
@@ -30,6 +31,7 @@ export class BatchProcessor {
   readonly #logger = new Logger("processing");
   /** Shared by the loops of this process. */
   readonly #floor = new ClaimFloor();
+  readonly #order = new LaneOrder();
 
   constructor(
     private readonly database: Database,
@@ -52,7 +54,7 @@ export class BatchProcessor {
       const processed = await this.#inTransaction(
         async (transaction) => {
           const began = performance.now();
-          taken = await claim(transaction, this.config.BATCH_SIZE, from.floors);
+          taken = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
           this.#floor.claimed(from, taken, performance.now() - began, taken.length >= this.config.BATCH_SIZE);
           return taken;
         },
@@ -141,7 +143,7 @@ export class BatchProcessor {
       if (claimed.length === 0) return 0;
       const claimSeconds = (performance.now() - began) / 1_000;
       afterCommit = await apply(transaction, claimed);
-      this.metrics.claimed(claimed.length, claimSeconds);
+      this.metrics.claimed(claimed, claimSeconds);
       return claimed.length;
     });
     afterCommit();

@@ -3,6 +3,7 @@ import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@wills
 import { Counter, Histogram } from "prom-client";
 
 const SIZE = "octogauge_processing_batch_size";
+const DELIVERIES = "octogauge_processing_deliveries_total";
 const CLAIM = "octogauge_processing_claim_duration_seconds";
 const BATCH = "octogauge_processing_batch_duration_seconds";
 const ERRORS = "octogauge_processing_errors_total";
@@ -15,6 +16,7 @@ export const processingMetricProviders = [
     help: "Deliveries in one processing transaction.",
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
   }),
+  makeCounterProvider({ name: DELIVERIES, help: "Deliveries that were claimed for processing, by lane.", labelNames: ["priority"] }),
   makeHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
   makeHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
   makeCounterProvider({
@@ -29,13 +31,17 @@ export const processingMetricProviders = [
 export class ProcessingMetrics {
   constructor(
     @InjectMetric(SIZE) private readonly size: Histogram,
+    @InjectMetric(DELIVERIES) private readonly deliveries: Counter,
     @InjectMetric(CLAIM) private readonly claimSeconds: Histogram,
     @InjectMetric(BATCH) private readonly batchSeconds: Histogram,
     @InjectMetric(ERRORS) private readonly errors: Counter,
   ) {}
 
-  claimed(deliveries: number, seconds: number): void {
-    this.size.observe(deliveries);
+  claimed(deliveries: readonly { readonly priority: number }[], seconds: number): void {
+    this.size.observe(deliveries.length);
+    const lanes = new Map<number, number>();
+    for (const { priority } of deliveries) lanes.set(priority, (lanes.get(priority) ?? 0) + 1);
+    for (const [priority, count] of lanes) this.deliveries.inc({ priority }, count);
     this.claimSeconds.observe(seconds);
   }
 

@@ -18,6 +18,7 @@ const LOOK_EVERY = 5;
 @Injectable()
 export class AuditLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
+  readonly #canAsk: boolean;
   /** Of whose term the hooks are registered: another leader may have had other ones. */
   #registered: string | undefined;
 
@@ -26,10 +27,17 @@ export class AuditLoop extends BackgroundLoop {
     private readonly audits: HookAudits,
     private readonly log: HookLog,
     schema: SchemaGate,
-    @Inject(CONFIG) config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL">,
+    @Inject(CONFIG) config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL" | "GITHUB_TOKEN" | "GITHUB_APP_ID">,
   ) {
     super("audit", Math.min(LOOK_EVERY, config.AUDIT_INTERVAL), schema.ready);
+    this.#canAsk = config.GITHUB_TOKEN !== undefined || config.GITHUB_APP_ID !== undefined;
     this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
+  }
+
+  override onApplicationBootstrap(): void {
+    if (this.#hooks.size === 0 && this.#canAsk)
+      this.logger.log("GITHUB_HOOKS is empty: open runs are looked up, but what GitHub lost is not looked for");
+    super.onApplicationBootstrap();
   }
 
   async runOnce(): Promise<Outcome> {

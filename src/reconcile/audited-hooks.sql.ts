@@ -11,6 +11,8 @@ export interface Audit {
   readonly hook: string;
   /** The next page of the walk under way; null at its beginning. */
   readonly cursor: string | null;
+  /** How often in a row it could not be read. */
+  readonly failures: number;
   /** Which walk it is: the moment up to which it verifies, as text to the microsecond. */
   readonly walk: string;
   /** Nothing older than this needs a look. Milliseconds since 1970. */
@@ -30,11 +32,17 @@ const KNOWN = "SELECT hook FROM octogauge.audited_hooks";
 // Not at once: while a rollout lasts, somebody else may still audit it.
 const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
 
+// Whoever begins to lead may have been started with what was wrong put right.
+const AT_ONCE = "UPDATE octogauge.audited_hooks SET due_at = least(due_at, now())";
+
+/** A hook that nobody has tended for so long is not shown: it is no longer configured anywhere. */
+const TENDED = "due_at > now() - interval '15 minutes'";
+
 // The hook that has waited longest, so that all come to their turn, page by page.
 const NEXT = `
   UPDATE octogauge.audited_hooks a SET walk_until = coalesce(a.walk_until, now() - make_interval(secs => $2))
   WHERE a.hook = (SELECT hook FROM octogauge.audited_hooks WHERE hook = ANY ($1::text[]) AND due_at <= now() ORDER BY due_at, hook LIMIT 1)
-  RETURNING a.hook, a.walk_cursor AS cursor, extract(epoch FROM a.walk_until)::text AS walk,
+  RETURNING a.hook, a.walk_cursor AS cursor, a.failures, extract(epoch FROM a.walk_until)::text AS walk,
     (extract(epoch FROM greatest(a.since, a.verified_until - interval '${OVERLAP} s')) * 1000)::float8 AS "lookBackTo"`;
 
 // The attempts of one delivery are one missed delivery, as old as its first one.
@@ -78,6 +86,7 @@ const FAIL = `
  */
 export async function registerHooks(on: Queryable, hooks: readonly string[], window: number): Promise<readonly string[]> {
   await sql(on, FORGET, [textArray(hooks)]);
+  await sql(on, AT_ONCE);
   const known = new Set((await sql<{ hook: string }>(on, KNOWN)).map(({ hook }) => hook));
   const unknown = hooks.filter((hook) => !known.has(hook));
   if (unknown.length === 0) return [];
@@ -162,6 +171,6 @@ export async function readHooks(on: Queryable): Promise<HookState[]> {
        coalesce(m.count, 0)::float8 AS missing
      FROM octogauge.audited_hooks a
      LEFT JOIN (SELECT hook, count(*) FROM octogauge.missed_deliveries WHERE state = ${MISSED.open} GROUP BY hook) m USING (hook)
-     ORDER BY a.hook COLLATE "C"`,
+     WHERE ${TENDED} ORDER BY a.hook COLLATE "C"`,
   );
 }

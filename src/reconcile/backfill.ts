@@ -60,7 +60,10 @@ export class Backfill {
         for await (const name of this.actions.repositoriesOf(org, MANNER)) add(name);
       });
     }
-    for (const name of repositories) add(name);
+    for (const name of repositories) {
+      if (this.policy.measures(name.owner, name.repo)) add(name);
+      else this.#fail(`${name.owner}/${name.repo}`, "REPOSITORY_ALLOW and REPOSITORY_DENY leave it out");
+    }
     this.observer.found(names.size);
     for (const name of names.values()) {
       await this.#orElse(`${name.owner}/${name.repo}`, () => this.#fill(name, since));

@@ -2,8 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import type { Queryable } from "../database/sql.js";
-import { Limits, type PauseReason, type RateLimit } from "../github/limits.js";
-import { noteRate, pausePrincipal, secondsToWait, takeWrite } from "./github-limits.sql.js";
+import { Limits, type PauseReason, type RateLimit, type Wait } from "../github/limits.js";
+import { endCredentialsPause, noteRate, pausePrincipal, takeWrite, waitOf } from "./github-limits.sql.js";
 
 /** GitHub's limits as rows, so that no replica asks while another was told to wait. */
 @Injectable()
@@ -15,16 +15,20 @@ export class FleetLimits extends Limits {
     super();
   }
 
-  wait(principal: string, reserve: number): Promise<number> {
-    return secondsToWait(this.database, principal, reserve);
+  wait(principal: string, reserve: number, fingerprint: string): Promise<Wait | undefined> {
+    return waitOf(this.database, principal, reserve, fingerprint);
+  }
+
+  accepted(principal: string): Promise<void> {
+    return endCredentialsPause(this.database, principal);
   }
 
   note(principal: string, rate: RateLimit): Promise<void> {
     return noteRate(this.database, principal, rate);
   }
 
-  pause(principal: string, reason: PauseReason, seconds: number | undefined): Promise<number> {
-    return pausePrincipal(this.database, principal, reason, seconds);
+  pause(principal: string, reason: PauseReason, seconds: number | undefined, fingerprint: string): Promise<number> {
+    return pausePrincipal(this.database, principal, reason, seconds, fingerprint);
   }
 
   takeWrite(): Promise<number> {

@@ -13,7 +13,7 @@ const LEDGER_MARGIN = 300;
 /** A walk looks back a little further than it has to. Seconds. */
 const GAP_MARGIN = 600;
 
-type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" | "DEDUP_RETENTION">;
+type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" | "DEDUP_RETENTION" | "REDELIVERY">;
 
 /** What is known of the delivery logs: how far each was read, and what is missed. Rows and counters change together. */
 @Injectable()
@@ -37,6 +37,7 @@ export class HookAudits {
       return this.counters.write(transaction, tally);
     });
     afterCommit();
+    this.#logger.log(`auditing ${hooks.join(", ")} every ${this.config.AUDIT_INTERVAL} s, redelivery ${this.config.REDELIVERY}`);
   }
 
   /** The hook whose log is to be read next, and where. */
@@ -66,7 +67,11 @@ export class HookAudits {
       return this.counters.write(transaction, tally);
     });
     afterCommit();
-    if (missed > 0) this.#logger.warn(`${missed} deliveries that GitHub has in the log of ${hook} never came`);
+    if (missed > 0)
+      this.#logger.warn(
+        `${missed} deliveries that GitHub has in the log of ${hook} never came${this.config.REDELIVERY === "on" ? "; they are asked for again" : " (REDELIVERY is off)"}`,
+      );
+    if (audit.failures > 0) this.#logger.log(`${hook} can be audited again`);
   }
 
   /** GitHub did not let the log be read: the hook rests. */

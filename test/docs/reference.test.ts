@@ -85,7 +85,7 @@ it("docs/configuration.md is what the code reads", async () => {
 
 Octogauge is configured by environment variables. Each can also come from a file: \`NAME_FILE\` holds the path of a file with the value of \`NAME\`.
 They are read once, at start; all problems are listed together. Only the secrets that come from files (\`GITHUB_WEBHOOK_SECRET_FILE\`, \`METRICS_TOKEN_FILE\`,
-\`DATABASE_URL_FILE\`) are read again while it runs, so that they can be rotated. \`octogauge config check\` lists them without starting, or shows the configuration with its
+\`DATABASE_URL_FILE\`, \`GITHUB_TOKEN_FILE\`, \`GITHUB_APP_PRIVATE_KEY_FILE\`) are read again while it runs, so that they can be rotated. \`octogauge config check\` lists them without starting, or shows the configuration with its
 secrets redacted.
 
 Durations are in seconds, or with a unit: \`250ms\`, \`30s\`, \`10m\`, \`6h\`, \`7d\`. Sizes are in bytes.

@@ -70,7 +70,7 @@ describe("health", () => {
     expect(ready.status).toBe(503);
     expect(ready.body.details?.["database"]).toMatchObject({
       status: "down",
-      missing: ["InitialSchema1795000000000", "Retries1795300000000"],
+      missing: ["InitialSchema1795000000000", "Retries1795300000000", "Repair1795600000000"],
     });
   });
 

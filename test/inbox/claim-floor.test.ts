@@ -14,14 +14,14 @@ it("goes on behind what was claimed, lane by lane, and looks at everything again
     floor.claimed(from, keys, 1, false);
     return from;
   };
-  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: [0, 0], sweep: "whole" });
-  expect(claimed(at(1, 9)).floors).toEqual([8, 0]);
+  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: [0, 0, 0, 0], sweep: "whole" });
+  expect(claimed(at(1, 9)).floors).toEqual([8, 0, 0, 0]);
   now += 249;
-  expect(claimed()).toEqual({ floors: [8, 10], sweep: undefined });
+  expect(claimed()).toEqual({ floors: [8, 10, 0, 0], sweep: undefined });
   now += 1;
-  expect(claimed(at(0, 3))).toEqual({ floors: [0, 0], sweep: "whole" });
+  expect(claimed(at(0, 3))).toEqual({ floors: [0, 0, 0, 0], sweep: "whole" });
   // A straggler lowers nothing.
-  expect(claimed().floors).toEqual([8, 10]);
+  expect(claimed().floors).toEqual([8, 10, 0, 0]);
   floor.sweep();
   expect(claimed().sweep).toBe("whole");
 });
@@ -67,7 +67,7 @@ it("looks back to where it was a quarter of a minute ago", () => {
   }
   expect(now).toBe(30_000);
   now += 1_000;
-  expect(floor.next()).toEqual({ floors: [15_001, 0], sweep: "recent" });
+  expect(floor.next()).toEqual({ floors: [15_001, 0, 0, 0], sweep: "recent" });
 });
 
 it("goes on from where a sweep was cut short by the size of a batch", () => {
@@ -76,7 +76,7 @@ it("goes on from where a sweep was cut short by the size of a batch", () => {
   floor.sweep();
   floor.claimed(floor.next(), [at(0, 40)], 1, true);
   // The other lane was not come to.
-  expect(floor.next()).toEqual({ floors: [41, 71], sweep: undefined });
+  expect(floor.next()).toEqual({ floors: [41, 71, 0, 0], sweep: undefined });
 });
 
 it("a delivery that is committed after its successors were claimed is not left behind", async () => {
@@ -87,7 +87,7 @@ it("a delivery that is committed after its successors were claimed is not left b
   await slow.query("BEGIN");
   const body = Buffer.from("{}");
   const delivery = { id: "00000000-0000-4000-8000-000000000001", event: "star", hookId: 1, form: false, body };
-  await acceptBatch(slow, [{ delivery, projection: null }]);
+  await acceptBatch(slow, [{ delivery, projection: null, priority: 1 }]);
   await fleet.accept("star", {});
   expect(await fleet.processBatch()).toBe(1);
   await slow.query("COMMIT");

@@ -145,13 +145,32 @@ describe("credentials", () => {
     expect(lines).toContainEqual(
       expect.stringMatching(/^warn token: GitHub refused for its credentials \(Bad credentials.*nobody asks for 300 s$/),
     );
-    expect(lines).toContainEqual(expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*were the credentials revoked\?$/));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*are the credentials wrong, expired or revoked\?$/),
+    );
     expect(lines.join("\n")).not.toContain(github.token);
     github.restore();
     await letAuditBeDue(url);
     await audit(two);
     expect(await missed(url)).toEqual(new Set(ids));
     expect(await sample(one, SUCCESS)).toBe(1);
+  });
+
+  it("that are wrong pause nobody who has others, and good ones end the pause", async () => {
+    const { github, url, replica } = await setUpAudit();
+    const [wrong, alsoWrong, right] = [
+      await replica({ GITHUB_TOKEN: "ghp_typo" }),
+      await replica({ GITHUB_TOKEN: "ghp_typo" }),
+      await replica(),
+    ];
+    await audit(wrong);
+    await pressOn(url);
+    await audit(alsoWrong);
+    expect(github.requests.map(({ status }) => status)).toEqual([401]);
+    await pressOn(url);
+    await audit(right);
+    expect(github.requests.map(({ status }) => status)).toEqual([401, 200]);
+    expect([await sample(right, PAUSE, TOKEN), await sample(right, SUCCESS)]).toEqual([0, 1]);
   });
 
   it("that are rotated in GITHUB_TOKEN_FILE are taken without a restart", async () => {
@@ -204,7 +223,9 @@ describe("credentials", () => {
     github.uninstall("acme");
     const fleet = await replica(appSettings(github));
     await audit(fleet);
-    expect(lines).toContainEqual(expect.stringMatching(/^warn org:acme:7 cannot be audited.*the App is not installed there/));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^warn org:acme:7 cannot be audited.*the App is not installed on acme; install it there/),
+    );
     expect([await sample(fleet, SUCCESS), await sample(fleet, SUCCESS, 'hook="org:globex:9"')]).toEqual([0, 1]);
     expect((await missed(url, "org:globex:9")).size).toBe(1);
     expect((await hookRow(url)).rest).toBe(300);
@@ -294,7 +315,9 @@ describe("a GitHub that fails", () => {
     await audit(fleet);
     await redeliver(fleet);
     expect(lines.filter((line) => line.startsWith("warn org:acme:7"))).toEqual([
-      expect.stringMatching(/was answered 404: Not Found.*; is the hook's id right, and may the credentials read its deliveries\?$/),
+      expect.stringMatching(
+        /was answered 404: Not Found.*; is the hook's id right \(and GITHUB_API_URL\), and may the credentials read its deliveries\?$/,
+      ),
     ]);
     expect(await missed(url, BY_HOOKS)).toEqual(new Set(ids));
     expect(github.writes).toHaveLength(150);

@@ -1,0 +1,34 @@
+/** Which lane of the inbox an event takes. Lanes are emptied in their order, 0 first. */
+export interface Priorities {
+  /** By event, or by `event.action`, which goes before. */
+  readonly lanes: ReadonlyMap<string, number>;
+  /** Of all others. */
+  readonly other: number;
+  /** Whether an action decides anywhere: then it has to be known. */
+  readonly byAction: boolean;
+}
+
+/** How many lanes there are. */
+export const LANE_COUNT = 4;
+
+export const PRIORITY_FORMS = `event=lane or event.action=lane, and *=lane for all others, parted by commas, each once; lanes from 0 to ${LANE_COUNT - 1}`;
+
+const ENTRY = /^(\*|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\s*=\s*([0-9])$/;
+
+export const DEFAULT_PRIORITIES = "workflow_job=0,workflow_run=0,*=1";
+
+/** @returns undefined where an entry is not of these forms, or is there twice */
+export function readPriorities(value: string): Priorities | undefined {
+  const lanes = new Map<string, number>();
+  for (const entry of value
+    .split(/[,\n]/)
+    .map((part) => part.trim())
+    .filter(Boolean)) {
+    const [, name, lane] = ENTRY.exec(entry) ?? [];
+    if (name === undefined || lane === undefined || Number(lane) >= LANE_COUNT || lanes.has(name)) return undefined;
+    lanes.set(name, Number(lane));
+  }
+  const other = lanes.get("*") ?? 1;
+  lanes.delete("*");
+  return { lanes, other, byAction: [...lanes.keys()].some((name) => name.includes(".")) };
+}
