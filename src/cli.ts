@@ -6,6 +6,7 @@ import { deadLettersCommand } from "./commands/dead-letters.js";
 import { migrateCommand } from "./commands/migrate.js";
 import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
 import { type Config, loadConfig } from "./config/config.js";
+import { misspelt } from "./config/misspelt.js";
 import { BUILD } from "./metrics/build.js";
 import { runSimulation } from "./simulator/simulate.js";
 
@@ -67,7 +68,11 @@ const config = program.command("config").description("look at the configuration"
 config
   .command("check")
   .description("list every problem of the configuration, or show it with its secrets redacted")
-  .action(() => console.log(configLines(loadConfig(process.env)).join("\n")));
+  .action(() => {
+    const loaded = loadConfig(process.env);
+    console.log(configLines(loaded).join("\n"));
+    for (const line of misspelt(process.env)) console.error(line);
+  });
 
 function positive(text: string): number {
   const value = Number(text);

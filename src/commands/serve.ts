@@ -2,6 +2,7 @@ import cluster from "node:cluster";
 import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
 import { type Config, ConfigError } from "../config/config.js";
+import { misspelt } from "../config/misspelt.js";
 import { type Running, start } from "../main.js";
 import { type Prepared, prepare } from "./quick-start.js";
 
@@ -34,6 +35,7 @@ export async function startService(config: Config): Promise<Service> {
 export async function serve(config: Config): Promise<void> {
   keepRunning();
   if (cluster.isWorker) return serveAsChild(config);
+  for (const line of misspelt(process.env)) say(line);
   const starting = startService(config);
   // From the first moment on: a database that was started is stopped, too.
   stopOnSignals({ stop: async () => (await starting).stop() }, config.DRAIN_TIMEOUT);

@@ -74,6 +74,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "old look-ups": { matches: /DELETE FROM octogauge\.lookups/, uses: ["lookups_asked_at"] },
   // One row for each hook.
   "hooks forgotten": { matches: /DELETE FROM octogauge\.audited_hooks/, uses: [], readsWhole: ["audited_hooks"] },
+  "hooks at once": { matches: /UPDATE octogauge\.audited_hooks SET due_at = least/, uses: [], readsWhole: ["audited_hooks"] },
   "hooks known": { matches: /SELECT hook FROM octogauge\.audited_hooks$/, uses: [], readsWhole: ["audited_hooks"] },
   "hook registered": { matches: /INSERT INTO octogauge\.audited_hooks/, uses: [], readsWhole: ["delivery_ledger"], buffersPerRow: 0.02 },
   "hook to audit": { matches: /UPDATE octogauge\.audited_hooks a SET walk_until/, uses: [], readsWhole: ["audited_hooks"] },

@@ -1,0 +1,26 @@
+import { expect, it } from "vitest";
+import { misspelt } from "../../src/config/misspelt.js";
+
+it.each([
+  ["GITHUB_HOOK", "GITHUB_HOOKS"],
+  ["GITHUB_HOOKSS", "GITHUB_HOOKS"],
+  ["DATABASE_URI", "DATABASE_URL"],
+  ["RECONCILE_AFETR", "RECONCILE_AFTER"],
+  ["Github_Token", "GITHUB_TOKEN"],
+  ["GITHUB_TOKEN_FLIE", "GITHUB_TOKEN_FILE"],
+])("%s looks like %s", (name, meant) => {
+  expect(misspelt({ [name]: "x", PATH: "/bin" })).toEqual([`${name} is set, but not read; is ${meant} meant?`]);
+});
+
+it("what is read, or looks like nothing of ours, is left alone", () => {
+  const others = {
+    GITHUB_HOOKS: "app",
+    GITHUB_TOKEN_FILE: "/x",
+    GITHUB_ACTIONS: "true",
+    GITHUB_REPOSITORY: "a/b",
+    HOSTNAME: "h",
+    POST: "1",
+    NODE_ENV: "x",
+  };
+  expect(misspelt(others)).toEqual([]);
+});
