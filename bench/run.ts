@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { startBenchServer } from "./database.js";
 import { benchBacklog } from "./backlog.js";
+import { benchFairness } from "./fairness.js";
 import { benchHeld } from "./held.js";
 import { benchIngest } from "./ingest.js";
 import { benchMixed, benchSustained } from "./mixed.js";
@@ -54,6 +55,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
     return results;
   },
   overload: async (server, options, progress) => [await benchOverload(server, options, progress)],
+  fairness: async (server, options, progress) => [await benchFairness(server, options, progress)],
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 

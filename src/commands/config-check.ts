@@ -1,5 +1,4 @@
 import type { Config } from "../config/config.js";
-import type { Priorities } from "../config/priorities.js";
 import { SECRET_VARIABLES, variables } from "../config/variables.js";
 
 /** `octogauge config check`: the configuration in force, secrets redacted, one variable a line. */
@@ -14,11 +13,8 @@ const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length 
 
 function plain(value: unknown): string {
   if (value === undefined) return "";
-  if (isPriorities(value)) return [...value.lanes, ["*", value.other]].map(([name, lane]) => `${name}=${lane}`).join(",");
   if (value instanceof Map) return [...value].map(([name, bounds]) => `${name}=${(bounds as readonly number[]).join(" ")}`).join("; ");
   return Array.isArray(value) ? value.map((entry: unknown) => (isHook(entry) ? entry.name : String(entry))).join(",") : String(value);
 }
 
 const isHook = (entry: unknown): entry is { name: string } => typeof entry === "object" && entry !== null && "name" in entry;
-
-const isPriorities = (value: unknown): value is Priorities => typeof value === "object" && value !== null && "lanes" in value;

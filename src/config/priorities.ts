@@ -6,6 +6,8 @@ export interface Priorities {
   readonly other: number;
   /** Whether an action decides anywhere: then it has to be known. */
   readonly byAction: boolean;
+  /** As it could have been written. */
+  toString(): string;
 }
 
 /** How many lanes there are. */
@@ -30,5 +32,6 @@ export function readPriorities(value: string): Priorities | undefined {
   }
   const other = lanes.get("*") ?? 1;
   lanes.delete("*");
-  return { lanes, other, byAction: [...lanes.keys()].some((name) => name.includes(".")) };
+  const toString = () => [...lanes, ["*", other]].map(([name, lane]) => `${name}=${lane}`).join(",");
+  return { lanes, other, byAction: [...lanes.keys()].some((name) => name.includes(".")), toString };
 }

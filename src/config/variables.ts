@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { choice, duration, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
+import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
 import { readPrivateKey } from "./private-key.js";
 
 const MEBIBYTE = 1_048_576;
@@ -87,7 +88,16 @@ export const variables = {
   FLUSH_SIZE: whole(500, 1, 10_000).describe("most deliveries in one commit of the inbox"),
 
   PRIORITIES: text<Priorities>(readPriorities(DEFAULT_PRIORITIES)!, readPriorities, PRIORITY_FORMS).describe(
-    "lanes of the inbox by event, or by event and action (`workflow_job.completed=1`); 0 is emptied first, but every tenth batch begins with the others. By default `workflow_job=0,workflow_run=0,*=1`",
+    "lanes of the inbox by event, or by event and action (`workflow_job.completed=1`); 0 is emptied first, but every tenth batch begins with the others.",
+  ),
+  FAIR_SHARE: whole(20, 0, 1_000_000).describe(
+    "deliveries a second of one repository that wait in their place, with bursts of ten times as many; what it sends beyond waits behind all others'. By each process that takes deliveries in; 0 turns it off",
+  ),
+  RATE_LIMITS: text<RateLimits>(NO_LIMITS, readRateLimits, RATE_LIMIT_FORMS).describe(
+    "most deliveries a second that are processed of an owner or a repository, over all workers, such as `*/*=20,acme=50,acme/monorepo=10`; what is beyond is put off, and nobody else's. Without one there is no limit",
+  ),
+  INGEST_RATE_LIMIT: whole(0, 0, 1_000_000).describe(
+    "most deliveries a second of one webhook, with bursts of ten times as many, by each process that takes them in; beyond it 429, and GitHub does not try again. 0: no limit",
   ),
   BATCH_SIZE: whole(500, 1, 5_000).describe("most deliveries in one processing transaction"),
   WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),

@@ -93,6 +93,18 @@ export const GAUGES = {
     "Age of the job that has been running longest.",
   ),
   inboxPending: family("octogauge_inbox_pending", "gauge", ["priority"], "Deliveries that wait to be processed."),
+  inboxSurplus: family(
+    "octogauge_inbox_surplus",
+    "gauge",
+    ["priority"],
+    "Of the pending deliveries, those beyond the fair share of their repository, which wait behind all others (FAIR_SHARE).",
+  ),
+  inboxDelayed: family(
+    "octogauge_inbox_delayed",
+    "gauge",
+    ["priority"],
+    "Deliveries that RATE_LIMITS put off; they are not among the pending ones.",
+  ),
   inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
   retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),

@@ -6,7 +6,7 @@ import type { Delivery } from "./delivery.js";
 export interface Pending {
   readonly delivery: Delivery;
   readonly projection: Buffer | null;
-  /** Its lane. */
+  /** Its lane (lanes.ts). */
   readonly priority: number;
 }
 

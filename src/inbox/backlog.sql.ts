@@ -1,34 +1,59 @@
 import { type Queryable, sql } from "../database/sql.js";
-import { LANES } from "./delivery.js";
+import { DELAYED_LANES, LANES, PRIORITY_LANES, priorityOf } from "./lanes.js";
 
-/** What waits in one lane. */
+/** What waits of one priority. */
 export interface Backlog {
   readonly priority: number;
   readonly pending: number;
-  /** Seconds, by the database's clock. */
+  /** Of these, what is beyond the fair share of its repository. */
+  readonly surplus: number;
+  /** Beside these, what RATE_LIMITS put off. */
+  readonly delayed: number;
+  /** Of what is pending. Seconds, by the database's clock. */
   readonly oldestAge: number;
 }
 
-const VALUES = LANES.map((lane) => `(${lane}::smallint)`).join(", ");
+interface Lane {
+  readonly lane: number;
+  readonly count: number;
+  readonly age: number;
+}
+
+const values = (lanes: readonly number[]) => lanes.map((lane) => `(${lane}::smallint)`).join(", ");
 
 // The lanes are few and known; each is asked for its head, which the key gives at once.
 const BACKLOG = `
-  SELECT p.priority, (SELECT count(*) FROM octogauge.inbox i WHERE i.priority = p.priority)::float8 AS pending,
-    coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS "oldestAge"
-  FROM (VALUES ${VALUES}) p(priority) ORDER BY 1`;
+  SELECT p.priority AS lane, (SELECT count(*) FROM octogauge.inbox i WHERE i.priority = p.priority)::float8 AS count,
+    coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS age
+  FROM (VALUES ${values([...LANES, ...DELAYED_LANES])}) p(priority)`;
 
-/** Every lane, empty ones included. */
+/** Every priority, empty ones included. */
 export async function readBacklog(on: Queryable): Promise<Backlog[]> {
-  return sql<Backlog>(on, BACKLOG);
+  const lanes = await sql<Lane>(on, BACKLOG);
+  return PRIORITY_LANES.map((priority) => {
+    const own = lanes.filter(({ lane }) => priorityOf(lane) === priority);
+    const pending = own.filter(({ lane }) => LANES.includes(lane));
+    return {
+      priority,
+      pending: sum(pending),
+      surplus: sum(pending.filter(({ lane }) => !PRIORITY_LANES.includes(lane))),
+      delayed: sum(own) - sum(pending),
+      oldestAge: Math.max(...pending.map(({ age }) => age)),
+    };
+  });
 }
 
-/** The oldest row of each lane. */
-export const HEADS = `(VALUES ${VALUES}) p(priority),
+const sum = (lanes: readonly Lane[]): number => lanes.reduce((total, { count }) => total + count, 0);
+
+const heads = (lanes: readonly number[]) => `(VALUES ${values(lanes)}) p(priority),
     LATERAL (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1) head`;
 
-const OLDEST = `SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS age FROM ${HEADS}`;
+/** The oldest row of each lane, those included where deliveries are put off. */
+export const HEADS = heads([...LANES, ...DELAYED_LANES]);
 
-/** Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. */
+const OLDEST = `SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS age FROM ${heads(LANES)}`;
+
+/** Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is not late. */
 export async function oldestPendingAge(on: Queryable): Promise<number> {
   const [row] = await sql<{ age: number }>(on, OLDEST);
   return Math.max(0, row?.age ?? 0);

@@ -1,4 +1,4 @@
-import { LANES } from "./delivery.js";
+import { LANES } from "./lanes.js";
 import type { InboxKey } from "./claim.sql.js";
 
 /** Sweeps begin so often, at most. Milliseconds. */

@@ -1,11 +1,11 @@
 import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
-
-import { LANES } from "./delivery.js";
+import { LANES } from "./lanes.js";
 
 /** A row that this transaction has taken out of the inbox; a rollback puts it back. */
 export interface Claimed {
   readonly id: string;
+  /** Its lane. */
   readonly priority: number;
   readonly seq: string;
   readonly event: string;
@@ -28,23 +28,36 @@ export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
 /** Payload bytes of one claim: rows without a projection bring theirs, and 500 bodies of 25 MB would not fit into the process. */
 const CLAIM_BYTES = 16_777_216;
 
-// Claim and delete in one statement: no status to flip, no lease to lose. The keys are fenced in a
-// materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while those before it
-// have not filled the batch, since rows are pulled, and locked, one by one.
-const CLAIM = `
-  WITH claimed AS MATERIALIZED (
+const BYTES = "CASE WHEN i.projection IS NULL THEN octet_length(i.payload) ELSE 0 END AS bytes";
+
+/** Of a batch, with the payload where there is no projection. */
+export const ROW = `i.seq::text AS seq, ${COLUMNS}, CASE WHEN i.projection IS NULL THEN i.payload END AS payload`;
+
+// The keys are fenced in a materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while
+// those before it have not filled the batch, since rows are pulled, and locked, one by one.
+const IN_LANES = `
     SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
-      SELECT i.priority, i.seq, CASE WHEN i.projection IS NULL THEN octet_length(i.payload) ELSE 0 END AS bytes
+      SELECT i.priority, i.seq, ${BYTES}
       FROM octogauge.inbox i WHERE i.priority = lane.priority AND i.seq >= lane.floor
-      ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row
-    LIMIT $1
-  ), fitting AS MATERIALIZED (
+      ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row`;
+
+const FITTING = `
     SELECT priority, seq FROM (SELECT priority, seq, sum(bytes) OVER (ORDER BY priority, seq) - bytes AS before FROM claimed) s
-    WHERE before < ${CLAIM_BYTES}
-  )
+    WHERE before < ${CLAIM_BYTES}`;
+
+// Claim and delete in one statement: no status to flip, no lease to lose.
+const CLAIM = `
+  WITH claimed AS MATERIALIZED (${IN_LANES} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
   DELETE FROM octogauge.inbox i USING fitting c
   WHERE i.priority = c.priority AND i.seq = c.seq
-  RETURNING i.seq::text AS seq, ${COLUMNS}, CASE WHEN i.projection IS NULL THEN i.payload END AS payload`;
+  RETURNING ${ROW}`;
+
+// What was put off and is due goes first: it has waited, and others' share does not depend on it.
+const HOLD = `
+  WITH due AS MATERIALIZED (
+    SELECT i.priority, i.seq, ${BYTES} FROM octogauge.inbox i WHERE i.due_at <= now() ORDER BY i.due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${IN_LANES}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
+  SELECT ${ROW}, i.granted FROM octogauge.inbox i JOIN fitting c ON i.priority = c.priority AND i.seq = c.seq`;
 
 const CLAIM_ONE = `
   WITH claimed AS MATERIALIZED (
@@ -65,7 +78,33 @@ export async function claim(
   floors: readonly number[] = LANES.map(() => 0),
   order: readonly number[] = LANES,
 ): Promise<Claimed[]> {
-  return sql<Claimed>(on, CLAIM, [limit, int2Array(order), int8Array(order.map((lane) => floors[lane] ?? 0))]);
+  return sql<Claimed>(on, CLAIM, parameters(limit, floors, order));
+}
+
+/** A row that this transaction has locked, and that is still in the inbox. */
+export interface Held extends Claimed {
+  /** Which of its limits it has passed already (delay.sql.ts). */
+  readonly granted: number | null;
+}
+
+/** Like {@link claim}, but the rows stay; and with what was put off and is due. */
+export async function hold(on: Queryable, limit: number, floors: readonly number[], order: readonly number[]): Promise<Held[]> {
+  return sql<Held>(on, HOLD, parameters(limit, floors, order));
+}
+
+const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [
+  limit,
+  int2Array(order),
+  int8Array(order.map((lane) => floors[lane] ?? 0)),
+];
+
+/** Takes rows out of the inbox that this transaction holds. */
+export async function remove(on: Queryable, keys: readonly InboxKey[]): Promise<void> {
+  await sql(
+    on,
+    "DELETE FROM octogauge.inbox i USING unnest($1::smallint[], $2::bigint[]) AS k(priority, seq) WHERE i.priority = k.priority AND i.seq = k.seq",
+    [int2Array(keys.map(({ priority }) => priority)), int8Array(keys.map(({ seq }) => Number(seq)))],
+  );
 }
 
 /** Takes one delivery with its payload; empty where another worker has it. */

@@ -2,6 +2,7 @@ import { type Queryable, sql } from "../database/sql.js";
 import { asLabel } from "./projection/fields.js";
 import { prune } from "./projection/prune.js";
 import type { Claimed } from "./claim.sql.js";
+import { priorityOf } from "./lanes.js";
 
 /** Why a delivery could not be processed. */
 export interface CauseOfDeath {
@@ -29,7 +30,7 @@ const BURY = `
 export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, attempts = 1): Promise<void> {
   await sql(on, BURY, [
     dead.id,
-    dead.priority,
+    priorityOf(dead.priority),
     dead.event,
     dead.receivedAt,
     dead.hookId,

@@ -1,5 +1,3 @@
-import { LANE_COUNT, type Priorities } from "../config/priorities.js";
-
 /** A delivery as the ingest room hands it over: authentic (the HMAC held), otherwise unread. */
 export interface Delivery {
   /** `X-GitHub-Delivery`: a GUID in lower case. */
@@ -17,9 +15,6 @@ export interface Delivery {
 /** What became of an accepted delivery. */
 export type Acceptance = "accepted" | "duplicate";
 
-/** The lanes of the inbox, in the order in which they are emptied. */
-export const LANES: readonly number[] = Array.from({ length: LANE_COUNT }, (_, lane) => lane);
-
 // No event of GitHub's has a dot in its name, and the ingest room takes none.
 const EVENTS = { "workflow_run.lookup": "workflow_run", "workflow_job.lookup": "workflow_job" } as const;
 
@@ -30,12 +25,3 @@ export const isAnswer = (event: string): event is AnswerEvent => Object.hasOwn(E
 
 /** The event whose payload a delivery has. */
 export const payloadEventOf = (event: string): string => (isAnswer(event) ? EVENTS[event] : event);
-
-/** The lane of a delivery. @param projection where its action stands, if it has one */
-export function laneOf({ lanes, other, byAction }: Priorities, event: string, projection: Buffer | null): number {
-  const action = byAction && projection ? ACTION.exec(projection.toString("latin1"))?.[1] : undefined;
-  return (action === undefined ? undefined : lanes.get(`${event}.${action}`)) ?? lanes.get(event) ?? other;
-}
-
-/** The first member of a projection that has one. */
-const ACTION = /^\{"action":"([a-z0-9_]+)"/;

@@ -2,7 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
-import { type Acceptance, type Delivery, laneOf } from "./delivery.js";
+import { type Acceptance, type Delivery } from "./delivery.js";
+import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
 import { InboxMetrics } from "./inbox.metrics.js";
 import { prune } from "./projection/prune.js";
@@ -24,7 +25,8 @@ export class GroupCommit {
   constructor(
     private readonly database: Database,
     private readonly metrics: InboxMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "FLUSH_SIZE" | "PRIORITIES" | "REQUEST_TIMEOUT">,
+    private readonly share: FairShare,
+    @Inject(CONFIG) private readonly config: Pick<Config, "FLUSH_SIZE" | "REQUEST_TIMEOUT">,
   ) {
     const flush = { size: config.FLUSH_SIZE, bytes: FLUSH_BYTES, store: (batch: readonly Pending[]) => this.#store(batch) };
     this.#small = new FlushQueue(flush);
@@ -43,7 +45,7 @@ export class GroupCommit {
   accept(delivery: Delivery): Promise<Acceptance> {
     const queue = delivery.body.length < LARGE ? this.#small : this.#large;
     const projection = prune(delivery.event, delivery.form, delivery.body);
-    return queue.add({ delivery, projection, priority: laneOf(this.config.PRIORITIES, delivery.event, projection) });
+    return queue.add({ delivery, projection, priority: this.share.laneOf(delivery.event, projection) });
   }
 
   async #store(batch: readonly Pending[]): Promise<ReadonlySet<string>> {

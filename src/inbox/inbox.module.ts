@@ -1,5 +1,6 @@
 import { Module } from "@nestjs/common";
 import { DatabaseModule } from "../database/database.module.js";
+import { FairShare } from "./fair-share.js";
 import { GroupCommit } from "./group-commit.js";
 import { inboxMetricProviders, InboxMetrics } from "./inbox.metrics.js";
 
@@ -7,5 +8,5 @@ import { inboxMetricProviders, InboxMetrics } from "./inbox.metrics.js";
  * Enters: authentic deliveries, from ingest. Leaves: each of them once, to processing, or into the dead letters.
  * Ingest accepts, processing claims; operators review the dead letters.
  */
-@Module({ imports: [DatabaseModule], providers: [GroupCommit, InboxMetrics, ...inboxMetricProviders], exports: [GroupCommit] })
+@Module({ imports: [DatabaseModule], providers: [GroupCommit, FairShare, InboxMetrics, ...inboxMetricProviders], exports: [GroupCommit] })
 export class InboxModule {}

@@ -1,4 +1,4 @@
-import { LANES } from "./delivery.js";
+import { LANES } from "./lanes.js";
 
 /** One in so many batches begins with the lanes behind the first. */
 const ONE_IN = 10;

@@ -1,5 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
+import { Allowance } from "../inbox/allowance.js";
+
+/** Of the rate of a webhook. Seconds. */
+const BURST = 10;
 
 /** A request's share of the budgets; give it back exactly once. */
 export interface Admission {
@@ -13,8 +17,11 @@ export interface Admission {
 export class AdmissionControl {
   #requests = 0;
   #bytes = 0;
+  readonly #hooks: Allowance | undefined;
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {}
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "INGEST_RATE_LIMIT" | "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {
+    this.#hooks = config.INGEST_RATE_LIMIT > 0 ? new Allowance(config.INGEST_RATE_LIMIT, BURST) : undefined;
+  }
 
   get requests(): number {
     return this.#requests;
@@ -22,6 +29,11 @@ export class AdmissionControl {
 
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Whole seconds that a webhook has to wait for its next delivery; 0 where it may have this one. */
+  waitOf(hookId: number | null): number {
+    return Math.ceil(this.#hooks?.take(String(hookId ?? "")) ?? 0);
   }
 
   /** @returns undefined where the budget of requests is spent */

@@ -42,6 +42,12 @@ export class WebhookController {
     const secret = signingSecret(this.live.webhookSecrets, headers.signature, body);
     if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
     this.metrics.secretUsed(secret);
+    const wait = this.admission.waitOf(headers.hookId);
+    if (wait > 0)
+      return problem(429, "hook-limit", "this webhook sends more than INGEST_RATE_LIMIT; send this delivery again later", [
+        "retry-after",
+        String(wait),
+      ]);
     const acceptance = await this.inbox.accept({ id: headers.id, event: headers.event, hookId: headers.hookId, form: headers.form, body });
     return acceptance === "accepted" ? ACCEPTED : DUPLICATE;
   }

@@ -4,12 +4,11 @@ import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
 import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
-import { ClaimFloor } from "../inbox/claim-floor.js";
-import { LaneOrder } from "../inbox/lane-order.js";
-import { claim, type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
+import { type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
 import { setAside } from "../inbox/retries.sql.js";
 import { Applier, Unreadable } from "./applier.js";
 import { backoff, causeOf, messageOf } from "./failure.js";
+import { NextBatch, NOTHING } from "./next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 /** The journal must not hold up a batch for longer. Seconds. */
@@ -29,45 +28,37 @@ class Suspects extends Error {
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
-  /** Shared by the loops of this process. */
-  readonly #floor = new ClaimFloor();
-  readonly #order = new LaneOrder();
 
   constructor(
     private readonly database: Database,
     private readonly applier: Applier,
+    private readonly next: NextBatch,
     private readonly metrics: ProcessingMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE" | "RETRY_BACKOFF">,
+    @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF">,
   ) {}
 
   /**
    * Processes one batch.
    * @param worker who does it, in the journal; no two may be at it under one name at the same time
    * @param isPatient whether it may leave, for a while, rows that were committed after their successors had been claimed
-   * @returns how many deliveries left the inbox
+   * @returns how many deliveries it came to: they have left the inbox, or were put off
    * @throws transient database errors, after which the batch is back in the inbox
    */
   async processBatch(worker: string, isPatient = false): Promise<number> {
-    const from = this.#floor.next();
-    let taken: readonly Claimed[] = [];
+    let taken = NOTHING;
     try {
-      const processed = await this.#inTransaction(
-        async (transaction) => {
-          const began = performance.now();
-          taken = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
-          this.#floor.claimed(from, taken, performance.now() - began, taken.length >= this.config.BATCH_SIZE);
-          return taken;
-        },
+      await this.#inTransaction(
+        async (transaction) => (taken = await this.next.take(transaction)).rows,
         (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (processed > 0 || from.sweep === "whole" || isPatient) return processed;
+      if (taken.count > 0 || taken.lookedAtAll || isPatient) return taken.count;
     } catch (error) {
-      this.#floor.sweep();
+      this.next.sweep();
       // Again, since it may have been the commit that failed, or the database as a whole.
-      if (taken.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
-      return this.#recover(error, taken);
+      if (taken.rows.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
+      return this.#recover(error, taken.rows);
     }
-    this.#floor.sweep();
+    this.next.sweep();
     return this.processBatch(worker);
   }
 

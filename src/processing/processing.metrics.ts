@@ -1,11 +1,13 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Histogram } from "prom-client";
+import { priorityOf } from "../inbox/lanes.js";
 
 const SIZE = "octogauge_processing_batch_size";
 const DELIVERIES = "octogauge_processing_deliveries_total";
 const CLAIM = "octogauge_processing_claim_duration_seconds";
 const BATCH = "octogauge_processing_batch_duration_seconds";
+const DELAYED = "octogauge_processing_delayed_total";
 const ERRORS = "octogauge_processing_errors_total";
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -16,7 +18,8 @@ export const processingMetricProviders = [
     help: "Deliveries in one processing transaction.",
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
   }),
-  makeCounterProvider({ name: DELIVERIES, help: "Deliveries that were claimed for processing, by lane.", labelNames: ["priority"] }),
+  makeCounterProvider({ name: DELIVERIES, help: "Deliveries that were claimed for processing, by priority.", labelNames: ["priority"] }),
+  makeCounterProvider({ name: DELAYED, help: "Times that a delivery was put off by RATE_LIMITS." }),
   makeHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
   makeHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
   makeCounterProvider({
@@ -32,6 +35,7 @@ export class ProcessingMetrics {
   constructor(
     @InjectMetric(SIZE) private readonly size: Histogram,
     @InjectMetric(DELIVERIES) private readonly deliveries: Counter,
+    @InjectMetric(DELAYED) private readonly putOff: Counter,
     @InjectMetric(CLAIM) private readonly claimSeconds: Histogram,
     @InjectMetric(BATCH) private readonly batchSeconds: Histogram,
     @InjectMetric(ERRORS) private readonly errors: Counter,
@@ -39,10 +43,14 @@ export class ProcessingMetrics {
 
   claimed(deliveries: readonly { readonly priority: number }[], seconds: number): void {
     this.size.observe(deliveries.length);
-    const lanes = new Map<number, number>();
-    for (const { priority } of deliveries) lanes.set(priority, (lanes.get(priority) ?? 0) + 1);
-    for (const [priority, count] of lanes) this.deliveries.inc({ priority }, count);
+    const counts = new Map<number, number>();
+    for (const { priority: lane } of deliveries) counts.set(priorityOf(lane), (counts.get(priorityOf(lane)) ?? 0) + 1);
+    for (const [priority, count] of counts) this.deliveries.inc({ priority }, count);
     this.claimSeconds.observe(seconds);
+  }
+
+  delayed(deliveries: number): void {
+    this.putOff.inc(deliveries);
   }
 
   applied(seconds: number): void {

@@ -5,7 +5,9 @@ import { LedgerRetention } from "../inbox/retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
 import { BatchProcessor } from "./batch-processor.js";
+import { NextBatch } from "./next-batch.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
+import { RateLimiter } from "./rate-limiter.js";
 import { RetryLoop } from "./retry.loop.js";
 import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
@@ -16,7 +18,18 @@ import { Workers } from "./workers.js";
  */
 @Module({
   imports: [DatabaseModule, CountersModule, WorkflowStateModule],
-  providers: [Applier, BatchProcessor, Workers, RetryLoop, Watchdog, LedgerRetention, ProcessingMetrics, ...processingMetricProviders],
+  providers: [
+    Applier,
+    BatchProcessor,
+    NextBatch,
+    RateLimiter,
+    Workers,
+    RetryLoop,
+    Watchdog,
+    LedgerRetention,
+    ProcessingMetrics,
+    ...processingMetricProviders,
+  ],
   exports: [BatchProcessor],
 })
 export class ProcessingModule {}

@@ -2,8 +2,11 @@ import pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { acceptBatch } from "../../src/inbox/accept.sql.js";
 import { ClaimFloor } from "../../src/inbox/claim-floor.js";
+import { LANES } from "../../src/inbox/lanes.js";
 import { stillFleet } from "../support/fleet.js";
 
+/** Of the first two lanes; nothing was found in the others. */
+const floors = (first: number, second: number) => LANES.map((lane) => [first, second][lane] ?? 0);
 const at = (priority: number, seq: number) => ({ priority, seq: String(seq) });
 
 it("goes on behind what was claimed, lane by lane, and looks at everything again and again", () => {
@@ -14,14 +17,14 @@ it("goes on behind what was claimed, lane by lane, and looks at everything again
     floor.claimed(from, keys, 1, false);
     return from;
   };
-  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: [0, 0, 0, 0], sweep: "whole" });
-  expect(claimed(at(1, 9)).floors).toEqual([8, 0, 0, 0]);
+  expect(claimed(at(0, 7), at(0, 5))).toEqual({ floors: floors(0, 0), sweep: "whole" });
+  expect(claimed(at(1, 9)).floors).toEqual(floors(8, 0));
   now += 249;
-  expect(claimed()).toEqual({ floors: [8, 10, 0, 0], sweep: undefined });
+  expect(claimed()).toEqual({ floors: floors(8, 10), sweep: undefined });
   now += 1;
-  expect(claimed(at(0, 3))).toEqual({ floors: [0, 0, 0, 0], sweep: "whole" });
+  expect(claimed(at(0, 3))).toEqual({ floors: floors(0, 0), sweep: "whole" });
   // A straggler lowers nothing.
-  expect(claimed().floors).toEqual([8, 10, 0, 0]);
+  expect(claimed().floors).toEqual(floors(8, 10));
   floor.sweep();
   expect(claimed().sweep).toBe("whole");
 });
@@ -67,7 +70,7 @@ it("looks back to where it was a quarter of a minute ago", () => {
   }
   expect(now).toBe(30_000);
   now += 1_000;
-  expect(floor.next()).toEqual({ floors: [15_001, 0, 0, 0], sweep: "recent" });
+  expect(floor.next()).toEqual({ floors: floors(15_001, 0), sweep: "recent" });
 });
 
 it("goes on from where a sweep was cut short by the size of a batch", () => {
@@ -76,7 +79,7 @@ it("goes on from where a sweep was cut short by the size of a batch", () => {
   floor.sweep();
   floor.claimed(floor.next(), [at(0, 40)], 1, true);
   // The other lane was not come to.
-  expect(floor.next()).toEqual({ floors: [41, 71, 0, 0], sweep: undefined });
+  expect(floor.next()).toEqual({ floors: floors(41, 71), sweep: undefined });
 });
 
 it("a delivery that is committed after its successors were claimed is not left behind", async () => {

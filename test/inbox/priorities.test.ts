@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readPriorities } from "../../src/config/priorities.js";
-import { laneOf } from "../../src/inbox/delivery.js";
+import { laneOf } from "../../src/inbox/lanes.js";
 import { prune } from "../../src/inbox/projection/prune.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";

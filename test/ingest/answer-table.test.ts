@@ -209,6 +209,27 @@ describe("POST /webhook", () => {
     await expect.poll(async () => (await curl(instance.webhook, deliveryHeaders("star", BODY), "--data-binary", BODY)).status).toBe(202);
   });
 
+  it("429 with Retry-After beyond INGEST_RATE_LIMIT, for that webhook alone, once the signature holds; by default never", async () => {
+    const limited = await gateway({ INGEST_RATE_LIMIT: "1" });
+    const send = (instance: TestInstance, hook: string, signature?: string) => {
+      const headers = { ...deliveryHeaders("star", BODY), "x-github-hook-id": hook };
+      return curl(instance.webhook, signature ? { ...headers, "x-hub-signature-256": signature } : headers, "--data-binary", BODY);
+    };
+    // Whoever cannot sign uses up nobody's limit.
+    for (let count = 0; count < 12; count += 1) expect((await send(limited, "7", sign("something else"))).status).toBe(401);
+    const answers = [];
+    for (let count = 0; count < 14; count += 1) answers.push(await send(limited, "7"));
+    expect(answers.slice(0, 10).map(({ status }) => status)).toEqual(Array(10).fill(202));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expectProblem(refused[0]!, 429, /INGEST_RATE_LIMIT/);
+    expect(refused[0]!.headers["retry-after"]).toBe("1");
+    expect((await send(limited, "8")).status).toBe(202);
+    expect(await stored(limited)).toHaveLength(14 - refused.length + 1);
+    const unlimited = await gateway();
+    for (let count = 0; count < 30; count += 1) expect((await send(unlimited, "7")).status).toBe(202);
+  });
+
   it("503 within the deadline while the database hangs, and 202 once it is back", async () => {
     const instance = await gateway({ REQUEST_TIMEOUT: "1" });
     const headers = deliveryHeaders("star", BODY);

@@ -32,14 +32,14 @@ const LEDGER = `
   SELECT lpad(to_hex(i), 32, '0')::uuid, now() - CASE WHEN i <= ${OLD} THEN interval '8 days' ELSE interval '2 days' END + make_interval(secs => i / 20.0)
   FROM generate_series(1, $1::int) i`;
 
-// Two deliveries of jobs for one of a run, of things that are spread over the tables; half of them are known there. Those
+// Two deliveries of jobs for one of a run, of things that are spread over the tables; half of them are known there. A few are put off. Those
 // that nobody will claim here are as small as they can be.
 const INBOX = `
-  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, payload)
-  SELECT CASE WHEN i % 50 = 0 THEN 1 ELSE 0 END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
-    CASE WHEN i <= 1000 THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
+  INSERT INTO octogauge.inbox (priority, due_at, delivery_id, event, form, projection, payload)
+  SELECT CASE WHEN i % 50 = 0 THEN 1 WHEN is_put_off THEN 8 ELSE 0 END, CASE WHEN is_put_off THEN now() + make_interval(secs => i - 500) END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
+    CASE WHEN i <= 3000 THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
     'payload'
-  FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing) t`;
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing, i % 50 = 7 AS is_put_off) t`;
 
 const changed = `now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '20 days' END + make_interval(secs => i)`;
 // A few of the open ones are lost, superseded, or of an attempt that has completed.

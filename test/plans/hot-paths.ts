@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../../src/app.module.js";
 import { loadConfig } from "../../src/config/config.js";
+import { readRateLimits } from "../../src/config/rate-limits.js";
 import { Database } from "../../src/database/database.js";
 import { Readiness } from "../../src/health/readiness.js";
 import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
@@ -12,6 +13,9 @@ import { LedgerRetention } from "../../src/inbox/retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { NextBatch } from "../../src/processing/next-batch.js";
+import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
+import { RateLimiter } from "../../src/processing/rate-limiter.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
 import { GitHubError } from "../../src/github/failure.js";
 import { HookAudits } from "../../src/reconcile/hook-audits.js";
@@ -38,6 +42,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     const plans = explainAll(database);
     await accept(get(GroupCommit));
     await get(BatchProcessor).processBatch(randomUUID());
+    await putOff(get(ProcessingMetrics), database);
     await loseAWorker(get(BatchProcessor), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
@@ -83,6 +88,13 @@ async function lookUp(silent: SilentAttempts, database: Database): Promise<void>
   await closeGone(database, attempt!);
   await noteAsked(database, attempt!, false, { run: null, jobs: null }, true);
   await closeAbsentJobs(database, attempt!, [1, 2, 3]);
+}
+
+/** A batch under limits, some of whose rows are beyond them. */
+async function putOff(metrics: ProcessingMetrics, database: Database): Promise<void> {
+  const limiter = new RateLimiter(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
+  const next = new NextBatch(limiter, metrics, { BATCH_SIZE: 500 });
+  await database.transaction((transaction) => next.take(transaction));
 }
 
 async function accept(inbox: GroupCommit): Promise<void> {

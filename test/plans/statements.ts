@@ -18,7 +18,14 @@ const SERIES = ["counter_series_pkey", "histogram_series_pkey"];
 export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   // Its indexes are written, not read: a plan does not name them.
   accept: { matches: /INSERT INTO octogauge\.delivery_ledger/, uses: [] },
-  claim: { matches: /inbox i\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey"] },
+  claim: {
+    matches: /inbox i\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED[^;]*DELETE FROM octogauge\.inbox i USING fitting/,
+    uses: ["inbox_pkey"],
+  },
+  "held batch": { matches: /UNION ALL[^;]*FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey", "inbox_due_at"] },
+  "held batch removed": { matches: /^DELETE FROM octogauge\.inbox i USING unnest/, uses: ["inbox_pkey"] },
+  "put off": { matches: /UPDATE octogauge\.inbox i SET due_at/, uses: ["inbox_pkey"] },
+  "blocks of a limit": { matches: /INSERT INTO octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
   // A row for each worker.
   journal: { matches: /INSERT INTO octogauge\.batch_journal/, uses: ["batch_journal_pkey"], readsWhole: ["batch_journal"] },
   "batch given back": { matches: /^DELETE FROM octogauge\.batch_journal/, uses: [], readsWhole: ["batch_journal"] },

@@ -14,9 +14,11 @@ import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { Applier } from "../../src/processing/applier.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { NextBatch } from "../../src/processing/next-batch.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
 import { Expectation } from "../../src/simulator/expected.js";
+import { RateLimiter } from "../../src/processing/rate-limiter.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { eventsOf, historyPlan } from "./histories.js";
@@ -54,10 +56,13 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     const policy = get(LabelPolicy);
     return batchSizes.map(
       (size) =>
-        new BatchProcessor(get(Database), new Applier(new Counters(policy, config), policy), get(ProcessingMetrics), {
-          BATCH_SIZE: size,
-          RETRY_BACKOFF: 0.001,
-        }),
+        new BatchProcessor(
+          get(Database),
+          new Applier(new Counters(policy, config), policy),
+          new NextBatch(get(RateLimiter), get(ProcessingMetrics), { BATCH_SIZE: size }),
+          get(ProcessingMetrics),
+          { RETRY_BACKOFF: 0.001 },
+        ),
     );
   }
 

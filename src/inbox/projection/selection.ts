@@ -44,4 +44,5 @@ export const SELECTIONS: Readonly<Record<string, Selection>> = {
   pull_request: { ...values("action"), pull_request: { base: values("ref") }, repository: WITH_DEFAULT_BRANCH },
 };
 
-export const ANY_OTHER: Selection = values("action");
+/** The repository is for its share and its limits. */
+export const ANY_OTHER: Selection = { ...values("action"), repository: values("full_name") };

@@ -5,18 +5,21 @@ import { readBacklog } from "../../inbox/backlog.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 
-/** What waits in the inbox, by lane. */
+/** What waits in the inbox, by priority. */
 @Injectable()
 export class InboxCollector implements Collector {
   readonly name = "inbox";
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
     const pending = new Samples(GAUGES.inboxPending);
+    const [surplus, delayed] = [new Samples(GAUGES.inboxSurplus), new Samples(GAUGES.inboxDelayed)];
     const oldest = new Samples(GAUGES.inboxOldest);
     for (const lane of await readBacklog(on)) {
       pending.set([String(lane.priority)], lane.pending);
+      surplus.set([String(lane.priority)], lane.surplus);
+      delayed.set([String(lane.priority)], lane.delayed);
       oldest.set([String(lane.priority)], Math.round(lane.oldestAge));
     }
-    return [pending.collected(), oldest.collected()];
+    return [pending.collected(), surplus.collected(), delayed.collected(), oldest.collected()];
   }
 }

@@ -1,0 +1,32 @@
+/** Deliveries a second, by what they are for. */
+export interface RateLimits {
+  /** By owner in lower case; `*` for each that is not named. */
+  readonly owners: ReadonlyMap<string, number>;
+  /** By `owner/name` in lower case; `owner/*` for each other repository of an owner, `*\/*` for each other of all. */
+  readonly repositories: ReadonlyMap<string, number>;
+  /** As it could have been written. */
+  toString(): string;
+}
+
+export const NO_LIMITS: RateLimits = { owners: new Map(), repositories: new Map(), toString: () => "" };
+
+export const RATE_LIMIT_FORMS =
+  "owner=rate, owner/name=rate, owner/*=rate, */*=rate (each repository) or *=rate (each owner), parted by commas, each once; rates above 0 in deliveries a second, such as 10 or 0.5";
+
+const ENTRY = /^(?:(\*|[\w.-]+)|(\*\/\*|[\w.-]+\/(?:\*|[\w.-]+)))\s*=\s*(\d{1,7}(?:\.\d{1,4})?)$/;
+
+/** @returns undefined where an entry is not of these forms, or is there twice */
+export function readRateLimits(value: string): RateLimits | undefined {
+  const [owners, repositories] = [new Map<string, number>(), new Map<string, number>()];
+  for (const entry of value
+    .split(/[,\n]/)
+    .map((part) => part.trim())
+    .filter(Boolean)) {
+    const [, owner, repository, rate] = ENTRY.exec(entry) ?? [];
+    const [limits, name] = owner === undefined ? [repositories, repository?.toLowerCase()] : [owners, owner.toLowerCase()];
+    if (name === undefined || !(Number(rate) > 0) || limits.has(name)) return undefined;
+    limits.set(name, Number(rate));
+  }
+  const toString = () => [...owners, ...repositories].map(([name, rate]) => `${name}=${rate}`).join(",");
+  return { owners, repositories, toString };
+}

@@ -1,0 +1,27 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import { Allowance } from "./allowance.js";
+import { laneOf, surplusLaneOf } from "./lanes.js";
+import { repositoryOfBytes } from "./projection/repository-of.js";
+
+/** A matrix of jobs is queued at once. Seconds of the rate. */
+const BURST = 10;
+
+/**
+ * Decides in which lane a delivery waits. What one repository sends beyond `FAIR_SHARE` waits behind all others' deliveries,
+ * so that a million of its rows hold up its own and nobody else's (docs/adr/0013).
+ */
+@Injectable()
+export class FairShare {
+  readonly #allowance: Allowance | undefined;
+
+  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "FAIR_SHARE" | "PRIORITIES">) {
+    this.#allowance = config.FAIR_SHARE > 0 ? new Allowance(config.FAIR_SHARE, BURST) : undefined;
+  }
+
+  laneOf(event: string, projection: Buffer | null): number {
+    const lane = laneOf(this.config.PRIORITIES, event, projection);
+    const repository = this.#allowance && projection ? repositoryOfBytes(projection) : "";
+    return repository !== "" && this.#allowance!.take(repository) > 0 ? surplusLaneOf(lane) : lane;
+  }
+}

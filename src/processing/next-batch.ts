@@ -1,0 +1,61 @@
+import { Inject, Injectable } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Queryable } from "../database/sql.js";
+import { ClaimFloor } from "../inbox/claim-floor.js";
+import { claim, type Claimed, hold, remove } from "../inbox/claim.sql.js";
+import { delay } from "../inbox/delay.sql.js";
+import { LaneOrder } from "../inbox/lane-order.js";
+import { ProcessingMetrics } from "./processing.metrics.js";
+import { RateLimiter } from "./rate-limiter.js";
+
+/** What a worker came to in the inbox. */
+export interface Taken {
+  /** To be processed, and out of the inbox with this transaction. */
+  readonly rows: readonly Claimed[];
+  /** All that it came to: these, and what was put off. */
+  readonly count: number;
+  /** Whether it has looked at everything, so that there is no more. */
+  readonly lookedAtAll: boolean;
+}
+
+export const NOTHING: Taken = { rows: [], count: 0, lookedAtAll: false };
+
+/** Which deliveries are next. Shared by the loops of this process. */
+@Injectable()
+export class NextBatch {
+  readonly #floor = new ClaimFloor();
+  readonly #order = new LaneOrder();
+
+  constructor(
+    private readonly limiter: RateLimiter,
+    private readonly metrics: ProcessingMetrics,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE">,
+  ) {}
+
+  /** Takes the next batch out of the inbox. */
+  async take(transaction: Queryable): Promise<Taken> {
+    const from = this.#floor.next();
+    const began = performance.now();
+    const looked = (found: readonly Claimed[]) =>
+      this.#floor.claimed(from, found, performance.now() - began, found.length >= this.config.BATCH_SIZE);
+    const lookedAtAll = from.sweep === "whole";
+    // What a limit put off that is configured no more is found by the sweeps.
+    if (!this.limiter.isOn && !lookedAtAll) {
+      const rows = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
+      looked(rows);
+      return { rows, count: rows.length, lookedAtAll };
+    }
+    const held = await hold(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
+    looked(held);
+    const { now, later } = await this.limiter.judge(held);
+    if (later.length > 0) await delay(transaction, later);
+    if (now.length > 0) await remove(transaction, now);
+    this.metrics.delayed(later.length);
+    return { rows: now, count: held.length, lookedAtAll };
+  }
+
+  /** The next one looks at everything: after a rollback rows are back. */
+  sweep(): void {
+    this.#floor.sweep();
+  }
+}

@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { readRateLimits } from "../../src/config/rate-limits.js";
+import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { jobPayload } from "../support/payloads.js";
+
+type Fleet = Awaited<ReturnType<typeof stillFleet>>;
+
+const job = (id: number, repository: string) =>
+  jobPayload("queued", { id }, { repository: { full_name: repository, default_branch: "main" } });
+
+async function fill(fleet: Fleet, repository: string, ids: readonly [from: number, to: number]): Promise<void> {
+  for (let id = ids[0]; id < ids[1]; id += 1) await fleet.accept("workflow_job", job(id, repository));
+}
+
+const countOf = async (fleet: Fleet, repository: string): Promise<number> => {
+  const [owner, repo] = repository.split("/");
+  return (await rowsOf(fleet.url, "SELECT FROM octogauge.workflow_jobs WHERE owner = $1 AND repo = $2", [owner, repo])).length;
+};
+
+const gauge = async (fleet: Fleet, name: string) => Number((await fleet.samples(`${name}{priority="0"}`))[0]?.split(" ")[1]);
+
+describe("RATE_LIMITS", () => {
+  it("names rates by owner and by repository", () => {
+    const limits = readRateLimits("*=100, Acme=50\n*/*=20,acme/*=10,acme/Big=0.5")!;
+    expect([...limits.owners]).toEqual([
+      ["*", 100],
+      ["acme", 50],
+    ]);
+    expect([...limits.repositories]).toEqual([
+      ["*/*", 20],
+      ["acme/*", 10],
+      ["acme/big", 0.5],
+    ]);
+  });
+
+  it.each(["acme", "acme=0", "acme=-1", "acme=x", "acme=1,Acme=2", "*/big=1", "acme/big/x=1", "a b=1", "=1"])(
+    "does not take %s",
+    (value) => {
+      expect(readRateLimits(value)).toBeUndefined();
+    },
+  );
+
+  it("puts the excess off and leaves others alone", async () => {
+    const fleet = await stillFleet({ RATE_LIMITS: "acme/big=1", BATCH_SIZE: "10" });
+    await fill(fleet, "acme/big", [1, 101]);
+    await fill(fleet, "acme/small", [201, 231]);
+    await fill(fleet, "other/big", [301, 331]);
+    await fleet.process();
+    expect([await countOf(fleet, "acme/small"), await countOf(fleet, "other/big")]).toEqual([30, 30]);
+    const passed = await countOf(fleet, "acme/big");
+    expect(passed).toBeGreaterThan(0);
+    expect(passed).toBeLessThan(20);
+    expect(await gauge(fleet, "octogauge_inbox_delayed")).toBe(100 - passed);
+    expect(await gauge(fleet, "octogauge_inbox_pending")).toBe(0);
+    expect(await gauge(fleet, "octogauge_inbox_oldest_pending_age_seconds")).toBe(0);
+    // Each has its own moment, a second after the one before it.
+    const [gaps] = await rowsOf<{ least: number; most: number }>(
+      fleet.url,
+      "SELECT min(gap)::float8 AS least, max(gap)::float8 AS most FROM (SELECT extract(epoch FROM due_at - lag(due_at) OVER (ORDER BY due_at)) AS gap FROM octogauge.inbox) g",
+    );
+    expect(gaps!.least).toBeCloseTo(1, 2);
+    expect(gaps!.most).toBeCloseTo(1, 2);
+  });
+
+  it("holds over several workers, and loses nothing", async () => {
+    const [RATE, ROWS] = [20, 80];
+    const first = await stillFleet({ RATE_LIMITS: `acme/big=${RATE}`, BATCH_SIZE: "7" });
+    const second = await stillFleet({ RATE_LIMITS: `acme/big=${RATE}`, BATCH_SIZE: "7" }, first.url);
+    await fill(first, "acme/big", [1, ROWS + 1]);
+    const began = performance.now();
+    const work = async (fleet: Fleet) => {
+      const name = randomUUID();
+      while ((await rowsOf(fleet.url, "SELECT FROM octogauge.inbox LIMIT 1")).length > 0) {
+        if ((await fleet.get(BatchProcessor).processBatch(name, true)) === 0) await sleep(5);
+        const most = RATE + 1 + ((performance.now() - began) / 1_000) * RATE;
+        expect(await countOf(fleet, "acme/big")).toBeLessThanOrEqual(most);
+      }
+    };
+    await Promise.all([work(first), work(second)]);
+    const seconds = (performance.now() - began) / 1_000;
+    console.info(`${ROWS} deliveries at ${RATE}/s, with one second's worth at once: ${seconds.toFixed(2)} s`);
+    expect(seconds).toBeGreaterThanOrEqual((ROWS - RATE - 1) / RATE);
+    expect(await countOf(first, "acme/big")).toBe(ROWS);
+    expect(await first.samples("github_workflow_jobs_queued_total")).toEqual([expect.stringMatching(/ 80$/)]);
+  });
+
+  it("what a repository's limit puts off takes nothing of its owner's", async () => {
+    const fleet = await stillFleet({ RATE_LIMITS: "acme=20,acme/slow=0.1" });
+    await fill(fleet, "acme/slow", [1, 101]);
+    await fill(fleet, "acme/fast", [201, 216]);
+    await fleet.process();
+    expect(await countOf(fleet, "acme/fast")).toBe(15);
+  });
+
+  it("an owner's limit is for all repositories together", async () => {
+    const fleet = await stillFleet({ RATE_LIMITS: "acme=5" });
+    await fill(fleet, "acme/one", [1, 51]);
+    await fill(fleet, "acme/two", [101, 151]);
+    await fleet.process();
+    const passed = (await countOf(fleet, "acme/one")) + (await countOf(fleet, "acme/two"));
+    expect(passed).toBeGreaterThanOrEqual(5);
+    expect(passed).toBeLessThan(50);
+    expect(await gauge(fleet, "octogauge_inbox_delayed")).toBe(100 - passed);
+  });
+
+  it("what was put off is processed when it is due, also by who knows of no limit", async () => {
+    const limited = await stillFleet({ RATE_LIMITS: "acme/big=2" });
+    await fill(limited, "acme/big", [1, 6]);
+    await limited.process();
+    expect(await countOf(limited, "acme/big")).toBeLessThan(5);
+    await rowsOf(limited.url, "UPDATE octogauge.inbox SET due_at = now() WHERE due_at IS NOT NULL");
+    const unlimited = await stillFleet({}, limited.url);
+    await unlimited.process();
+    expect(await countOf(limited, "acme/big")).toBe(5);
+  });
+
+  it("what was put off and then fails comes back into a lane that is looked at", async () => {
+    const fleet = await stillFleet({ RATE_LIMITS: "acme/big=0.5", MAX_ATTEMPTS: "1" });
+    await fill(fleet, "acme/big", [1, 4]);
+    await fleet.process();
+    await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT no CHECK (job_id < 0) NOT VALID");
+    await rowsOf(fleet.url, "UPDATE octogauge.inbox SET due_at = now() WHERE due_at IS NOT NULL");
+    await fleet.process();
+    await fleet.retry();
+    const dead = await rowsOf(fleet.url, "SELECT priority FROM octogauge.dead_letters");
+    expect(dead.length).toBeGreaterThan(0);
+    expect(new Set(dead.map(({ priority }) => priority))).toEqual(new Set([0]));
+  });
+});
