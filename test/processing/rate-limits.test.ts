@@ -107,6 +107,21 @@ describe("RATE_LIMITS", () => {
     expect(await gauge(fleet, "octogauge_inbox_delayed")).toBe(100 - passed);
   });
 
+  it("what its repository's limit put off may have to wait for its owner's as well", async () => {
+    const fleet = await stillFleet({ RATE_LIMITS: "acme=0.01,acme/big=0.5" });
+    await fill(fleet, "acme/big", [1, 4]);
+    await fleet.process();
+    expect(await countOf(fleet, "acme/big")).toBe(1);
+    const rows = () => rowsOf(fleet.url, "SELECT priority, granted FROM octogauge.inbox");
+    expect(await rows()).toEqual(Array(2).fill({ priority: 8, granted: 1 }));
+    await rowsOf(fleet.url, "UPDATE octogauge.inbox SET due_at = now()");
+    await fleet.process();
+    expect(await rows()).toEqual(Array(2).fill({ priority: 8, granted: 2 }));
+    await rowsOf(fleet.url, "UPDATE octogauge.inbox SET due_at = now()");
+    await fleet.process();
+    expect(await countOf(fleet, "acme/big")).toBe(3);
+  });
+
   it("what was put off is processed when it is due, also by who knows of no limit", async () => {
     const limited = await stillFleet({ RATE_LIMITS: "acme/big=2" });
     await fill(limited, "acme/big", [1, 6]);
