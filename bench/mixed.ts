@@ -106,7 +106,7 @@ export async function benchSustained(
       standalone: async () => {
         const url = await server.fresh();
         const child = await BenchChild.start("servers/octogauge.js", { DATABASE_URL: url, MODE: "standalone" });
-        const { rate, p99 } = await sustainedRate(url, child, seconds, steps);
+        const { rate, p99 } = await sustainedRate(url, [child.ready["port"]!], seconds, steps);
         await child.stop();
         await server.drop(url);
         return { "sustained/s": rate, "p99 ms": p99 };

@@ -8,6 +8,7 @@ import { benchMixed, benchSustained } from "./mixed.js";
 import { benchOverload } from "./overload.js";
 import { benchProcess } from "./process.js";
 import { benchProcesses } from "./processes.js";
+import { benchScale } from "./scale.js";
 import { benchScrape } from "./scrape.js";
 import { benchSync } from "./sync.js";
 import { machine, type Result, toJson, toMarkdown } from "./report.js";
@@ -20,6 +21,7 @@ interface Options {
   readonly count: number;
   readonly history: number;
   readonly heldMinutes: number;
+  readonly soakMinutes: number;
 }
 
 type Bench = (
@@ -56,6 +58,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   overload: async (server, options, progress) => [await benchOverload(server, options, progress)],
   fairness: async (server, options, progress) => [await benchFairness(server, options, progress)],
+  scale: async (server, options, progress) => await benchScale(server, options, progress),
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
@@ -76,6 +79,7 @@ const command = new Command("bench")
   .option("--count <n>", "stored deliveries to drain", number, 200_000)
   .option("--history <n>", "finished jobs behind a scrape", number, 1_000_000)
   .option("--held-minutes <n>", "how long the backlog's run with a snapshot held takes; 0 leaves it out", number, 10)
+  .option("--soak-minutes <n>", "how long scale runs at 70 % of what it found; 0 leaves it out", number, 10)
   .addHelpText(
     "after",
     "\nDATABASE_URL: measure on that server (its user must be allowed to create databases) instead of the embedded one.",
@@ -86,7 +90,14 @@ const options = command.opts<Options>();
 /** Whether it was said on the command line. */
 const chosen = (option: keyof Options) => command.getOptionValueSource(option) !== "default";
 const scale = options.quick
-  ? { ...options, rounds: 1, seconds: 1, count: 2_000, heldMinutes: chosen("heldMinutes") ? options.heldMinutes : 0 }
+  ? {
+      ...options,
+      rounds: 1,
+      seconds: 1,
+      count: 2_000,
+      heldMinutes: chosen("heldMinutes") ? options.heldMinutes : 0,
+      soakMinutes: chosen("soakMinutes") ? options.soakMinutes : 0,
+    }
   : options;
 const unknown = command.args.filter((name) => !allowed.includes(name));
 if (unknown.length > 0) command.error(`there is no benchmark ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);

@@ -1,4 +1,4 @@
-import { type BenchChild, load } from "./child.js";
+import { load } from "./child.js";
 import { query } from "./database.js";
 
 const CONNECTIONS = 256;
@@ -24,11 +24,11 @@ export interface Sustained {
 }
 
 /**
- * The highest rate at which a standalone instance acknowledges and processes everything. First as much as it takes, which
+ * The highest rate at which those who listen on these ports, and their workers, acknowledge and process everything. First as much as it takes, which
  * shows between which rates the answer lies; then by halves.
  */
-export async function sustainedRate(url: string, child: BenchChild, seconds: number, steps: number): Promise<Sustained> {
-  const run = (rate: number) => window(url, child, seconds, Math.round(rate));
+export async function sustainedRate(url: string, ports: readonly number[], seconds: number, steps: number): Promise<Sustained> {
+  const run = (rate: number) => window(url, ports, seconds, Math.round(rate));
   // A rate that fails is tried once more: one stall of the disk is no limit. The p99 says that it held.
   const holds = async (rate: number): Promise<number | undefined> => {
     const { acknowledged, p99, rise } = await run(rate);
@@ -51,7 +51,7 @@ export async function sustainedRate(url: string, child: BenchChild, seconds: num
   return held;
 }
 
-async function window(url: string, child: BenchChild, seconds: number, rate: number): Promise<Window> {
+async function window(url: string, ports: readonly number[], seconds: number, rate: number): Promise<Window> {
   const samples: [at: number, pending: number][] = [];
   // The first second is left out: a window begins with an empty inbox and idle workers.
   const from = performance.now() + 1_000;
@@ -62,17 +62,17 @@ async function window(url: string, child: BenchChild, seconds: number, rate: num
       await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
     }
   })();
-  const result = await load({ ports: [child.ready["port"]!], connections: CONNECTIONS, seconds, warmUpSeconds: 1, rate, distinct: true });
+  const result = await load({ ports, connections: CONNECTIONS, seconds, warmUpSeconds: 1, rate, distinct: true });
   await sampling;
   return { acknowledged: result.perSecond, p99: result.p99, rise: slope(samples) };
 }
 
-async function pending(url: string): Promise<number> {
+export async function pending(url: string): Promise<number> {
   const [row] = await query<{ pending: number }>(url, "SELECT count(*)::integer AS pending FROM octogauge.inbox");
   return row?.pending ?? 0;
 }
 
-async function drained(url: string): Promise<void> {
+export async function drained(url: string): Promise<void> {
   const until = performance.now() + LONGEST_DRAIN_MS;
   while ((await pending(url)) > 0) {
     if (performance.now() > until) throw new Error(`the inbox was not empty after ${LONGEST_DRAIN_MS / 1_000} s`);

@@ -67,7 +67,7 @@ export async function benchSync(server: BenchServer, { rounds, seconds, quick }:
     });
   const standalone = async (): Promise<Figures> =>
     onServer("servers/octogauge.js", "standalone", async (url, child) => {
-      const { rate, p99 } = await sustainedRate(url, child, seconds, steps);
+      const { rate, p99 } = await sustainedRate(url, [child.ready["port"]!], seconds, steps);
       return { "req/s": rate, "p99 ms": p99, connections: 256, "node ms": NaN, "postgres ms": NaN };
     });
 

@@ -113,10 +113,16 @@ describe("RATE_LIMITS", () => {
     await fleet.process();
     expect(await countOf(fleet, "acme/big")).toBe(1);
     const rows = () => rowsOf(fleet.url, "SELECT priority, granted FROM octogauge.inbox");
-    expect(await rows()).toEqual(Array(2).fill({ priority: 8, granted: 1 }));
+    expect(await rows()).toEqual([
+      { priority: 8, granted: 1 },
+      { priority: 8, granted: 1 },
+    ]);
     await rowsOf(fleet.url, "UPDATE octogauge.inbox SET due_at = now()");
     await fleet.process();
-    expect(await rows()).toEqual(Array(2).fill({ priority: 8, granted: 2 }));
+    expect(await rows()).toEqual([
+      { priority: 8, granted: 2 },
+      { priority: 8, granted: 2 },
+    ]);
     await rowsOf(fleet.url, "UPDATE octogauge.inbox SET due_at = now()");
     await fleet.process();
     expect(await countOf(fleet, "acme/big")).toBe(3);
