@@ -11,7 +11,7 @@ import { MetricsModule } from "./metrics/metrics.module.js";
 export class AppModule {
   /** @param children where this is the primary of a cluster, which does nothing but to watch them */
   static async for(config: Config, children?: Children): Promise<DynamicModule> {
-    const rooms = children ? [] : await roomsOf(config.MODE);
+    const rooms = children ? [] : await roomsOf(config);
     return {
       module: AppModule,
       imports: [ConfigModule.with(config), DatabaseModule, HealthModule.watching(children), MetricsModule.of(children), ...rooms],
@@ -19,12 +19,17 @@ export class AppModule {
   }
 }
 
-async function roomsOf(mode: Config["MODE"]): Promise<Type<unknown>[]> {
-  const rooms: Type<unknown>[] = [];
-  if (mode !== "worker") rooms.push((await import("./ingest/ingest.module.js")).IngestModule);
-  if (mode !== "gateway") {
+async function roomsOf({ MODE, BUFFER }: Config): Promise<(Type<unknown> | DynamicModule)[]> {
+  const rooms: (Type<unknown> | DynamicModule)[] = [];
+  const isBuffered = BUFFER !== "none";
+  if (MODE !== "worker") {
+    const before = isBuffered ? (await import("./buffer/intake.module.js")).BufferIntakeModule : undefined;
+    rooms.push((await import("./ingest/ingest.module.js")).IngestModule.with(before));
+  }
+  if (MODE !== "gateway") {
     rooms.push((await import("./processing/processing.module.js")).ProcessingModule);
     rooms.push((await import("./reconcile/reconcile.module.js")).ReconcileModule);
+    if (isBuffered) rooms.push((await import("./buffer/drain.module.js")).BufferDrainModule);
   }
   return rooms;
 }

@@ -33,7 +33,7 @@ export interface Role {
 
 /**
  * Starts the application. Its database address is in `config`.
- * @throws where the database is unreachable or a port is taken
+ * @throws where the database is unreachable, unless there is a buffer, or a port is taken
  */
 export async function start(config: Config, role: Role = {}): Promise<Running> {
   const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config, role.children), {
@@ -53,10 +53,13 @@ export async function start(config: Config, role: Role = {}): Promise<Running> {
     await application.close();
   };
   try {
-    await application.get(Database).connect();
+    // A buffer takes deliveries while the database is away, at the start as well.
+    const isBuffered = config.BUFFER !== "none" && config.MODE !== "worker";
+    if (!isBuffered) await application.get(Database).connect();
     if (role.isChild) await application.init();
     else await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
-    await application.get(SchemaGate).pass();
+    const gate = application.get(SchemaGate);
+    await (isBuffered ? Promise.race([gate.passInTheEnd(), sleep(config.BUFFER_AFTER * 1_000)]) : gate.pass());
     const listener = config.MODE === "worker" || role.children ? undefined : await publicListenerOf(application);
     await listener?.listen();
     listening = listener !== undefined;

@@ -93,6 +93,7 @@ function contradictions(values: Record<string, string | undefined>): string[] {
       `SHUTDOWN_DELAY is "${number("SHUTDOWN_DELAY")}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
     );
   }
+  problems.push(...bufferProblems(values));
   problems.push(...credentialProblems(values));
   if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
     problems.push(
@@ -103,6 +104,23 @@ function contradictions(values: Record<string, string | undefined>): string[] {
   const least = number("WORKER_CONCURRENCY") + 2;
   if (mode !== "gateway" && number("DATABASE_POOL_SIZE") < least) {
     problems.push(`DATABASE_POOL_SIZE is "${number("DATABASE_POOL_SIZE")}"; allowed: at least ${least}, two more than WORKER_CONCURRENCY`);
+  }
+  return problems;
+}
+
+function bufferProblems(values: Record<string, string | undefined>): string[] {
+  const buffer = values["BUFFER"]?.trim();
+  const problems: string[] = [];
+  for (const [kind, name] of [
+    ["nats", "NATS_URL"],
+    ["redis", "REDIS_URL"],
+  ] as const) {
+    if (buffer === kind && !values[name]?.trim()) problems.push(`${name} is empty; with BUFFER=${kind}, allowed: where that server is`);
+  }
+  const seconds = (name: "BUFFER_AFTER" | "REQUEST_TIMEOUT"): number => variables[name].safeParse(values[name]).data ?? NaN;
+  const after = seconds("BUFFER_AFTER");
+  if ((buffer === "nats" || buffer === "redis") && after >= seconds("REQUEST_TIMEOUT")) {
+    problems.push(`BUFFER_AFTER is "${after}"; allowed: less than REQUEST_TIMEOUT, which has to hold the buffer's answer, too`);
   }
   return problems;
 }

@@ -81,6 +81,25 @@ export const variables = {
     "`run` migrates at start, `wait` waits until somebody else has (`octogauge migrate`)",
   ),
 
+  BUFFER: choice("none", ["none", "nats", "redis"]).describe(
+    "where deliveries are kept while PostgreSQL refuses them or is slow: NATS JetStream or a Redis Stream; see [Buffer](buffer.md)",
+  ),
+  BUFFER_AFTER: duration(1, 0.01).describe(
+    "how long PostgreSQL may take for a delivery before it goes to the buffer; less than REQUEST_TIMEOUT",
+  ),
+  BUFFER_STREAM: text(
+    "octogauge",
+    (value) => (/^[\w-]{1,64}$/.test(value) ? value : undefined),
+    "letters, digits, _ and -, at most 64",
+  ).describe("name of the stream in NATS, and of the keys in Redis"),
+  NATS_URL: text<readonly string[]>([], readNatsUrls, "URLs that begin with nats:// or tls://, parted by commas").describe(
+    "the NATS servers for `BUFFER=nats`, of one cluster, with user and password or token",
+  ),
+  NATS_REPLICAS: whole(1, 1, 5).describe(
+    "on how many servers of the cluster JetStream keeps each delivery; counts when the stream is made",
+  ),
+  REDIS_URL: optionalUrl("redis:", "rediss:").describe("the Redis for `BUFFER=redis`, with user and password"),
+
   MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
   MAX_INFLIGHT_REQUESTS: whole(2_000, 1, 100_000).describe("requests held at once; beyond it 503"),
@@ -149,7 +168,17 @@ export const SECRET_VARIABLES: ReadonlySet<string> = new Set([
   "GITHUB_TOKEN",
   "METRICS_TOKEN",
   "DATABASE_URL",
+  "NATS_URL",
+  "REDIS_URL",
 ]);
+
+function readNatsUrls(value: string): readonly string[] | undefined {
+  const urls = value
+    .split(/[,\n]/)
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+  return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol)) ? urls : undefined;
+}
 
 function readConcurrency(value: string): number | undefined {
   const count = value === "auto" ? availableParallelism() : /^\d{1,3}$/.test(value) ? Number(value) : 0;

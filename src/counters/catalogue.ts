@@ -106,6 +106,12 @@ export const GAUGES = {
     "Deliveries that RATE_LIMITS put off; they are not among the pending ones.",
   ),
   inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
+  bufferPending: family(
+    "octogauge_buffer_pending",
+    "gauge",
+    [],
+    "Deliveries in the buffer that are not in the inbox yet; with `BUFFER` only.",
+  ),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
   retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
   hookVerified: family(

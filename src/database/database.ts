@@ -41,14 +41,16 @@ export class Database implements Queryable, OnApplicationShutdown {
    * @throws where the database cannot be reached by then
    */
   async connect(): Promise<void> {
+    if (this.isConnected) return;
     const until = Date.now() + this.config.DATABASE_CONNECT_TIMEOUT * 1_000;
     for (let told = false; ; told = true) {
       try {
         await this.#dataSource.initialize();
         this.#made = new Connections(this.pool);
+        if (this.#closing) await this.#dataSource.destroy();
         return;
       } catch (error) {
-        if (!isTransient(error) || Date.now() >= until) throw error;
+        if (this.#closing || !isTransient(error) || Date.now() >= until) throw error;
         if (!told)
           this.#logger.log(
             `waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${error instanceof Error ? error.message : String(error)}`,
@@ -62,8 +64,17 @@ export class Database implements Queryable, OnApplicationShutdown {
     return this.#dataSource;
   }
 
+  /** Whether {@link connect} has succeeded. */
+  get isConnected(): boolean {
+    return this.#made !== undefined;
+  }
+
+  get isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   get #connections(): Connections {
-    if (!this.#made) throw new Error("not connected yet: call connect() first");
+    if (!this.#made) throw new Error("there was no connection to the database yet");
     return this.#made;
   }
 

@@ -32,6 +32,20 @@ export class SchemaGate {
     this.#open();
   }
 
+  /** Connects and passes, however long it takes; ends without it where the application does. */
+  async passInTheEnd(): Promise<void> {
+    while (!this.database.isClosing) {
+      try {
+        await this.database.connect();
+        return await this.pass();
+      } catch (error) {
+        if (this.database.isClosing) return;
+        this.#logger.warn(`the database is away, trying for ever: ${error instanceof Error ? error.message : String(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      }
+    }
+  }
+
   async #wait(): Promise<void> {
     for (let told = false; ; told = true) {
       const missing = await missingMigrations(this.database);

@@ -35,6 +35,7 @@ export class HealthController {
       () => this.readiness.processes(),
       () => this.readiness.schema(),
       () => this.readiness.backlog(),
+      () => this.readiness.buffer(),
     ]);
   }
 }

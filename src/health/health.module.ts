@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { TerminusModule } from "@nestjs/terminus";
+import { BufferModule } from "../buffer/buffer.module.js";
 import type { Children } from "../cluster/children.js";
 import { ClusterModule } from "../cluster/cluster.module.js";
 import { DatabaseModule } from "../database/database.module.js";
@@ -13,7 +14,7 @@ export class HealthModule {
   static watching(children: Children | undefined): DynamicModule {
     return {
       module: HealthModule,
-      imports: [TerminusModule.forRoot({ errorLogStyle: "json", logger: false }), DatabaseModule, ClusterModule.of(children)],
+      imports: [TerminusModule.forRoot({ errorLogStyle: "json", logger: false }), DatabaseModule, BufferModule, ClusterModule.of(children)],
       controllers: [HealthController],
       providers: [Readiness],
     };

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { HealthIndicatorService } from "@nestjs/terminus";
+import { Broker } from "../buffer/broker.js";
 import { Children } from "../cluster/children.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
@@ -22,7 +23,21 @@ export class Readiness {
     private readonly database: Database,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(Children) private readonly children: Children | undefined,
+    @Inject(Broker) private readonly broker: Broker | undefined,
   ) {}
+
+  /** Whether deliveries are taken while the database is away. */
+  get #isBuffered(): boolean {
+    return this.config.MODE !== "worker" && this.broker?.isUp === true;
+  }
+
+  /** The broker's state for those who look. By itself it makes nobody unready: without it the database takes deliveries. */
+  buffer() {
+    const check = this.indicators.check("buffer");
+    if (!this.broker) return check.up();
+    const { kind, isUp, trouble } = this.broker;
+    return check.up({ kind, connected: isUp, ...(trouble ? { message: trouble } : {}) });
+  }
 
   /** Unready from now on: told before anything stops, so that nobody sends work here any more. */
   startDraining(): void {
@@ -46,9 +61,10 @@ export class Readiness {
     const check = this.indicators.check("database");
     try {
       const missing = await within(this.#shared("schema", () => this.#missing(this.database.within(PROBE_MS / 1_000))));
-      return missing.length === 0 ? check.up() : check.down({ message: "the schema is older than this build", missing });
+      if (missing.length === 0) return check.up();
+      return this.#away(check, { message: "the schema is older than this build", missing });
     } catch (error) {
-      return check.down({ message: error instanceof Error ? error.message : String(error) });
+      return this.#away(check, { message: error instanceof Error ? error.message : String(error) });
     }
   }
 
@@ -73,8 +89,12 @@ export class Readiness {
         ? check.down({ oldestPendingSeconds: seconds, limit: this.config.READY_MAX_PENDING_AGE })
         : check.up({ oldestPendingSeconds: seconds });
     } catch (error) {
-      return check.down({ message: error instanceof Error ? error.message : String(error) });
+      return this.#away(check, { message: error instanceof Error ? error.message : String(error) });
     }
+  }
+
+  #away(check: ReturnType<HealthIndicatorService["check"]>, details: { readonly message: string; readonly missing?: string[] }) {
+    return this.#isBuffered ? check.up({ ...details, away: true }) : check.down(details);
   }
 
   /** Probes of a hung database share one question, or they would use the pool up. */

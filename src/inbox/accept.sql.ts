@@ -1,4 +1,13 @@
-import { boolArray, byteaArray, int2Array, int8Array, textArray, utf8Array, uuidArray } from "../database/binary-array.js";
+import {
+  boolArray,
+  byteaArray,
+  int2Array,
+  int8Array,
+  textArray,
+  timestamptzArray,
+  utf8Array,
+  uuidArray,
+} from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import type { Delivery } from "./delivery.js";
 
@@ -12,18 +21,19 @@ export interface Pending {
 
 // One statement is one transaction: the unique id and the payload are stored together or not at all.
 // ON CONFLICT waits for a concurrent transaction with the same id, so "duplicate" means committed by somebody.
+// least() passes over nulls: what came just now has no time of its own, and no clock of a gateway makes one of the future.
 const ACCEPT = `
   WITH input AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[])
-      AS t(delivery_id, priority, event, hook_id, form, projection, payload)
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::timestamptz[])
+      AS t(delivery_id, priority, event, hook_id, form, projection, payload, received_at)
   ), fresh AS (
     INSERT INTO octogauge.delivery_ledger (delivery_id)
     SELECT delivery_id FROM input
     ON CONFLICT DO NOTHING
     RETURNING delivery_id
   ), stored AS (
-    INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload)
-    SELECT priority, delivery_id, event, hook_id, form, projection, payload FROM input JOIN fresh USING (delivery_id)
+    INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload, received_at)
+    SELECT priority, delivery_id, event, hook_id, form, projection, payload, least(received_at, now()) FROM input JOIN fresh USING (delivery_id)
   )
   SELECT delivery_id::text AS id FROM fresh`;
 
@@ -41,6 +51,7 @@ export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Pro
     boolArray(batch.map(({ delivery }) => delivery.form)),
     utf8Array(batch.map(({ projection }) => projection)),
     byteaArray(batch.map(({ delivery }) => delivery.body)),
+    timestamptzArray(batch.map(({ delivery }) => delivery.receivedAt ?? null)),
   ]);
   return new Set(rows.map((row) => row.id));
 }

@@ -10,6 +10,10 @@ export interface Delivery {
   readonly form: boolean;
   /** The raw bytes as they were signed. */
   readonly body: Buffer;
+  /** `X-Hub-Signature-256`, which goes along where the delivery waits elsewhere. */
+  readonly signature?: string | undefined;
+  /** When it came, in milliseconds since 1970, where that was not just now. */
+  readonly receivedAt?: number | undefined;
 }
 
 /** What became of an accepted delivery. */

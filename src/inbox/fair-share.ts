@@ -1,7 +1,10 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
+import type { Pending } from "./accept.sql.js";
 import { Allowance } from "./allowance.js";
+import type { Delivery } from "./delivery.js";
 import { laneOf, surplusLaneOf } from "./lanes.js";
+import { prune } from "./projection/prune.js";
 import { repositoryOfBytes } from "./projection/repository-of.js";
 
 /** A matrix of jobs is queued at once. Seconds of the rate. */
@@ -19,7 +22,13 @@ export class FairShare {
     this.#allowance = config.FAIR_SHARE > 0 ? new Allowance(config.FAIR_SHARE, BURST) : undefined;
   }
 
-  laneOf(event: string, projection: Buffer | null): number {
+  /** A delivery as it is stored, with its projection and its lane. */
+  pendingOf(delivery: Delivery): Pending {
+    const projection = prune(delivery.event, delivery.form, delivery.body);
+    return { delivery, projection, priority: this.#laneOf(delivery.event, projection) };
+  }
+
+  #laneOf(event: string, projection: Buffer | null): number {
     const lane = laneOf(this.config.PRIORITIES, event, projection);
     const repository = this.#allowance && projection ? repositoryOfBytes(projection) : "";
     return repository !== "" && this.#allowance!.take(repository) > 0 ? surplusLaneOf(lane) : lane;

@@ -30,12 +30,25 @@ export class FlushQueue {
     return this.#waiting.length;
   }
 
-  /** Fulfilled after the commit. @throws the store's error */
-  add(pending: Pending): Promise<Acceptance> {
+  /**
+   * Fulfilled after the commit.
+   * @param signal aborting it lets go of what waits; what is in a flush already stays in it
+   * @throws the store's error, or the signal's reason
+   */
+  add(pending: Pending, signal?: AbortSignal): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...pending, resolve, reject });
+      const item = { ...pending, resolve, reject };
+      this.#waiting.push(item);
+      signal?.addEventListener("abort", () => this.#letGo(item, signal.reason), { once: true });
       if (!this.#flushing) void this.#flushAll();
     });
+  }
+
+  #letGo(item: Waiting, reason: unknown): void {
+    const place = this.#waiting.indexOf(item);
+    if (place < 0) return;
+    this.#waiting.splice(place, 1);
+    item.reject(reason);
   }
 
   async #flushAll(): Promise<void> {

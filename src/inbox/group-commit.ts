@@ -2,23 +2,26 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
-import { type Acceptance, type Delivery } from "./delivery.js";
+import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
 import { InboxMetrics } from "./inbox.metrics.js";
-import { prune } from "./projection/prune.js";
+import type { Intake } from "./intake.js";
 
 const MEBIBYTE = 1_048_576;
 /** Bytes from which a body is large. GitHub's runs and jobs have 20 KB; only a push can come to megabytes. */
 const LARGE = MEBIBYTE;
 const FLUSH_BYTES = 8 * MEBIBYTE;
 
+/** Whether it may take seconds to be stored, however well the database is. */
+export const isLarge = ({ body }: Pick<Delivery, "body">): boolean => body.length >= LARGE;
+
 /**
  * Stores deliveries, many in a commit. One flush is in flight: two were slower (docs/adr/0003). Large bodies have a
  * queue of their own, since a commit of 25 MB takes seconds, and the small ones would wait for it.
  */
 @Injectable()
-export class GroupCommit {
+export class GroupCommit implements Intake {
   readonly #small: FlushQueue;
   readonly #large: FlushQueue;
 
@@ -40,12 +43,12 @@ export class GroupCommit {
 
   /**
    * Fulfilled after the commit.
+   * @param signal aborting it takes the delivery out again, unless its flush is under way
    * @throws the database's error; the delivery may or may not have been stored, and its sender should repeat it
    */
-  accept(delivery: Delivery): Promise<Acceptance> {
-    const queue = delivery.body.length < LARGE ? this.#small : this.#large;
-    const projection = prune(delivery.event, delivery.form, delivery.body);
-    return queue.add({ delivery, projection, priority: this.share.laneOf(delivery.event, projection) });
+  accept(delivery: Delivery, signal?: AbortSignal): Promise<Acceptance> {
+    const queue = isLarge(delivery) ? this.#large : this.#small;
+    return queue.add(this.share.pendingOf(delivery), signal);
   }
 
   async #store(batch: readonly Pending[]): Promise<ReadonlySet<string>> {

@@ -1,14 +1,29 @@
-import { Module } from "@nestjs/common";
+import { type DynamicModule, Module } from "@nestjs/common";
+import { GroupCommit } from "../inbox/group-commit.js";
 import { InboxModule } from "../inbox/inbox.module.js";
+import { Intake } from "../inbox/intake.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
 import { PublicListener } from "./public-listener.js";
 import { WebhookController } from "./webhook.controller.js";
 
-/** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox. Nobody imports this room. */
-@Module({
-  imports: [InboxModule],
-  providers: [AdmissionControl, WebhookController, PublicListener, IngestMetrics, ...ingestMetricProviders],
-  exports: [PublicListener],
-})
-export class IngestModule {}
+/** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox or what stands before it. Nobody imports this room. */
+@Module({})
+export class IngestModule {
+  /** @param before a module that exports another {@link Intake} than the inbox itself */
+  static with(before?: DynamicModule["module"]): DynamicModule {
+    return {
+      module: IngestModule,
+      imports: [before ?? InboxModule],
+      providers: [
+        AdmissionControl,
+        WebhookController,
+        PublicListener,
+        IngestMetrics,
+        ...ingestMetricProviders,
+        ...(before ? [] : [{ provide: Intake, useExisting: GroupCommit }]),
+      ],
+      exports: [PublicListener],
+    };
+  }
+}

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
 import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
-import { GroupCommit } from "../inbox/group-commit.js";
+import { Intake } from "../inbox/intake.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer.js";
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
@@ -15,7 +15,7 @@ import { signingSecret } from "./signature.js";
 export class WebhookController {
   readonly #logger = new Logger("ingest");
   constructor(
-    private readonly inbox: GroupCommit,
+    private readonly inbox: Intake,
     private readonly admission: AdmissionControl,
     private readonly metrics: IngestMetrics,
     private readonly live: LiveConfig,
@@ -48,7 +48,8 @@ export class WebhookController {
         "retry-after",
         String(wait),
       ]);
-    const acceptance = await this.inbox.accept({ id: headers.id, event: headers.event, hookId: headers.hookId, form: headers.form, body });
+    const { id, event, hookId, form, signature } = headers;
+    const acceptance = await this.inbox.accept({ id, event, hookId, form, body, signature });
     return acceptance === "accepted" ? ACCEPTED : DUPLICATE;
   }
 

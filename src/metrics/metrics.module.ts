@@ -1,11 +1,13 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { PrometheusModule } from "@willsoto/nestjs-prometheus";
+import { BufferModule } from "../buffer/buffer.module.js";
 import type { Children } from "../cluster/children.js";
 import { ClusterModule } from "../cluster/cluster.module.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { type Collector, COLLECTORS } from "./collector.js";
+import { BufferCollector } from "./collectors/buffer.collector.js";
 import { CountersCollector } from "./collectors/counters.collector.js";
 import { DeadLettersCollector } from "./collectors/dead-letters.collector.js";
 import { GitHubCollector } from "./collectors/github.collector.js";
@@ -48,18 +50,28 @@ export class MetricsModule {
   static of(children: Children | undefined): DynamicModule {
     return {
       module: MetricsModule,
-      imports: [DatabaseModule, CountersModule, ClusterModule.of(children), { ...prometheus, imports: [ClusterModule.of(children)] }],
+      imports: [
+        DatabaseModule,
+        CountersModule,
+        BufferModule,
+        ClusterModule.of(children),
+        { ...prometheus, imports: [ClusterModule.of(children)] },
+      ],
       controllers: [MetricsController],
       providers: [
         Scrape,
         OpenGauges,
         ...collectors,
+        BufferCollector,
         PromgithubCollector,
         {
           provide: COLLECTORS,
-          useFactory: (config: Config, promgithub: Collector, ...own: Collector[]) =>
-            config.COMPAT_METRICS === "promgithub" ? [...own, promgithub] : own,
-          inject: [CONFIG, PromgithubCollector, ...collectors],
+          useFactory: (config: Config, buffer: Collector, promgithub: Collector, ...own: Collector[]) => [
+            ...own,
+            ...(config.BUFFER === "none" ? [] : [buffer]),
+            ...(config.COMPAT_METRICS === "promgithub" ? [promgithub] : []),
+          ],
+          inject: [CONFIG, BufferCollector, PromgithubCollector, ...collectors],
         },
         ProcessMetrics,
         ...processMetricProviders,

@@ -24,6 +24,8 @@ export class ProcessMetrics {
     build.set({ version: BUILD.version, node_version: process.version }, 1);
     Object.assign(pool, {
       collect: () => {
+        // With a buffer a gateway is there before its database.
+        if (!database.isConnected) return;
         const { idleCount, totalCount, waitingCount } = database.pool;
         pool.set({ state: "idle" }, idleCount);
         pool.set({ state: "busy" }, totalCount - idleCount);

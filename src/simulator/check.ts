@@ -31,7 +31,7 @@ async function read(options: CheckOptions): Promise<{ found: string[]; settled: 
   if (!response.ok) throw new Error(`it answered ${response.status}`);
   const actual = parseExposition(await response.text());
   const pending = [...actual]
-    .filter(([series]) => /^octogauge_(inbox_pending|retries)\b/.test(series))
+    .filter(([series]) => /^octogauge_(inbox_pending|retries|buffer_pending)\b/.test(series))
     .reduce((sum, [, value]) => sum + value, 0);
   return { found: differences(options.expected, actual, { owners: options.owners }), settled: pending === 0 };
 }

@@ -45,6 +45,7 @@ export interface SendSummary extends SendCounts {
   readonly seconds: number;
   readonly p50: number;
   readonly p99: number;
+  readonly longest: number;
   /** What the first attempt without a 2xx came to. */
   readonly firstTrouble: string | undefined;
 }
@@ -70,12 +71,17 @@ export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, op
   const begin = performance.now();
   const isAborted = () => options.signal?.aborted ?? false;
   let attempts = 0;
+  let longest = 0;
   let due = begin;
 
   const attempt = async (delivery: SimulatedDelivery): Promise<Outcome> => {
     const from = performance.now();
     const outcome = await poster.post(urls[attempts++ % urls.length] as URL, delivery);
-    if (outcome === "accepted" || outcome === "duplicate") latency.add(performance.now() - from);
+    const took = performance.now() - from;
+    if (outcome === "accepted" || outcome === "duplicate") {
+      latency.add(took);
+      longest = Math.max(longest, took);
+    }
     return outcome;
   };
 
@@ -115,5 +121,5 @@ export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, op
     poster.close();
   }
   const seconds = (performance.now() - begin) / 1000;
-  return { ...counts, seconds, p50: latency.percentile(0.5), p99: latency.percentile(0.99), firstTrouble: poster.firstTrouble };
+  return { ...counts, seconds, p50: latency.percentile(0.5), p99: latency.percentile(0.99), longest, firstTrouble: poster.firstTrouble };
 }

@@ -2,19 +2,21 @@ import { expect } from "vitest";
 import { checkMetrics } from "../../src/simulator/check.js";
 import { Expectation } from "../../src/simulator/expected.js";
 import { generateHistory } from "../../src/simulator/history.js";
-import { sendDeliveries } from "../../src/simulator/send.js";
+import { sendDeliveries, type SendOptions } from "../../src/simulator/send.js";
 import { SECRET } from "./octogauge.js";
 import type { Replica } from "./replica.js";
 
 /**
  * Sends a simulated history to all replicas in turn, and again what got no 2xx.
  * @param onTaken told how many were taken so far, before each delivery
+ * @param sending how to send them otherwise
  */
 export async function simulate(
   replicas: readonly Replica[],
   seed: number,
   deliveries: number,
   onTaken: (taken: number) => void = () => undefined,
+  sending: Partial<SendOptions> = {},
 ) {
   const expectation = new Expectation();
   function* noted() {
@@ -32,18 +34,19 @@ export async function simulate(
     concurrency: 40,
     redeliver: true,
     redeliverFor: 60,
+    ...sending,
   });
   return { expectation, summary };
 }
 
 /** Every replica comes to show what is expected, to the letter. */
-export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation): Promise<void> {
+export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation, seconds = 20): Promise<void> {
   for (const replica of replicas) {
     const settled = await checkMetrics({
       url: `${replica.management}/metrics`,
       expected: expectation.series(),
       owners: expectation.owners(),
-      seconds: 20,
+      seconds,
     });
     expect(settled.differences).toEqual([]);
   }

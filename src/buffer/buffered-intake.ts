@@ -1,0 +1,114 @@
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CONFIG, type Config } from "../config/config.js";
+import { isTransient } from "../database/errors.js";
+import type { Acceptance, Delivery } from "../inbox/delivery.js";
+import { GroupCommit, isLarge } from "../inbox/group-commit.js";
+import type { Intake } from "../inbox/intake.js";
+import { Breaker } from "./breaker.js";
+import { Broker } from "./broker.js";
+import { IntakeMetrics } from "./intake.metrics.js";
+
+/** What is left of REQUEST_TIMEOUT for the answer. Milliseconds. */
+const MARGIN = 200;
+
+const LATE = "late";
+
+class HandedOver extends Error {}
+
+/**
+ * Before the inbox: what PostgreSQL refuses, or does not store within BUFFER_AFTER, is published to the broker. Whichever
+ * acknowledges first, the delivery is safe; one that comes to be in both is stored once, by its id.
+ */
+@Injectable()
+export class BufferedIntake implements Intake {
+  readonly #logger = new Logger("buffer");
+  readonly #breaker = new Breaker();
+
+  constructor(
+    private readonly inbox: GroupCommit,
+    private readonly broker: Broker,
+    private readonly metrics: IntakeMetrics,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER_AFTER" | "REQUEST_TIMEOUT">,
+  ) {
+    metrics.watch(() => this.#breaker.isOpen);
+  }
+
+  async accept(delivery: Delivery): Promise<Acceptance> {
+    const until = performance.now() + this.config.REQUEST_TIMEOUT * 1_000 - MARGIN;
+    if (!this.broker.fits(delivery)) return this.#store(delivery);
+    // A large body takes its time, which says nothing of the database.
+    const isProbe = !isLarge(delivery);
+    const dated = { ...delivery, receivedAt: Date.now() };
+    if (this.#breaker.admits(isProbe)) return this.#storeInTime(delivery, () => this.#publish(dated, until), isProbe);
+    // The buffer takes nothing from a delivery that it does not take.
+    return this.#publish(dated, until).catch(() => this.#store(delivery));
+  }
+
+  async #storeInTime(delivery: Delivery, publish: () => Promise<Acceptance>, tells: boolean): Promise<Acceptance> {
+    const handedOver = new AbortController();
+    const stored = this.#store(delivery, handedOver.signal);
+    const first = await this.#early(stored);
+    if (first === LATE && tells) this.#failed(`no answer within ${this.config.BUFFER_AFTER} s`);
+    if (first !== LATE && first !== undefined) return first;
+    const published = publish().then((acceptance) => {
+      // It must not take memory in the queue of a database that hangs.
+      handedOver.abort(new HandedOver());
+      return acceptance;
+    });
+    // Both are under way; where both fail, the database's reason counts, as without a buffer.
+    return Promise.any([stored, published]).catch(() => stored);
+  }
+
+  /** @returns LATE where there is no answer yet, undefined where the database refuses @throws what is in the data */
+  async #early(stored: Promise<Acceptance>): Promise<Acceptance | typeof LATE | undefined> {
+    const timer = new AbortController();
+    const late = sleep<typeof LATE>(this.config.BUFFER_AFTER * 1_000, LATE, { signal: timer.signal }).catch((): typeof LATE => LATE);
+    try {
+      return await Promise.race([stored, late]);
+    } catch (error) {
+      if (isTransient(error)) return undefined;
+      throw error;
+    } finally {
+      timer.abort();
+    }
+  }
+
+  async #store(delivery: Delivery, signal?: AbortSignal): Promise<Acceptance> {
+    try {
+      const acceptance = await this.inbox.accept(delivery, signal);
+      if (this.#breaker.isOpen) this.#logger.log("PostgreSQL takes deliveries again");
+      this.#breaker.succeeded();
+      return acceptance;
+    } catch (error) {
+      if (!(error instanceof HandedOver) && isTransient(error)) this.#failed(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  }
+
+  #failed(reason: string): void {
+    if (!this.#breaker.isOpen) this.#logger.warn(`deliveries go to the buffer, since PostgreSQL does not take them: ${reason}`);
+    this.#breaker.failed();
+  }
+
+  /** @param until when it is too late, by performance.now() */
+  async #publish(delivery: Delivery, until: number): Promise<Acceptance> {
+    try {
+      await this.#send(delivery, until);
+      this.metrics.published("stored");
+      return "accepted";
+    } catch (error) {
+      this.metrics.published("failed");
+      throw error;
+    }
+  }
+
+  /** Twice where there is time: what was under way when a connection broke is never answered. */
+  async #send(delivery: Delivery, until: number): Promise<void> {
+    const left = () => Math.max(1, until - performance.now());
+    await this.broker.publish(delivery, left() / 2).catch((error: unknown) => {
+      if (!this.broker.isUp) throw error;
+      return this.broker.publish(delivery, left());
+    });
+  }
+}

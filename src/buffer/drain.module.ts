@@ -1,0 +1,11 @@
+import { Module } from "@nestjs/common";
+import { DatabaseModule } from "../database/database.module.js";
+import { BatchIntake } from "../inbox/batch-intake.js";
+import { FairShare } from "../inbox/fair-share.js";
+import { BufferModule } from "./buffer.module.js";
+import { DrainLoop } from "./drain.loop.js";
+import { drainMetricProviders, DrainMetrics } from "./drain.metrics.js";
+
+/** The worker's half of the buffer. */
+@Module({ imports: [DatabaseModule, BufferModule], providers: [DrainLoop, BatchIntake, FairShare, DrainMetrics, ...drainMetricProviders] })
+export class BufferDrainModule {}

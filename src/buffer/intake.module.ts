@@ -1,0 +1,14 @@
+import { Module } from "@nestjs/common";
+import { InboxModule } from "../inbox/inbox.module.js";
+import { Intake } from "../inbox/intake.js";
+import { BufferModule } from "./buffer.module.js";
+import { BufferedIntake } from "./buffered-intake.js";
+import { intakeMetricProviders, IntakeMetrics } from "./intake.metrics.js";
+
+/** The gateway's half of the buffer. */
+@Module({
+  imports: [InboxModule, BufferModule],
+  providers: [BufferedIntake, { provide: Intake, useExisting: BufferedIntake }, IntakeMetrics, ...intakeMetricProviders],
+  exports: [Intake],
+})
+export class BufferIntakeModule {}

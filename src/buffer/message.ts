@@ -1,0 +1,31 @@
+import type { Delivery } from "../inbox/delivery.js";
+
+const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const EVENT = /^[a-z][a-z0-9_]{0,63}$/;
+const JSON_TYPE = "application/json";
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
+/** All that the inbox needs beside the body, under GitHub's names where it has one. Values are ASCII. */
+export function fieldsOf(delivery: Delivery): Readonly<Record<string, string>> {
+  return {
+    "X-GitHub-Delivery": delivery.id,
+    "X-GitHub-Event": delivery.event,
+    ...(delivery.hookId === null ? {} : { "X-GitHub-Hook-ID": String(delivery.hookId) }),
+    "Content-Type": delivery.form ? FORM_TYPE : JSON_TYPE,
+    ...(delivery.signature === undefined ? {} : { "X-Hub-Signature-256": delivery.signature }),
+    "Octogauge-Received-At": String(delivery.receivedAt ?? Date.now()),
+  };
+}
+
+/** The delivery of a message; undefined where it was not written by {@link fieldsOf}. */
+export function deliveryOf(field: (name: string) => string | undefined, body: Buffer): Delivery | undefined {
+  const [id, event, type] = [field("X-GitHub-Delivery"), field("X-GitHub-Event"), field("Content-Type")];
+  const receivedAt = whole(field("Octogauge-Received-At"));
+  const hook = field("X-GitHub-Hook-ID");
+  const hookId = hook ? whole(hook) : null;
+  if (!id || !GUID.test(id) || !event || !EVENT.test(event)) return undefined;
+  if ((type !== JSON_TYPE && type !== FORM_TYPE) || receivedAt === undefined || hookId === undefined) return undefined;
+  return { id, event, hookId, form: type === FORM_TYPE, body, signature: field("X-Hub-Signature-256") || undefined, receivedAt };
+}
+
+const whole = (text: string | undefined): number | undefined => (text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined);

@@ -1,0 +1,18 @@
+import type { Message } from "./broker.js";
+import { deliveryOf } from "./message.js";
+
+/** The field that holds the raw body. */
+export const BODY = "Body";
+
+/** An entry of a stream as Redis answers it: its id, and names and values in turn; null where it was deleted meanwhile. */
+export type Entry = readonly [Buffer, readonly Buffer[] | null];
+
+/** @returns a message whose receipt is the key and the id; undefined for an entry that was deleted */
+export function messageOf(key: string, [id, pairs]: Entry): Message | undefined {
+  if (!pairs) return undefined;
+  const fields = new Map<string, Buffer>();
+  for (let at = 0; at + 1 < pairs.length; at += 2) fields.set(pairs[at]!.toString("latin1"), pairs[at + 1]!);
+  const body = fields.get(BODY);
+  const delivery = body && deliveryOf((name) => fields.get(name)?.toString("latin1"), body);
+  return { delivery, receipt: `${key} ${id.toString("latin1")}` };
+}

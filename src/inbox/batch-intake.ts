@@ -1,0 +1,25 @@
+import { Injectable } from "@nestjs/common";
+import { Database } from "../database/database.js";
+import { acceptBatch } from "./accept.sql.js";
+import type { Delivery } from "./delivery.js";
+import { FairShare } from "./fair-share.js";
+
+/** Takes in what was acknowledged elsewhere. */
+@Injectable()
+export class BatchIntake {
+  constructor(
+    private readonly database: Database,
+    private readonly share: FairShare,
+  ) {}
+
+  /**
+   * Stores deliveries in one commit, each id once.
+   * @param patience seconds
+   * @throws the database's error; then none of them was stored, or all
+   */
+  async accept(deliveries: readonly Delivery[], patience: number): Promise<void> {
+    const distinct = new Map(deliveries.map((delivery) => [delivery.id, this.share.pendingOf(delivery)]));
+    const batch = [...distinct.values()].sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
+    await acceptBatch(this.database.within(patience), batch);
+  }
+}

@@ -1,0 +1,104 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import type { Broker } from "../../src/buffer/broker.js";
+import type { Delivery } from "../../src/inbox/delivery.js";
+import { brokerOf, BROKERS, type PreparedBroker } from "../support/brokers.js";
+import { prepareNats } from "../support/nats-server.js";
+import { hasRedis, prepareRedis } from "../support/redis-server.js";
+
+const deliveryWith = (body: Buffer): Delivery => ({
+  id: randomUUID(),
+  event: "workflow_job",
+  hookId: 7,
+  form: false,
+  body,
+  signature: `sha256=${"a".repeat(64)}`,
+  receivedAt: 1_790_000_000_123,
+});
+
+const isUp = (broker: Broker) => expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(true);
+
+async function fetchAll(broker: Broker, count: number) {
+  const messages = [];
+  for (const until = Date.now() + 20_000; messages.length < count && Date.now() < until;) messages.push(...(await broker.fetch()));
+  return messages;
+}
+
+describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
+  it.skipIf(!isThere)("gives back what it got, to the byte, and once only when it was acknowledged", async () => {
+    const prepared = await prepare();
+    const broker = brokerOf(prepared);
+    expect(broker.isUp).toBe(false);
+    await prepared.server.start();
+    await isUp(broker);
+    const sent = [deliveryWith(randomBytes(3_000)), { ...deliveryWith(Buffer.from("payload=%7B%7D")), form: true, hookId: null }];
+    for (const delivery of sent) await broker.publish(delivery, 3_000);
+    const began = performance.now();
+    const messages = await fetchAll(broker, 2);
+    expect(performance.now() - began).toBeLessThan(900);
+    expect(messages.map(({ delivery }) => delivery)).toEqual(sent);
+    expect(await broker.pending()).toBe(2);
+    await broker.acknowledge(messages);
+    await expect.poll(() => broker.pending()).toBe(0);
+    expect(await broker.fetch()).toEqual([]);
+  });
+
+  it.skipIf(!isThere)("a fetch is bounded in bytes, and a body larger than that comes all the same", async () => {
+    const prepared: PreparedBroker = await (kind === "nats" ? prepareNats(33_554_432) : prepare());
+    await prepared.server.start();
+    const broker = brokerOf(prepared);
+    await isUp(broker);
+    const sizes = [6_000_000, 6_000_000, 6_000_000, 20_000_000, 100];
+    for (const size of sizes) await broker.publish(deliveryWith(Buffer.alloc(size, 97)), 10_000);
+    const got: number[] = [];
+    for (const until = Date.now() + 20_000; got.length < sizes.length && Date.now() < until;) {
+      const messages = await broker.fetch();
+      const bytes = messages.map(({ delivery }) => delivery!.body.length);
+      expect(bytes.length === 1 || bytes.slice(0, -1).reduce((sum, size) => sum + size, 0) < 16_777_216).toBe(true);
+      got.push(...bytes);
+      await broker.acknowledge(messages);
+    }
+    expect(got.sort()).toEqual(sizes.sort());
+  });
+
+  it.skipIf(!isThere)("is made anew where it was deleted, and comes back where it was killed", async () => {
+    const prepared = await prepare();
+    await prepared.server.start();
+    const broker = brokerOf(prepared);
+    await isUp(broker);
+    await broker.publish(deliveryWith(Buffer.from("lost")), 3_000);
+    await prepared.wipe();
+    await broker.publish(deliveryWith(Buffer.from("one")), 3_000);
+    const [one] = await fetchAll(broker, 1);
+    expect(one!.delivery!.body.toString()).toBe("one");
+    await prepared.server.kill();
+    await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(false);
+    await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("away");
+    expect(await broker.fetch()).toEqual([]);
+    await prepared.server.start();
+    await isUp(broker);
+    await broker.publish(deliveryWith(Buffer.from("three")), 3_000);
+    const [three] = await fetchAll(broker, 1);
+    expect(three!.delivery!.body.toString()).toBe("three");
+    await broker.acknowledge([one!, three!]);
+    await expect.poll(() => broker.pending()).toBe(0);
+  });
+});
+
+it.skipIf(!hasRedis)("a Redis that is full takes nothing, gives what it has, and takes again when there is room", async () => {
+  const redis = await prepareRedis();
+  await redis.server.start();
+  const broker = brokerOf(redis);
+  await isUp(broker);
+  await broker.publish(deliveryWith(Buffer.from("one")), 3_000);
+  await redis.ask("CONFIG", "SET", "maxmemory", "1");
+  await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("OOM");
+  await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(false);
+  const messages = await fetchAll(broker, 1);
+  expect(messages.map(({ delivery }) => delivery!.body.toString())).toEqual(["one"]);
+  await broker.acknowledge(messages);
+  expect(await broker.pending()).toBe(0);
+  await redis.ask("CONFIG", "SET", "maxmemory", "0");
+  await isUp(broker);
+  await broker.publish(deliveryWith(Buffer.from("three")), 3_000);
+});

@@ -1,0 +1,286 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Broker } from "../../src/buffer/broker.js";
+import { DrainLoop } from "../../src/buffer/drain.loop.js";
+import { Database } from "../../src/database/database.js";
+import { SchemaGate } from "../../src/database/schema-gate.js";
+import { acceptBatch } from "../../src/inbox/accept.sql.js";
+import type { Delivery } from "../../src/inbox/delivery.js";
+import { GroupCommit } from "../../src/inbox/group-commit.js";
+import { Intake } from "../../src/inbox/intake.js";
+import { BatchIntake } from "../../src/inbox/batch-intake.js";
+import { FairShare } from "../../src/inbox/fair-share.js";
+import { brokerOf, BROKERS, type PreparedBroker } from "../support/brokers.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { Gate } from "../support/gate.js";
+import { hasNats, prepareNats } from "../support/nats-server.js";
+import { post, samples, startInstance } from "../support/octogauge.js";
+
+const star = (id: string = randomUUID(), bytes = 0): Delivery => ({
+  id,
+  event: "star",
+  hookId: 1,
+  form: false,
+  body: Buffer.from(JSON.stringify({ action: "created", pad: "x".repeat(bytes) })),
+});
+
+const patiently = { timeout: 25_000 };
+const readiness = async (management: string) => (await fetch(`${management}/health/ready`)).status;
+
+/** Octogauge before a database that can be shut, with a broker that is up; nothing runs by itself but the connections. */
+async function still(broker: PreparedBroker, overrides: Record<string, string> = {}) {
+  const url = await freshDatabase();
+  const gate = await Gate.before(url);
+  const fleet = await stillFleet({ ...broker.environment, BUFFER_AFTER: "0.3", ...overrides }, gate.url);
+  await expect.poll(() => fleet.get(Broker).isUp, patiently).toBe(true);
+  const publish = async (count: number): Promise<string[]> => {
+    const deliveries = Array.from({ length: count }, () => star());
+    for (const delivery of deliveries) await fleet.get(Broker).publish({ ...delivery, receivedAt: Date.now() }, 5_000);
+    return deliveries.map(({ id }) => id);
+  };
+  /** Drains until so many deliveries are in the ledger. */
+  const drainedTo = async (count: number, drain = fleet.get(DrainLoop)) => {
+    const stored = async () => (await rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).length;
+    for (const until = Date.now() + 25_000; (await stored()) < count && Date.now() < until;) {
+      if ((await drain.runOnce().catch(() => "failed")) !== "again") await sleep(20);
+    }
+    expect(await stored()).toBe(count);
+  };
+  return { ...fleet, url, gate, publish, drainedTo };
+}
+
+describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
+  const test = it.skipIf(!isThere);
+
+  test("what the database refuses is taken, stored when it is back, and counted once", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const gate = await Gate.before(await freshDatabase());
+    const instance = await startInstance({ ...broker.environment }, gate.url);
+    await expect.poll(async () => (await samples(instance, "octogauge_buffer_pending")).length, patiently).toBe(1);
+    const ids = Array.from({ length: 12 }, () => randomUUID());
+    const send = async (id: string) => (await post(instance.webhook, "star", { action: "created" }, id)).json();
+    expect(await send(ids[0]!)).toEqual({ status: "accepted" });
+    gate.refuse();
+    for (const id of ids.slice(1)) expect(await send(id)).toEqual({ status: "accepted" });
+    // Nobody knows yet that it is a repeat.
+    expect(await send(ids[1]!)).toEqual({ status: "accepted" });
+    expect(await readiness(instance.managementUrl)).toBe(200);
+    gate.open();
+    const counted = async () => samples(instance, 'github_events_total{event="star"');
+    await expect.poll(counted, patiently).toEqual(['github_events_total{event="star",action="created"} 12']);
+    await expect.poll(async () => await send(ids[5]!), patiently).toEqual({ status: "duplicate" });
+    await expect.poll(() => samples(instance, "octogauge_buffer_pending"), patiently).toEqual(["octogauge_buffer_pending{} 0"]);
+    expect(await counted()).toEqual(['github_events_total{event="star",action="created"} 12']);
+  });
+
+  test("a database that hangs is waited for once, and what was handed over does not wait for it", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker);
+    const [intake, inbox] = [fleet.get(Intake), fleet.get(GroupCommit)];
+    expect(await intake.accept(star())).toBe("accepted");
+    fleet.gate.hang();
+    const began = performance.now();
+    await Promise.all(Array.from({ length: 40 }, () => intake.accept(star())));
+    expect(performance.now() - began).toBeLessThan(3_000);
+    let most = 0;
+    let longest = 0;
+    const until = performance.now() + 3_000;
+    for (let sent = 0; sent < 600 || performance.now() < until; sent += 1) {
+      const start = performance.now();
+      await intake.accept(star());
+      longest = Math.max(longest, performance.now() - start);
+      most = Math.max(most, inbox.waiting);
+    }
+    // Only a probe waits at all.
+    expect(most).toBeLessThanOrEqual(1);
+    expect(longest).toBeLessThan(2_000);
+    fleet.gate.open();
+    await expect
+      .poll(async () => {
+        await intake.accept(star());
+        return inbox.waiting;
+      }, patiently)
+      .toBe(0);
+  });
+
+  test("both away: 503 in time; the broker back: taken, without a restart", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const gate = await Gate.before(await freshDatabase());
+    const settings = { ...broker.environment, MODE: "gateway", REQUEST_TIMEOUT: "2", BUFFER_AFTER: "0.2" };
+    const instance = await startInstance(settings, gate.url);
+    await broker.server.kill();
+    for (const shut of [() => gate.refuse(), () => gate.hang()]) {
+      shut();
+      const began = performance.now();
+      const answer = await post(instance.webhook, "star", {});
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
+      expect(performance.now() - began).toBeLessThan(4_000);
+    }
+    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(503);
+    await broker.server.start();
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
+    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
+    // And the database alone will do as well.
+    gate.open();
+    await broker.server.kill();
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
+  });
+
+  test("a gateway starts without its database, and takes deliveries", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const url = await freshDatabase({ migrated: false });
+    const gate = await Gate.before(url);
+    gate.refuse();
+    const settings = { ...broker.environment, MODE: "gateway", DATABASE_CONNECT_TIMEOUT: "0.2", BUFFER_AFTER: "0.2" };
+    const instance = await startInstance(settings, gate.url);
+    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
+    expect((await post(instance.webhook, "star", {})).status).toBe(202);
+    expect((await fetch(`${instance.managementUrl}/metrics/process`)).status).toBe(200);
+    gate.open();
+    await startInstance({ ...broker.environment, MODE: "worker" }, url);
+    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger"), patiently).toHaveLength(1);
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
+    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger"), patiently).toHaveLength(2);
+  });
+
+  test("the time of receipt goes along, and none is of the future", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker, { MODE: "standalone" });
+    fleet.gate.refuse();
+    const late = star();
+    const before = Date.now();
+    await fleet.get(Intake).accept(late);
+    const after = Date.now();
+    const early = star();
+    await fleet.get(Broker).publish({ ...early, receivedAt: Date.now() + 3_600_000 }, 5_000);
+    await sleep(1_500);
+    fleet.gate.open();
+    await fleet.drainedTo(2);
+    const rows = await rowsOf<{ id: string; at: number }>(
+      fleet.url,
+      "SELECT delivery_id AS id, (extract(epoch FROM received_at) * 1000)::float8 AS at FROM octogauge.inbox",
+    );
+    const at = new Map(rows.map((row) => [row.id, row.at]));
+    expect(at.get(late.id)).toBeGreaterThanOrEqual(before);
+    expect(at.get(late.id)).toBeLessThanOrEqual(after);
+    expect(at.get(early.id)).toBeLessThan(Date.now() + 1_000);
+  });
+
+  test("a database that is away while it is drained loses nothing", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker);
+    await fleet.publish(50);
+    fleet.gate.refuse();
+    for (let round = 0; round < 5; round += 1)
+      await fleet
+        .get(DrainLoop)
+        .runOnce()
+        .catch(() => undefined);
+    expect(await fleet.get(Broker).pending()).toBe(50);
+    fleet.gate.open();
+    await fleet.drainedTo(50);
+    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(0);
+  });
+
+  test("a broker that is killed while it is drained loses nothing and doubles nothing", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker);
+    await fleet.publish(450);
+    await fleet.get(DrainLoop).runOnce();
+    const store = fleet.get(Broker).acknowledge;
+    fleet.get(Broker).acknowledge = async function (this: Broker, messages) {
+      await broker.server.kill();
+      fleet.get(Broker).acknowledge = store;
+      return store.call(this, messages);
+    };
+    await expect(fleet.get(DrainLoop).runOnce()).rejects.toThrow();
+    await broker.server.start();
+    await fleet.drainedTo(450);
+    await fleet.process();
+    expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 450']);
+  });
+
+  test("what was deleted at the broker is made anew, and drained", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker);
+    await fleet.publish(3);
+    await fleet.drainedTo(3);
+    await broker.wipe();
+    await fleet.publish(4);
+    await fleet.drainedTo(7);
+    await broker.wipe();
+    await fleet.get(DrainLoop).runOnce();
+    await fleet.publish(5);
+    await fleet.drainedTo(12);
+  });
+
+  test("what a worker had stored and not acknowledged when it died comes again, and is stored once", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const dead = brokerOf(broker, 500);
+    await expect.poll(() => dead.isUp, patiently).toBe(true);
+    const fleet = await still(broker);
+    await fleet.publish(20);
+    const messages = await dead.fetch();
+    expect(messages).toHaveLength(20);
+    const batch = messages.map(({ delivery }) => fleet.get(FairShare).pendingOf(delivery!));
+    await acceptBatch(
+      fleet.get(Database),
+      batch.slice(0, 10).sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
+    );
+    const heir = brokerOf(broker, 500);
+    let drained = 0;
+    const metrics = { drained: (count: number) => (drained += count), setBack: () => undefined };
+    const drain = new DrainLoop(heir, fleet.get(BatchIntake), metrics as never, fleet.get(SchemaGate), fleet.config);
+    await fleet.drainedTo(20, drain);
+    expect(drained).toBe(20);
+    await fleet.process();
+    expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
+    await expect.poll(() => heir.pending(), patiently).toBe(0);
+  });
+
+  test("what is no delivery, or what the database refuses for its data, holds nothing up and stays", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const fleet = await still(broker);
+    await broker.junk();
+    await rowsOf(fleet.url, "ALTER TABLE octogauge.inbox ADD CHECK (hook_id <> 666)");
+    await fleet.get(Broker).publish({ ...star(), hookId: 666 }, 5_000);
+    await fleet.publish(3);
+    await fleet.drainedTo(3);
+    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(2);
+  });
+});
+
+it.skipIf(!hasNats)("a body over the limit of NATS goes to the database alone", async () => {
+  const broker = await prepareNats(65_536);
+  await broker.server.start();
+  const fleet = await still(broker);
+  const intake = fleet.get(Intake);
+  // To the byte: what fits is taken, headers included.
+  fleet.gate.refuse();
+  const dated = (bytes: number) => ({ ...star(randomUUID(), bytes), receivedAt: Date.now() });
+  let [fits, over] = [0, 70_000];
+  while (over - fits > 1) {
+    const middle = Math.floor((fits + over) / 2);
+    if (fleet.get(Broker).fits(dated(middle))) fits = middle;
+    else over = middle;
+  }
+  await fleet.get(Broker).publish(dated(fits), 5_000);
+  expect(fits).toBeGreaterThan(65_000);
+  await expect(fleet.get(Broker).publish(dated(over), 5_000)).rejects.toThrow("max_payload");
+  await expect(intake.accept(star(randomUUID(), over))).rejects.toThrow();
+  fleet.gate.open();
+  await expect.poll(async () => intake.accept(star(randomUUID(), over)).catch(() => "refused"), patiently).toBe("accepted");
+  expect(await fleet.get(Broker).pending()).toBe(1);
+});

@@ -1,0 +1,30 @@
+import { connect, createServer, type Socket } from "node:net";
+import { onTestFinished } from "vitest";
+
+/** A load balancer at its simplest: each new connection goes to the next receiver. @returns its own address in the place of theirs */
+export async function roundRobin(urls: readonly string[]): Promise<string> {
+  const ports = urls.map((url) => Number(new URL(url).port));
+  const sockets = new Set<Socket>();
+  const track = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => sockets.delete(socket));
+  };
+  let taken = 0;
+  const server = createServer((client) => {
+    const receiver = connect(ports[taken++ % ports.length]!, "127.0.0.1");
+    for (const socket of [client, receiver]) track(socket);
+    client.pipe(receiver).pipe(client);
+    client.once("close", () => receiver.destroy());
+    receiver.once("close", () => client.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  });
+  const url = new URL(urls[0]!);
+  url.port = String((server.address() as { port: number }).port);
+  return url.href;
+}
