@@ -77,13 +77,20 @@ export class BufferedIntake implements Intake {
   async #store(delivery: Delivery, signal?: AbortSignal): Promise<Acceptance> {
     try {
       const acceptance = await this.inbox.accept(delivery, signal);
-      if (this.#breaker.isOpen) this.#logger.log("PostgreSQL takes deliveries again");
-      this.#breaker.succeeded();
+      this.#succeeded();
       return acceptance;
     } catch (error) {
-      if (!(error instanceof HandedOver) && isTransient(error)) this.#failed(error instanceof Error ? error.message : String(error));
+      if (error instanceof HandedOver) throw error;
+      if (isTransient(error)) this.#failed(error instanceof Error ? error.message : String(error));
+      // It has read the data, so it is there.
+      else this.#succeeded();
       throw error;
     }
+  }
+
+  #succeeded(): void {
+    if (this.#breaker.isOpen) this.#logger.log("PostgreSQL takes deliveries again");
+    this.#breaker.succeeded();
   }
 
   #failed(reason: string): void {

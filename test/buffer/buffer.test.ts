@@ -16,6 +16,7 @@ import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { Gate } from "../support/gate.js";
 import { hasNats, prepareNats } from "../support/nats-server.js";
+import { hasRedis, prepareRedis } from "../support/redis-server.js";
 import { post, samples, startInstance } from "../support/octogauge.js";
 
 const star = (id: string = randomUUID(), bytes = 0): Delivery => ({
@@ -260,6 +261,24 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await fleet.drainedTo(3);
     await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(2);
   });
+});
+
+it.skipIf(!hasRedis)("what the database refuses for its data is not buffered, and says that the database is there", async () => {
+  const broker = await prepareRedis();
+  await broker.server.start();
+  const fleet = await still(broker);
+  const intake = fleet.get(Intake);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.inbox ADD CHECK (hook_id <> 666)");
+  await expect(intake.accept({ ...star(), hookId: 666 })).rejects.toThrow("check constraint");
+  fleet.gate.refuse();
+  await intake.accept(star());
+  fleet.gate.open();
+  // Until the probe is one that is refused.
+  const probe = () => intake.accept({ ...star(), hookId: 666 }).catch((error: Error) => error.message);
+  await expect.poll(probe, patiently).toContain("check constraint");
+  const before = await fleet.get(Broker).pending();
+  expect(await intake.accept(star())).toBe("accepted");
+  expect(await fleet.get(Broker).pending()).toBe(before);
 });
 
 it.skipIf(!hasNats)("a body over the limit of NATS goes to the database alone", async () => {

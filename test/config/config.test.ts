@@ -94,6 +94,27 @@ describe("configuration", () => {
     expect(problemsOf({ ...COMPLETE, PORT: "9000", MANAGEMENT_PORT: "9000" })[0]).toMatch(/MANAGEMENT_PORT is "9000", the same as PORT/);
   });
 
+  it("a buffer needs its server's address, and a budget within the request's", () => {
+    const problems = (environment: Record<string, string>) => {
+      try {
+        loadConfig({ GITHUB_WEBHOOK_SECRET: "s", ...environment });
+        return [];
+      } catch (error) {
+        return (error as ConfigError).problems.map((problem) => problem.replace(/;.*/, ""));
+      }
+    };
+    expect(problems({ BUFFER: "nats", REDIS_URL: "redis://r" })).toEqual(["NATS_URL is empty"]);
+    expect(problems({ BUFFER: "redis", NATS_URL: "nats://n" })).toEqual(["REDIS_URL is empty"]);
+    expect(problems({ BUFFER: "redis", REDIS_URL: "http://secret@r" })).toEqual(["REDIS_URL is (redacted)"]);
+    expect(problems({ BUFFER: "nats", NATS_URL: "nats://a,tls://b", BUFFER_AFTER: "2", REQUEST_TIMEOUT: "2" })).toEqual([
+      'BUFFER_AFTER is "2"',
+    ]);
+    expect(problems({ BUFFER: "nats", NATS_URL: "nats://a,http://b" })).toEqual(["NATS_URL is (redacted)"]);
+    expect(problems({ BUFFER_STREAM: "a.b" })).toEqual(['BUFFER_STREAM is "a.b"']);
+    expect(problems({ BUFFER_AFTER: "9", NATS_URL: "nats://a", REDIS_URL: "redis://r" })).toEqual([]);
+    expect(problems({ BUFFER: "nats", NATS_URL: "nats://user:pass@a:4222, tls://b" })).toEqual([]);
+  });
+
   it("reads NAME_FILE, and says when it cannot or when both are set", () => {
     const directory = mkdtempSync(join(tmpdir(), "octogauge-config-"));
     const file = join(directory, "secret");

@@ -5,17 +5,19 @@ import { expect, it, onTestFinished } from "vitest";
 import { freshDatabase } from "../support/database.js";
 import { Replica } from "../support/replica.js";
 
-/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`. */
-async function loadedIn(mode: string): Promise<readonly string[]> {
+/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`; the brokers' libraries by their scope. */
+async function loadedIn(mode: string, overrides: Record<string, string> = {}): Promise<readonly string[]> {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-coverage-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
-  const replica = await Replica.start(await freshDatabase(), { MODE: mode, NODE_V8_COVERAGE: directory });
+  const replica = await Replica.start(await freshDatabase(), { MODE: mode, NODE_V8_COVERAGE: directory, ...overrides });
   expect(await replica.kill("SIGTERM")).toBe(0);
   const files = readdirSync(directory).map(
     (name) => JSON.parse(readFileSync(join(directory, name), "utf8")) as { result: { url: string }[] },
   );
-  return files.flatMap(({ result }) => result.map(({ url }) => url.split("/dist/src/")[1] ?? "")).filter(Boolean);
+  return files.flatMap(({ result }) => result.map(({ url }) => url.split("/dist/src/")[1] ?? libraryOf(url))).filter(Boolean);
 }
+
+const libraryOf = (url: string): string => /\/node_modules\/(@nats-io|@redis)\//.exec(url)?.[1] ?? "";
 
 const roomsOf = (files: readonly string[]) => new Set(files.map((file) => file.split("/")[0]));
 
@@ -37,3 +39,20 @@ it("a worker loads nothing of the webhook", async () => {
 it("standalone loads both", async () => {
   expect(await loadedIn("standalone")).toEqual(expect.arrayContaining(["ingest/webhook.controller.js", "processing/worker.loop.js"]));
 });
+
+it.each([
+  ["none", {}, []],
+  ["nats", { BUFFER: "nats", NATS_URL: "nats://127.0.0.1:1" }, ["@nats-io"]],
+  ["redis", { BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1" }, ["@redis"]],
+])(
+  "BUFFER=%s loads its own library and no other; a gateway does not load the drain, nor a worker the intake",
+  async (buffer, settings, libraries) => {
+    const both = { gateway: await loadedIn("gateway", settings), worker: await loadedIn("worker", settings) };
+    for (const files of Object.values(both)) {
+      expect([...new Set(files.filter((file) => file.startsWith("@")))]).toEqual(libraries);
+    }
+    const has = (file: string) => [both.gateway.includes(file), both.worker.includes(file)];
+    expect(has("buffer/buffered-intake.js")).toEqual([buffer !== "none", false]);
+    expect(has("buffer/drain.loop.js")).toEqual([false, buffer !== "none"]);
+  },
+);
