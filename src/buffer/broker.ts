@@ -75,6 +75,8 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
     this.#ending.abort();
     await this.disconnect();
     await this.#keeping;
+    // A check that was under way may just have connected.
+    await this.disconnect();
   }
 
   /** The connection is gone: no need to wait for the next check. */

@@ -4,6 +4,7 @@ import { Database } from "./database.js";
 import { migrateDatabase, missingMigrations } from "./migrate.js";
 
 const POLL_MS = 500;
+const RETRY_MS = 2_000;
 
 /** Opens once the database has every migration of this build; loops and the public listener wait for it. */
 @Injectable()
@@ -41,7 +42,7 @@ export class SchemaGate {
       } catch (error) {
         if (this.database.isClosing) return;
         this.#logger.warn(`the database is away, trying for ever: ${error instanceof Error ? error.message : String(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }

@@ -16,7 +16,9 @@ const deliveryWith = (body: Buffer): Delivery => ({
   receivedAt: 1_790_000_000_123,
 });
 
-const isUp = (broker: Broker) => expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(true);
+const isUp = async (broker: Broker) => {
+  await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(true);
+};
 
 async function fetchAll(broker: Broker, count: number) {
   const messages = [];

@@ -53,9 +53,7 @@ async function still(broker: PreparedBroker, overrides: Record<string, string> =
 }
 
 describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
-  const test = it.skipIf(!isThere);
-
-  test("what the database refuses is taken, stored when it is back, and counted once", async () => {
+  it.skipIf(!isThere)("what the database refuses is taken, stored when it is back, and counted once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
@@ -77,7 +75,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     expect(await counted()).toEqual(['github_events_total{event="star",action="created"} 12']);
   });
 
-  test("a database that hangs is waited for once, and what was handed over does not wait for it", async () => {
+  it.skipIf(!isThere)("a database that hangs is waited for once, and what was handed over does not wait for it", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -108,7 +106,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
       .toBe(0);
   });
 
-  test("both away: 503 in time; the broker back: taken, without a restart", async () => {
+  it.skipIf(!isThere)("both away: 503 in time; the broker back: taken, without a restart", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
@@ -132,7 +130,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
   });
 
-  test("a gateway starts without its database, and takes deliveries", async () => {
+  it.skipIf(!isThere)("a gateway starts without its database, and takes deliveries", async () => {
     const broker = await prepare();
     await broker.server.start();
     const url = await freshDatabase({ migrated: false });
@@ -150,7 +148,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger"), patiently).toHaveLength(2);
   });
 
-  test("the time of receipt goes along, and none is of the future", async () => {
+  it.skipIf(!isThere)("the time of receipt goes along, and none is of the future", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker, { MODE: "standalone" });
@@ -174,7 +172,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     expect(at.get(early.id)).toBeLessThan(Date.now() + 1_000);
   });
 
-  test("a database that is away while it is drained loses nothing", async () => {
+  it.skipIf(!isThere)("a database that is away while it is drained loses nothing", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -191,7 +189,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(0);
   });
 
-  test("a broker that is killed while it is drained loses nothing and doubles nothing", async () => {
+  it.skipIf(!isThere)("a broker that is killed while it is drained loses nothing and doubles nothing", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -203,14 +201,14 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
       fleet.get(Broker).acknowledge = store;
       return store.call(this, messages);
     };
-    await expect(fleet.get(DrainLoop).runOnce()).rejects.toThrow();
+    await expect(fleet.get(DrainLoop).runOnce()).rejects.toThrow(/away|closed|no answer/i);
     await broker.server.start();
     await fleet.drainedTo(450);
     await fleet.process();
     expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 450']);
   });
 
-  test("what was deleted at the broker is made anew, and drained", async () => {
+  it.skipIf(!isThere)("what was deleted at the broker is made anew, and drained", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -223,9 +221,10 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await fleet.get(DrainLoop).runOnce();
     await fleet.publish(5);
     await fleet.drainedTo(12);
+    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(0);
   });
 
-  test("what a worker had stored and not acknowledged when it died comes again, and is stored once", async () => {
+  it.skipIf(!isThere)("what a worker had stored and not acknowledged when it died comes again, and is stored once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const dead = brokerOf(broker, 500);
@@ -250,7 +249,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await expect.poll(() => heir.pending(), patiently).toBe(0);
   });
 
-  test("what is no delivery, or what the database refuses for its data, holds nothing up and stays", async () => {
+  it.skipIf(!isThere)("what is no delivery, or what the database refuses for its data, holds nothing up and stays", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -298,7 +297,7 @@ it.skipIf(!hasNats)("a body over the limit of NATS goes to the database alone", 
   await fleet.get(Broker).publish(dated(fits), 5_000);
   expect(fits).toBeGreaterThan(65_000);
   await expect(fleet.get(Broker).publish(dated(over), 5_000)).rejects.toThrow("max_payload");
-  await expect(intake.accept(star(randomUUID(), over))).rejects.toThrow();
+  await expect(intake.accept(star(randomUUID(), over))).rejects.toThrow(/connection/i);
   fleet.gate.open();
   await expect.poll(async () => intake.accept(star(randomUUID(), over)).catch(() => "refused"), patiently).toBe("accepted");
   expect(await fleet.get(Broker).pending()).toBe(1);
