@@ -18,8 +18,8 @@ const STATEMENTS = [
   // Null in all rows but those that are put off (priority from 8), so that they take no room in the others.
   "ALTER TABLE octogauge.inbox ADD COLUMN due_at timestamptz, ADD COLUMN granted smallint",
   "CREATE INDEX inbox_due_at ON octogauge.inbox (due_at) WHERE due_at IS NOT NULL",
-  // One row for each limited owner and repository. Unlogged: after a crash of the server each may have its burst once more.
-  `CREATE UNLOGGED TABLE octogauge.rate_limits (
+  // One row for each limited owner and repository. Logged: turns that were given away stay given away after a crash.
+  `CREATE TABLE octogauge.rate_limits (
      name text COLLATE "C" PRIMARY KEY,
      used_until timestamptz NOT NULL
    ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0)`,

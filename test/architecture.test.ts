@@ -18,7 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   buffer: ["inbox", "database", "config", "background"],
   ingest: ["inbox", "config"],
   processing: ["inbox", "workflow-state", "counters", "database", "config", "background"],
-  reconcile: ["inbox", "workflow-state", "counters", "github", "database", "config", "background"],
+  reconcile: ["inbox", "buffer", "workflow-state", "counters", "github", "database", "config", "background"],
   metrics: ["inbox", "workflow-state", "counters", "reconcile", "buffer", "database", "cluster", "config"],
   health: ["database", "processing", "inbox", "buffer", "cluster", "config"],
   simulator: [],

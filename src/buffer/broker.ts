@@ -112,11 +112,14 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
   }
 }
 
-/** @throws where the work takes longer than so many milliseconds */
+/** Nobody answered in time. */
+export class Silent extends Error {}
+
+/** @throws {Silent} where the work takes longer than so many milliseconds */
 export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${Math.round(milliseconds)} ms`)), milliseconds);
+    timer = setTimeout(() => reject(new Silent(`no answer within ${Math.round(milliseconds)} ms`)), milliseconds);
   });
   try {
     return await Promise.race([work, late]);

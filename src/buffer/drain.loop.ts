@@ -3,16 +3,22 @@ import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
+import type { Pending } from "../inbox/accept.sql.js";
 import { BatchIntake } from "../inbox/batch-intake.js";
-import type { Delivery } from "../inbox/delivery.js";
 import { Broker, type Message } from "./broker.js";
 import { DrainMetrics } from "./drain.metrics.js";
 
 /** Longest store of a batch; less than RETURN_AFTER. Seconds. */
 const STORE_SECONDS = 30;
 
-interface Readable extends Message {
-  readonly delivery: Delivery;
+/** A message with the delivery in it as it is to be stored; undefined where there is none. */
+interface Held {
+  readonly message: Message;
+  readonly pending: Pending | undefined;
+}
+
+interface Readable extends Held {
+  readonly pending: Pending;
 }
 
 /**
@@ -22,7 +28,7 @@ interface Readable extends Message {
  */
 @Injectable()
 export class DrainLoop extends BackgroundLoop {
-  #held: readonly Message[] = [];
+  #held: readonly Held[] = [];
 
   constructor(
     private readonly broker: Broker,
@@ -35,7 +41,7 @@ export class DrainLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    if (this.#held.length === 0) this.#held = await this.broker.fetch();
+    if (this.#held.length === 0) this.#held = (await this.broker.fetch()).map((message) => this.#hold(message));
     if (this.#held.length === 0) return "idle";
     const stored = await this.#store(this.#held);
     this.#held = [];
@@ -45,40 +51,44 @@ export class DrainLoop extends BackgroundLoop {
   }
 
   /** @returns what is in the inbox now @throws the database's error where that says nothing of the messages */
-  async #store(messages: readonly Message[]): Promise<readonly Message[]> {
-    const readable = messages.filter((message) => this.#isReadable(message));
+  async #store(held: readonly Held[]): Promise<readonly Message[]> {
+    const readable = held.filter((one) => this.#isReadable(one));
     if (readable.length === 0) return [];
     try {
       await this.#accept(readable);
-      return readable;
+      return readable.map(({ message }) => message);
     } catch (error) {
       if (isTransient(error)) throw error;
       return this.#storeSingly(readable);
     }
   }
 
-  async #storeSingly(messages: readonly Readable[]): Promise<readonly Message[]> {
+  async #storeSingly(held: readonly Readable[]): Promise<readonly Message[]> {
     const stored: Message[] = [];
-    for (const message of messages) {
+    for (const one of held) {
       try {
-        await this.#accept([message]);
-        stored.push(message);
+        await this.#accept([one]);
+        stored.push(one.message);
       } catch (error) {
         if (isTransient(error)) throw error;
-        this.#setBack(message, `PostgreSQL refuses it: ${error instanceof Error ? error.message : String(error)}`);
+        this.#setBack(one.message, `PostgreSQL refuses it: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
     return stored;
   }
 
-  async #accept(messages: readonly Readable[]): Promise<void> {
-    const deliveries = messages.map(({ delivery }) => delivery);
-    await this.inbox.accept(deliveries, STORE_SECONDS);
+  async #accept(held: readonly Readable[]): Promise<void> {
+    const prepared = held.map(({ pending }) => pending);
+    await this.inbox.accept(prepared, STORE_SECONDS);
   }
 
-  #isReadable(message: Message): message is Readable {
-    if (message.delivery) return true;
-    this.#setBack(message, "it is not a delivery as a gateway writes it");
+  #hold(message: Message): Held {
+    return { message, pending: message.delivery && this.inbox.prepare(message.delivery) };
+  }
+
+  #isReadable(one: Held): one is Readable {
+    if (one.pending) return true;
+    this.#setBack(one.message, "it is not a delivery as a gateway writes it");
     return false;
   }
 

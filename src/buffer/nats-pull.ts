@@ -23,7 +23,7 @@ export function pull(
       subscription.unsubscribe();
       resolve({ messages, end: why });
     };
-    const timer = setTimeout(() => end("done"), STALL);
+    // First, since it throws where the connection is closed.
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
         if (error) return end("gone");
@@ -35,6 +35,7 @@ export function pull(
         if (messages.length >= request.batch) end("done");
       },
     });
+    const timer = setTimeout(() => end("done"), STALL);
     connection.publish(subject, JSON.stringify({ ...request, no_wait: true }), { reply: inbox });
   });
 }

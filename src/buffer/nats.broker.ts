@@ -76,9 +76,14 @@ export class NatsBroker extends Broker {
     return (await this.#manager.streams.info(this.config.BUFFER_STREAM)).state.messages;
   }
 
+  /** Also whether there is room, as far as the stream has limits, and whether it takes our subject: it may be its owner's. */
   protected async check(): Promise<void> {
     if (!this.#connection || this.#connection.isClosed()) await this.#connect();
     await this.#ensure();
+    const { config, state } = await this.#manager!.streams.info(this.config.BUFFER_STREAM);
+    if (!config.subjects?.includes(this.#subject)) throw new Error(`the stream ${config.name} does not take ${this.#subject}`);
+    if ((config.max_bytes > 0 && state.bytes >= config.max_bytes) || (config.max_msgs > 0 && state.messages >= config.max_msgs))
+      throw new Error(`the stream ${config.name} is full`);
   }
 
   protected async disconnect(): Promise<void> {

@@ -2,7 +2,7 @@ import { createClient, RESP_TYPES } from "@redis/client";
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.js";
 import type { Delivery } from "../inbox/delivery.js";
-import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, within } from "./broker.js";
+import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, Silent, within } from "./broker.js";
 import { fieldsOf } from "./message.js";
 import { BODY, type Entry, messageOf } from "./redis-entry.js";
 import { warnings } from "./redis-warnings.js";
@@ -10,11 +10,11 @@ import { warnings } from "./redis-warnings.js";
 const GROUP = "inbox";
 /** Bytes from which bodies have a stream of their own: Redis counts entries, not bytes, so these are read one by one. */
 const LARGE = FETCH.bytes / FETCH.messages;
+/** Megabytes may come on a slow line; what is given up comes again no sooner than RETURN_AFTER. Milliseconds. */
+const READ_PATIENCE = RETURN_AFTER / 3;
 const START = "0-0";
 /** How often a worker looks for what others left, in that time. */
 const CLAIMS = 4;
-/** A name in the group without entries whose worker was silent for so long is forgotten. Milliseconds. */
-const FORGET_AFTER = 3_600_000;
 const RECONNECT = { first: 100, most: 2_000 } as const;
 /** Longest silence of a server; pings go more often. Milliseconds. */
 const SOCKET = { socketTimeout: 6_000, pingInterval: 2_000 } as const;
@@ -26,6 +26,7 @@ export class RedisBroker extends Broker {
   readonly kind = "redis";
   readonly #small: string;
   readonly #large: string;
+  /** A name in each group, a hundred bytes that stay: to delete one that just fetched something would hide that from all. */
   readonly #consumer = randomUUID();
   readonly #claimAt = new Map<string, number>();
   /** One call looks at a part of what is pending, and says where the next one begins. */
@@ -49,13 +50,15 @@ export class RedisBroker extends Broker {
   }
 
   async publish(delivery: Delivery, patience: number): Promise<void> {
+    if (!this.isUp) throw new Error(`Redis is away: ${this.trouble}`);
     const key = delivery.body.length < LARGE ? this.#small : this.#large;
     await this.#ask(["XADD", key, "*", ...Object.entries(fieldsOf(delivery)).flat(), BODY, delivery.body], patience);
   }
 
   async fetch(): Promise<readonly Message[]> {
-    if (!this.#client?.isReady) return [];
+    if (!this.isUp) return [];
     const messages = await this.#read(this.#small, FETCH.messages);
+    if (messages.length > 0) return messages;
     for (let bytes = 0; bytes < FETCH.bytes;) {
       const [large] = await this.#read(this.#large, 1);
       if (!large) break;
@@ -83,8 +86,8 @@ export class RedisBroker extends Broker {
     try {
       await this.#ensure();
     } catch (error) {
-      // Demoted: the address may lead to the new primary, but this connection never will.
-      if (error instanceof Error && error.message.startsWith("READONLY")) await this.disconnect();
+      // Demoted, or silent: the address may lead to another server by now, but this connection never will.
+      if (error instanceof Silent || isError(error, "READONLY")) await this.disconnect();
       throw error;
     }
     if (this.#warned) return;
@@ -129,7 +132,7 @@ export class RedisBroker extends Broker {
       const left = await this.#claim(key, count);
       if (left.length > 0) return left;
       const args = ["XREADGROUP", "GROUP", GROUP, this.#consumer, "COUNT", String(count), "STREAMS", key, ">"];
-      const [stream] = (await this.#ask<[Buffer, Entry[]][] | null>(args)) ?? [];
+      const [stream] = (await this.#ask<[Buffer, Entry[]][] | null>(args, READ_PATIENCE)) ?? [];
       return (stream?.[1] ?? []).flatMap((entry) => messageOf(key, entry) ?? []);
     } catch (error) {
       if (!isError(error, "NOGROUP")) throw error;
@@ -143,22 +146,13 @@ export class RedisBroker extends Broker {
     if (performance.now() < (this.#claimAt.get(key) ?? 0)) return [];
     const from = this.#claimFrom.get(key) ?? START;
     const args = ["XAUTOCLAIM", key, GROUP, this.#consumer, String(this.returnAfter), from, "COUNT", String(count)];
-    const [next, entries] = await this.#ask<[Buffer, (Entry | null)[]]>(args);
+    const [next, entries] = await this.#ask<[Buffer, (Entry | null)[]]>(args, READ_PATIENCE);
     this.#claimFrom.set(key, next.toString("latin1"));
     const messages = entries.flatMap((entry) => (entry && messageOf(key, entry)) ?? []);
     if (messages.length === 0 && next.equals(Buffer.from(START))) {
       this.#claimAt.set(key, performance.now() + this.returnAfter / CLAIMS);
-      await this.#forgetTheDead(key);
     }
     return messages;
-  }
-
-  async #forgetTheDead(key: string): Promise<void> {
-    const consumers = await this.#ask<(Buffer | number)[][]>(["XINFO", "CONSUMERS", key, GROUP]);
-    for (const [, name, , pending, , idle] of consumers) {
-      const isDead = pending === 0 && typeof idle === "number" && idle > FORGET_AFTER;
-      if (isDead && Buffer.isBuffer(name)) await this.#ask(["XGROUP", "DELCONSUMER", key, GROUP, name]);
-    }
   }
 }
 

@@ -7,7 +7,7 @@ export interface Backlog {
   readonly pending: number;
   /** Of these, what is beyond the fair share of its repository. */
   readonly surplus: number;
-  /** Beside these, what RATE_LIMITS put off. */
+  /** Beside these, what RATE_LIMITS put off and is not due. */
   readonly delayed: number;
   /** Of what is pending. Seconds, by the database's clock. */
   readonly oldestAge: number;
@@ -27,18 +27,23 @@ const BACKLOG = `
     coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS age
   FROM (VALUES ${values([...LANES, ...DELAYED_LANES])}) p(priority)`;
 
+// What was put off until now waits like the rest.
+const DUE = `
+  SELECT priority AS lane, count(*)::float8 AS count, extract(epoch FROM now() - min(due_at))::float8 AS age
+  FROM octogauge.inbox WHERE due_at <= now() GROUP BY priority`;
+
 /** Every priority, empty ones included. */
 export async function readBacklog(on: Queryable): Promise<Backlog[]> {
-  const lanes = await sql<Lane>(on, BACKLOG);
+  const [lanes, due] = [await sql<Lane>(on, BACKLOG), await sql<Lane>(on, DUE)];
   return PRIORITY_LANES.map((priority) => {
-    const own = lanes.filter(({ lane }) => priorityOf(lane) === priority);
-    const pending = own.filter(({ lane }) => LANES.includes(lane));
+    const [own, ownDue] = [lanes, due].map((all) => all.filter(({ lane }) => priorityOf(lane) === priority)) as [Lane[], Lane[]];
+    const waiting = own.filter(({ lane }) => LANES.includes(lane));
     return {
       priority,
-      pending: sum(pending),
-      surplus: sum(pending.filter(({ lane }) => !PRIORITY_LANES.includes(lane))),
-      delayed: sum(own) - sum(pending),
-      oldestAge: Math.max(...pending.map(({ age }) => age)),
+      pending: sum(waiting) + sum(ownDue),
+      surplus: sum(waiting.filter(({ lane }) => !PRIORITY_LANES.includes(lane))),
+      delayed: Math.max(0, sum(own) - sum(waiting) - sum(ownDue)),
+      oldestAge: Math.max(...[...waiting, ...ownDue].map(({ age }) => age)),
     };
   });
 }
@@ -51,9 +56,12 @@ const heads = (lanes: readonly number[]) => `(VALUES ${values(lanes)}) p(priorit
 /** The oldest row of each lane, those included where deliveries are put off. */
 export const HEADS = heads([...LANES, ...DELAYED_LANES]);
 
-const OLDEST = `SELECT coalesce(extract(epoch FROM now() - min(received_at)), 0)::float8 AS age FROM ${heads(LANES)}`;
+const OLDEST = `
+  SELECT greatest(
+    (SELECT extract(epoch FROM now() - min(received_at)) FROM ${heads(LANES)}),
+    (SELECT extract(epoch FROM now() - due_at) FROM octogauge.inbox WHERE due_at <= now() ORDER BY due_at LIMIT 1), 0)::float8 AS age`;
 
-/** Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is not late. */
+/** Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is late only once it is due. */
 export async function oldestPendingAge(on: Queryable): Promise<number> {
   const [row] = await sql<{ age: number }>(on, OLDEST);
   return Math.max(0, row?.age ?? 0);

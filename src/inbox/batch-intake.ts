@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { Database } from "../database/database.js";
-import { acceptBatch } from "./accept.sql.js";
+import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 
@@ -12,13 +12,18 @@ export class BatchIntake {
     private readonly share: FairShare,
   ) {}
 
+  /** Once for each delivery, however often it is tried: it takes of its repository's share. */
+  prepare(delivery: Delivery): Pending {
+    return this.share.pendingOf(delivery);
+  }
+
   /**
    * Stores deliveries in one commit, each id once.
    * @param patience seconds
    * @throws the database's error; then none of them was stored, or all
    */
-  async accept(deliveries: readonly Delivery[], patience: number): Promise<void> {
-    const distinct = new Map(deliveries.map((delivery) => [delivery.id, this.share.pendingOf(delivery)]));
+  async accept(prepared: readonly Pending[], patience: number): Promise<void> {
+    const distinct = new Map(prepared.map((pending) => [pending.delivery.id, pending]));
     const batch = [...distinct.values()].sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
     await acceptBatch(this.database.within(patience), batch);
   }

@@ -52,10 +52,10 @@ const CLAIM = `
   WHERE i.priority = c.priority AND i.seq = c.seq
   RETURNING ${ROW}`;
 
-// What was put off and is due goes first: it has waited, and others' share does not depend on it.
+// What was put off and is due goes first, since it has waited, but has half a batch at most: others wait for none of its limits.
 const HOLD = `
   WITH due AS MATERIALIZED (
-    SELECT i.priority, i.seq, ${BYTES} FROM octogauge.inbox i WHERE i.due_at <= now() ORDER BY i.due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    SELECT i.priority, i.seq, ${BYTES} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
   ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${IN_LANES}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
   SELECT ${ROW}, i.granted FROM octogauge.inbox i JOIN fitting c ON i.priority = c.priority AND i.seq = c.seq`;
 
@@ -87,9 +87,18 @@ export interface Held extends Claimed {
   readonly granted: number | null;
 }
 
-/** Like {@link claim}, but the rows stay; and with what was put off and is due. */
-export async function hold(on: Queryable, limit: number, floors: readonly number[], order: readonly number[]): Promise<Held[]> {
-  return sql<Held>(on, HOLD, parameters(limit, floors, order));
+/**
+ * Like {@link claim}, but the rows stay; and with what was put off and is due.
+ * @param areLimited whether there are limits at all: else there is nothing to wait for
+ */
+export async function hold(
+  on: Queryable,
+  limit: number,
+  floors: readonly number[],
+  order: readonly number[],
+  areLimited: boolean,
+): Promise<Held[]> {
+  return sql<Held>(on, HOLD, [...parameters(limit, floors, order), areLimited]);
 }
 
 const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [

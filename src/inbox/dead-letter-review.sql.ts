@@ -1,3 +1,4 @@
+import { LANE_COUNT } from "../config/priorities.js";
 import { type Queryable, sql } from "../database/sql.js";
 
 /** Which dead letters are meant; what is undefined does not narrow. */
@@ -67,6 +68,7 @@ export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLe
 
 const CHOSEN = `SELECT delivery_id FROM octogauge.dead_letters WHERE ${MATCHES} ORDER BY died_at, delivery_id LIMIT $7 FOR UPDATE SKIP LOCKED`;
 
+// They come back as surplus: however many they are, nobody waits for them.
 // One statement moves them: a row is dead or waiting, never both and never neither, however often this is run. The ledger
 // may have forgotten the id by now, and must know it again, or a redelivery would be counted beside the replay.
 const REPLAY = `
@@ -74,7 +76,7 @@ const REPLAY = `
   ), known AS (INSERT INTO octogauge.delivery_ledger (delivery_id) SELECT delivery_id FROM gone ORDER BY 1 ON CONFLICT DO NOTHING
   ), back AS (
     INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, hook_id, form, projection, payload)
-    SELECT priority, delivery_id, event, received_at, hook_id, form, NULL, payload FROM gone ORDER BY received_at, delivery_id
+    SELECT priority % ${LANE_COUNT} + ${LANE_COUNT}, delivery_id, event, received_at, hook_id, form, NULL, payload FROM gone ORDER BY received_at, delivery_id
     RETURNING 1
   )
   SELECT count(*)::float8 AS count FROM back`;

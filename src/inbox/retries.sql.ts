@@ -1,3 +1,4 @@
+import { LANE_COUNT } from "../config/priorities.js";
 import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { type Claimed, type InboxKey, COLUMNS } from "./claim.sql.js";
@@ -19,7 +20,7 @@ const SET_ASIDE = `
   )
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, payload,
     source, error_class, error, attempts, due_at)
-  SELECT delivery_id, priority, event, received_at, hook_id, form, projection, payload,
+  SELECT delivery_id, priority % ${LANE_COUNT}, event, received_at, hook_id, form, projection, payload,
     $3, $4, $5, $6, now() + make_interval(secs => $7)
   FROM gone ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at`;
 

@@ -53,7 +53,7 @@ export class BatchProcessor {
       );
       if (taken.count > 0 || taken.lookedAtAll || isPatient) return taken.count;
     } catch (error) {
-      this.next.sweep();
+      await this.next.giveBack(taken);
       // Again, since it may have been the commit that failed, or the database as a whole.
       if (taken.rows.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
       return this.#recover(error, taken.rows);

@@ -7,6 +7,7 @@ import { delay } from "../inbox/delay.sql.js";
 import { LaneOrder } from "../inbox/lane-order.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 import { RateLimiter } from "./rate-limiter.js";
+import type { Demand } from "./rate-limits.sql.js";
 
 /** What a worker came to in the inbox. */
 export interface Taken {
@@ -16,9 +17,11 @@ export interface Taken {
   readonly count: number;
   /** Whether it has looked at everything, so that there is no more. */
   readonly lookedAtAll: boolean;
+  /** What it took of the limits. */
+  readonly leased: readonly Demand[];
 }
 
-export const NOTHING: Taken = { rows: [], count: 0, lookedAtAll: false };
+export const NOTHING: Taken = { rows: [], count: 0, lookedAtAll: false, leased: [] };
 
 /** Which deliveries are next. Shared by the loops of this process. */
 @Injectable()
@@ -39,22 +42,33 @@ export class NextBatch {
     const looked = (found: readonly Claimed[]) =>
       this.#floor.claimed(from, found, performance.now() - began, found.length >= this.config.BATCH_SIZE);
     const lookedAtAll = from.sweep === "whole";
-    // What a limit put off that is configured no more is found by the sweeps.
+    // What was put off by a limit that is configured no more is found by the sweeps, due or not.
     if (!this.limiter.isOn && !lookedAtAll) {
       const rows = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
       looked(rows);
-      return { rows, count: rows.length, lookedAtAll };
+      return { rows, count: rows.length, lookedAtAll, leased: [] };
     }
-    const held = await hold(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
+    const held = await hold(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next(), this.limiter.isOn);
     looked(held);
-    const { now, later } = await this.limiter.judge(held);
-    if (later.length > 0) await delay(transaction, later);
-    if (now.length > 0) await remove(transaction, now);
+    const { now, later, leased } = await this.limiter.judge(held);
+    try {
+      if (later.length > 0) await delay(transaction, later);
+      if (now.length > 0) await remove(transaction, now);
+    } catch (error) {
+      await this.limiter.giveBack(leased);
+      throw error;
+    }
     this.metrics.delayed(later.length);
-    return { rows: now, count: held.length, lookedAtAll };
+    return { rows: now, count: held.length, lookedAtAll, leased };
   }
 
-  /** The next one looks at everything: after a rollback rows are back. */
+  /** The transaction was rolled back: its rows are back in the inbox. */
+  async giveBack({ leased }: Taken): Promise<void> {
+    this.sweep();
+    await this.limiter.giveBack(leased);
+  }
+
+  /** The next one looks at everything. */
   sweep(): void {
     this.#floor.sweep();
   }

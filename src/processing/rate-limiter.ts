@@ -3,9 +3,11 @@ import { CONFIG, type Config } from "../config/config.js";
 import type { RateLimits } from "../config/rate-limits.js";
 import { Database } from "../database/database.js";
 import type { Held } from "../inbox/claim.sql.js";
+import { payloadEventOf } from "../inbox/delivery.js";
 import { type Delay, GRANTED } from "../inbox/delay.sql.js";
+import { prune } from "../inbox/projection/prune.js";
 import { repositoryOf } from "../inbox/projection/repository-of.js";
-import { type Demand, leaseBlocks } from "./rate-limits.sql.js";
+import { type Demand, leaseBlocks, returnBlocks } from "./rate-limits.sql.js";
 
 /** Longest wait for the limits. Seconds. */
 const TIMEOUT = 5;
@@ -14,6 +16,8 @@ const TIMEOUT = 5;
 export interface Verdict {
   readonly now: readonly Held[];
   readonly later: readonly Delay[];
+  /** What it took of the limits. */
+  readonly leased: readonly Demand[];
 }
 
 /**
@@ -33,20 +37,28 @@ export class RateLimiter {
 
   /** Repositories first: what their limits put off takes nothing of their owners'. */
   async judge(held: readonly Held[]): Promise<Verdict> {
-    if (!this.isOn) return { now: held, later: [] };
+    if (!this.isOn) return { now: held, later: [], leased: [] };
     const repositories = await this.#pass(held, GRANTED.repository, repositoryLimit);
     const owners = await this.#pass(repositories.now, GRANTED.all, ownerLimit);
-    return { now: owners.now, later: [...repositories.later, ...owners.later] };
+    return {
+      now: owners.now,
+      later: [...repositories.later, ...owners.later],
+      leased: [...repositories.leased, ...owners.leased],
+    };
+  }
+
+  /** The batch came to nothing. It may fail: then the turns pass unused. */
+  async giveBack(leased: readonly Demand[]): Promise<void> {
+    if (leased.length > 0) await returnBlocks(this.database.within(TIMEOUT), leased).catch(() => undefined);
   }
 
   async #pass(held: readonly Held[], granted: number, limitOf: typeof ownerLimit): Promise<Verdict> {
     const limited = new Map<Held, Limit>();
     for (const row of held) {
-      const limit =
-        (row.granted ?? GRANTED.none) < granted ? limitOf(this.config.RATE_LIMITS, repositoryOf(row.projection ?? "")) : undefined;
+      const limit = (row.granted ?? GRANTED.none) < granted ? limitOf(this.config.RATE_LIMITS, repositoryOfRow(row)) : undefined;
       if (limit) limited.set(row, limit);
     }
-    if (limited.size === 0) return { now: held, later: [] };
+    if (limited.size === 0) return { now: held, later: [], leased: [] };
     const blocks = await leaseBlocks(this.database.within(TIMEOUT), demandsOf([...limited.values()]));
     const turns = new Map(blocks.map(({ name, from, now }) => [name, { at: from, now }]));
     const [now, later]: [Held[], Delay[]] = [[], []];
@@ -57,8 +69,13 @@ export class RateLimiter {
       else later.push({ key: row, dueAt: turn.at, granted });
       if (turn) turn.at += 1_000 / limit.rate;
     }
-    return { now, later };
+    return { now, later, leased: blocks };
   }
+}
+
+/** A dead letter that was put back has no projection any more. */
+function repositoryOfRow({ event, form, projection, payload }: Held): string {
+  return repositoryOf(projection ?? String((payload && prune(payloadEventOf(event), form, payload)) ?? ""));
 }
 
 interface Limit {

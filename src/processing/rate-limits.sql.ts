@@ -12,9 +12,8 @@ export interface Demand {
   readonly rate: number;
 }
 
-/** A block of a limit's time, as many times as were asked for one after the other. */
-export interface Block {
-  readonly name: string;
+/** A block of a limit's time: as many turns as were asked for, one after the other. */
+export interface Block extends Demand {
   /** The first of them, milliseconds since 1970 by the database's clock. */
   readonly from: number;
   /** The database's clock. */
@@ -38,6 +37,19 @@ export async function leaseBlocks(on: Queryable, demands: readonly Demand[]): Pr
     int4Array(demands.map(({ count }) => count)),
     float8Array(demands.map(({ rate }) => rate)),
   ]);
-  const taken = new Map(demands.map(({ name, count, rate }) => [name, (count / rate) * 1_000]));
-  return rows.map(({ name, until, now }) => ({ name, from: until - (taken.get(name) ?? 0), now }));
+  const byName = new Map(demands.map((demand) => [demand.name, demand]));
+  return rows.map(({ name, until, now }) => {
+    const demand = byName.get(name)!;
+    return { ...demand, from: until - (demand.count / demand.rate) * 1_000, now };
+  });
+}
+
+/** Gives blocks back whose batch came to nothing, or its turns would pass unused each time that it is tried again. */
+export async function returnBlocks(on: Queryable, blocks: readonly Demand[]): Promise<void> {
+  await sql(
+    on,
+    `UPDATE octogauge.rate_limits l SET used_until = l.used_until - make_interval(secs => d.count / d.rate)
+     FROM (SELECT * FROM unnest($1::text[], $2::integer[], $3::float8[]) AS d(name, count, rate) ORDER BY name) d WHERE l.name = d.name`,
+    [textArray(blocks.map(({ name }) => name)), int4Array(blocks.map(({ count }) => count)), float8Array(blocks.map(({ rate }) => rate))],
+  );
 }

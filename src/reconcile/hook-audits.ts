@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
+import { Broker } from "../buffer/broker.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { COUNTERS } from "../counters/catalogue.js";
 import { Counters } from "../counters/counters.js";
@@ -12,6 +13,8 @@ import { type Audit, endWalk, failAudit, goOn, nextAudit, noteMissed, registerHo
 const LEDGER_MARGIN = 300;
 /** A walk looks back a little further than it has to. Seconds. */
 const GAP_MARGIN = 600;
+/** How long the buffer is waited for. Milliseconds. */
+const BUFFERED_AT_MOST = 900_000;
 
 type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" | "DEDUP_RETENTION" | "REDELIVERY">;
 
@@ -19,10 +22,12 @@ type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" 
 @Injectable()
 export class HookAudits {
   readonly #logger = new Logger("audit");
+  #bufferedSince: number | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly counters: Counters,
+    @Inject(Broker) private readonly broker: Broker | undefined,
     @Inject(CONFIG) private readonly config: Settings,
   ) {}
 
@@ -40,8 +45,9 @@ export class HookAudits {
     this.#logger.log(`auditing ${hooks.join(", ")} every ${this.config.AUDIT_INTERVAL} s, redelivery ${this.config.REDELIVERY}`);
   }
 
-  /** The hook whose log is to be read next, and where. */
+  /** The hook whose log is to be read next, and where; none while deliveries wait in the buffer. */
   async next(hooks: readonly string[]): Promise<Audit | undefined> {
+    if (await this.#isBuffering()) return undefined;
     const audit = await nextAudit(this.database, hooks, this.config.AUDIT_SETTLE);
     if (audit?.cursor === null && audit.lookBackTo < Date.now() - 1_000 * (this.config.AUDIT_WINDOW + GAP_MARGIN)) {
       this.#logger.error(
@@ -49,6 +55,14 @@ export class HookAudits {
       );
     }
     return audit;
+  }
+
+  /** What waits in the buffer has come, although the ledger does not know it yet. Not for ever: a message that cannot be stored stays there. */
+  async #isBuffering(): Promise<boolean> {
+    const waiting = await this.broker?.pending().catch(() => undefined);
+    if (!this.broker || waiting === 0) this.#bufferedSince = undefined;
+    else this.#bufferedSince ??= performance.now();
+    return this.#bufferedSince !== undefined && performance.now() - this.#bufferedSince < BUFFERED_AT_MOST;
   }
 
   /** Notes what a page of the log says, and how far the walk has come by it. */

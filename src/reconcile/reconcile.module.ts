@@ -1,4 +1,5 @@
 import { Module } from "@nestjs/common";
+import { BufferModule } from "../buffer/buffer.module.js";
 import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { GitHubModule } from "../github/github.module.js";
@@ -17,7 +18,7 @@ import { SilentAttempts } from "./silent-attempts.js";
  * answers in the inbox, the truth about what is lost. Its loops run in workers; nobody calls.
  */
 @Module({
-  imports: [DatabaseModule, CountersModule, GitHubModule.within(FleetLimits, DatabaseModule)],
+  imports: [BufferModule, DatabaseModule, CountersModule, GitHubModule.within(FleetLimits, DatabaseModule)],
   providers: [HookAudits, MissedDeliveries, AuditLoop, RedeliveryLoop, AttemptLookup, SilentAttempts, LookupLoop, LostLoop],
 })
 export class ReconcileModule {}

@@ -94,7 +94,7 @@ async function lookUp(silent: SilentAttempts, database: Database): Promise<void>
 async function putOff(metrics: ProcessingMetrics, database: Database): Promise<void> {
   const limiter = new RateLimiter(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
   const next = new NextBatch(limiter, metrics, { BATCH_SIZE: 500 });
-  await database.transaction((transaction) => next.take(transaction));
+  await next.giveBack(await database.transaction((transaction) => next.take(transaction)));
 }
 
 async function accept(inbox: GroupCommit): Promise<void> {

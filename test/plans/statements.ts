@@ -25,6 +25,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "held batch": { matches: /UNION ALL[^;]*FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey", "inbox_due_at"] },
   "held batch removed": { matches: /^DELETE FROM octogauge\.inbox i USING unnest/, uses: ["inbox_pkey"] },
   "put off": { matches: /UPDATE octogauge\.inbox i SET due_at/, uses: ["inbox_pkey"] },
+  "blocks given back": { matches: /UPDATE octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
   "blocks of a limit": { matches: /INSERT INTO octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
   // A row for each worker.
   journal: { matches: /INSERT INTO octogauge\.batch_journal/, uses: ["batch_journal_pkey"], readsWhole: ["batch_journal"] },
@@ -64,7 +65,9 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "dead letters by event": { matches: /FROM octogauge\.dead_letters GROUP BY/, uses: [], readsWhole: ["dead_letters"] },
   // An exact count of what waits looks at all of it, but only in the index.
   backlog: { matches: /count\(\*\) FROM octogauge\.inbox/, uses: ["inbox_pkey"], buffersPerRow: 0.01 },
-  "age of the oldest": { matches: /min\(received_at\)[^;]*AS age/, uses: ["inbox_pkey"] },
+  "age of the oldest": { matches: /min\(received_at\)[^;]*AS age/, uses: ["inbox_pkey", "inbox_due_at"] },
+  // As many as are due.
+  "due and pending": { matches: /FROM octogauge\.inbox WHERE due_at <= now\(\) GROUP BY/, uses: ["inbox_due_at"] },
   "jobs left open": { matches: /workflow_jobs t SET state = 2/, uses: [...JOBS, "workflow_jobs_pkey"] },
   "runs left open": { matches: /workflow_runs t SET state = 2/, uses: RUNS },
   "lost jobs": { matches: /workflow_jobs t SET state = 3/, uses: [...JOBS, "workflow_jobs_pkey"] },

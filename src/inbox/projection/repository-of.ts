@@ -18,4 +18,7 @@ export function repositoryOfBytes(projection: Buffer): string {
   return from === -1 ? "" : nameIn(projection.toString("latin1", from + BYTES.length, projection.indexOf(QUOTE, from + BYTES.length)));
 }
 
-const nameIn = (text: string): string => text.toLowerCase();
+/** GitHub: 39 characters of an owner, 100 of a repository. What is longer is none, and would be a key that no index takes. */
+const LONGEST = 200;
+
+const nameIn = (text: string): string => (text.length > LONGEST ? "" : text.toLowerCase());
