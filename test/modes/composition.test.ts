@@ -46,6 +46,7 @@ it.each([
   ["redis", { BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1" }, ["@redis"]],
 ])(
   "BUFFER=%s loads its own library and no other; a gateway does not load the drain, nor a worker the intake",
+  { timeout: 120_000 },
   async (buffer, settings, libraries) => {
     const both = { gateway: await loadedIn("gateway", settings), worker: await loadedIn("worker", settings) };
     for (const files of Object.values(both)) {
