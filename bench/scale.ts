@@ -23,7 +23,7 @@ const FLEETS = {
 
 const SPLIT = "gateway + worker";
 /** What a quick look is at. */
-const ENDS: readonly string[] = ["1 process", SPLIT];
+const ENDS: ReadonlySet<string> = new Set(["1 process", SPLIT]);
 const SYNC = "1 process, synchronously";
 const SYNC_CONNECTIONS = 64;
 const CONNECTIONS = 256;
@@ -93,7 +93,7 @@ export async function benchScale(
     {
       ...Object.fromEntries(
         Object.entries(FLEETS)
-          .filter(([name]) => !quick || ENDS.includes(name))
+          .filter(([name]) => !quick || ENDS.has(name))
           .map(([name, modes]) => [name, sustained(modes)]),
       ),
       [SYNC]: sync,

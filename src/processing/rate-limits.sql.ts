@@ -39,8 +39,8 @@ export async function leaseBlocks(on: Queryable, demands: readonly Demand[]): Pr
   ]);
   const byName = new Map(demands.map((demand) => [demand.name, demand]));
   return rows.map(({ name, until, now }) => {
-    const demand = byName.get(name)!;
-    return { ...demand, from: until - (demand.count / demand.rate) * 1_000, now };
+    const { count, rate } = byName.get(name)!;
+    return { name, count, rate, from: until - (count / rate) * 1_000, now };
   });
 }
 
