@@ -1,0 +1,40 @@
+# syntax=docker/dockerfile:1
+# The image: `docker run IMAGE` serves, `docker run IMAGE migrate` migrates. scripts/image-check takes the same steps without an engine.
+
+# Node 26 is the active LTS line.
+FROM node:26-trixie-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund --omit=optional
+COPY tsconfig.json tsconfig.build.json ./
+COPY migrations migrations
+COPY src src
+RUN npm run build
+
+# What runs: no compiler, no tests, and no PostgreSQL, which is a server of its own here.
+FROM node:26-trixie-slim AS production
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --ignore-scripts
+COPY --from=build /app/dist dist
+
+FROM gcr.io/distroless/nodejs26-debian13:nonroot
+ARG VERSION=0.1.0
+ARG REVISION=""
+LABEL org.opencontainers.image.title="octogauge" \
+      org.opencontainers.image.description="True Prometheus metrics for GitHub Actions, from webhooks, on any number of replicas" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+ENV NODE_ENV=production \
+    LOG_FORMAT=json \
+    PATH=/nodejs/bin
+WORKDIR /app
+COPY LICENSE ./
+COPY --from=production /app ./
+# By number, so that Kubernetes sees that it is not root.
+USER 65532:65532
+EXPOSE 8080 8081
+# Kubernetes probes /health/live and /health/ready on 8081; there is no shell for a health check.
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/src/cli.js"]
+CMD ["serve"]
