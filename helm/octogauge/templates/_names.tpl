@@ -1,0 +1,80 @@
+{{/* Names and labels. */}}
+
+{{- define "octogauge.name" -}}
+{{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Short enough for the longest suffix, that of the migrations' Job. */}}
+{{- define "octogauge.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{ .Values.fullnameOverride | trunc 33 | trimSuffix "-" }}
+{{- else -}}
+{{- $name := include "octogauge.name" . -}}
+{{ (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) | trunc 33 | trimSuffix "-" }}
+{{- end -}}
+{{- end }}
+
+{{- define "octogauge.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "octogauge.fullname" .) }}
+{{- else -}}
+{{ .Values.serviceAccount.name | default "default" }}
+{{- end -}}
+{{- end }}
+
+{{/* The version that is run: the digest, shortened, where there is one. */}}
+{{- define "octogauge.version" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.digest | trimPrefix "sha256:" | trunc 12 }}
+{{- else -}}
+{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{- define "octogauge.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ include "octogauge.version" . }}
+{{- end -}}
+{{- end }}
+
+{{- define "octogauge.selector" -}}
+app.kubernetes.io/name: {{ include "octogauge.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* Metadata of every object: name (with suffix), namespace, labels, annotations. */}}
+{{- define "octogauge.metadata" -}}
+{{- $root := .root -}}
+name: {{ include "octogauge.fullname" $root }}{{ with .suffix }}-{{ . }}{{ end }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- $labels := dict
+    "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+    "app.kubernetes.io/version" (include "octogauge.version" $root | trunc 63 | trimAll "-_.")
+    "app.kubernetes.io/managed-by" $root.Release.Service
+    "app.kubernetes.io/part-of" "octogauge"
+  }}
+  {{- $own := include "octogauge.selector" (dict "root" $root "component" .component) | fromYaml }}
+  {{- toYaml (merge dict $own $labels (.labels | default dict) $root.Values.commonLabels) | nindent 2 }}
+{{- with merge dict (.annotations | default dict) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The component that takes deliveries in, and has both Services. */}}
+{{- define "octogauge.front" -}}
+{{ eq .Values.mode "standalone" | ternary "standalone" "gateway" }}
+{{- end }}
+
+{{/* The components of the mode, as JSON. */}}
+{{- define "octogauge.components" -}}
+{{ (eq .Values.mode "standalone" | ternary (list "standalone") (list "gateway" "worker")) | toJson }}
+{{- end }}
+
+{{- define "octogauge.managementAddress" -}}
+{{ include "octogauge.fullname" . }}-management.{{ .Release.Namespace }}.svc:8081
+{{- end }}

@@ -1,0 +1,223 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  CHART,
+  CI_VALUES,
+  envOf,
+  HELM,
+  helm,
+  type Manifest,
+  of,
+  one,
+  pods,
+  refusal,
+  render,
+  renderFile,
+  renderText,
+  valuesFile,
+} from "./helm.js";
+
+describe.skipIf(!HELM)("the chart", () => {
+  it.each(CI_VALUES)("ci/%s: lint finds nothing", async (name) => {
+    expect(await helm("lint", "--strict", CHART, "--values", join(CHART, "ci", name))).toContain("0 chart(s) failed");
+  });
+
+  it("split: gateways with both ports, workers with the management port alone", async () => {
+    const objects = await render();
+    const ports = (name: string) =>
+      one(objects, "Deployment", name).spec.template.spec.containers[0].ports.map((port: Manifest) => [port.name, port.containerPort]);
+    expect(of(objects, "Deployment")).toHaveLength(2);
+    expect(ports("-gateway")).toEqual([
+      ["webhook", 8080],
+      ["management", 8081],
+    ]);
+    expect(ports("-worker")).toEqual([["management", 8081]]);
+    expect(pods(objects).map(({ spec }) => envOf(spec.containers[0])["MODE"])).toEqual(["gateway", "worker", undefined, undefined]);
+  });
+
+  it("standalone: one Deployment, which both Services lead to", async () => {
+    const objects = await render({ mode: "standalone" });
+    const deployment = one(objects, "Deployment");
+    expect(envOf(deployment.spec.template.spec.containers[0])["MODE"]).toBe("standalone");
+    for (const service of of(objects, "Service")) expect(service.spec.selector).toEqual(deployment.spec.selector.matchLabels);
+  });
+
+  it("selectors match the pods they are meant for, and no others", async () => {
+    for (const name of CI_VALUES) {
+      const objects = await renderFile(name);
+      const matching = (selector: Record<string, string>) =>
+        pods(objects).filter(({ labels }) => Object.entries(selector).every(([key, value]) => labels[key] === value));
+      for (const service of of(objects, "Service")) expect(matching(service.spec.selector), name).toHaveLength(1);
+      for (const deployment of of(objects, "Deployment")) expect(matching(deployment.spec.selector.matchLabels), name).toHaveLength(1);
+      for (const budget of of(objects, "PodDisruptionBudget")) expect(matching(budget.spec.selector.matchLabels), name).toHaveLength(1);
+    }
+  });
+
+  it("probes ask the management port: a pod that waits for the schema lives, but is unready", async () => {
+    for (const { spec } of of(await render(), "Deployment").map(({ spec }) => spec.template)) {
+      const { startupProbe, livenessProbe, readinessProbe, env } = spec.containers[0];
+      expect(startupProbe.httpGet).toEqual({ path: "/health/live", port: "management" });
+      expect(livenessProbe.httpGet).toEqual({ path: "/health/live", port: "management" });
+      expect(readinessProbe.httpGet).toEqual({ path: "/health/ready", port: "management" });
+      expect(env).toContainEqual({ name: "MIGRATIONS", value: "wait" });
+      // Longer than a start waits for PostgreSQL by default.
+      expect(startupProbe.periodSeconds * startupProbe.failureThreshold).toBeGreaterThan(20);
+    }
+  });
+
+  it.each(CI_VALUES)("ci/%s: every pod is restricted, gets no token, and secrets only as files", async (name) => {
+    for (const { owner, spec } of pods(await renderFile(name))) {
+      expect(spec.automountServiceAccountToken, owner).toBe(false);
+      expect(spec.securityContext, owner).toMatchObject({
+        runAsNonRoot: true,
+        runAsUser: 65532,
+        seccompProfile: { type: "RuntimeDefault" },
+      });
+      for (const container of [...spec.containers, ...(spec.initContainers ?? [])]) {
+        expect(container.securityContext, owner).toEqual({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ["ALL"] },
+        });
+        expect(container.resources.requests.memory && container.resources.limits.memory, owner).toBeTruthy();
+        expect(JSON.stringify(container.env), owner).not.toMatch(/secretKeyRef|postgres:/);
+      }
+      const volumes = spec.volumes.filter((volume: Manifest) => volume.projected);
+      expect(volumes.length, owner).toBeGreaterThan(0);
+      for (const { projected } of volumes) {
+        // Readable through the group alone.
+        expect(projected.defaultMode).toBe(0o440);
+        for (const source of projected.sources) expect(Object.keys(source)).toEqual(["secret"]);
+      }
+    }
+  });
+
+  it("a pod gets its secrets, and no more: the Job sees the database's alone", async () => {
+    const objects = await renderFile("full-values.yaml");
+    const secrets = (end: string, kind: string) =>
+      one(objects, kind, end)
+        .spec.template.spec.volumes.flatMap(({ projected }: Manifest) => projected?.sources ?? [])
+        .map(({ secret }: Manifest) => secret.name);
+    expect(secrets("-gateway", "Deployment")).toEqual(["octogauge-database", "octogauge-github", "octogauge-metrics", "octogauge-redis"]);
+    expect(secrets("", "Job")).toEqual(["octogauge-database"]);
+    expect(of(objects, "Secret")).toEqual([]);
+  });
+
+  it("no pod goes before its successor is ready, and a stop has the time that it takes", async () => {
+    for (const name of CI_VALUES) {
+      for (const { metadata, spec } of of(await renderFile(name), "Deployment")) {
+        expect(spec.strategy.rollingUpdate.maxUnavailable).toBe(0);
+        const [container] = spec.template.spec.containers;
+        const env = envOf(container);
+        const sleep = container.lifecycle?.preStop.sleep.seconds ?? 0;
+        expect(spec.template.spec.terminationGracePeriodSeconds, metadata.name).toBeGreaterThan(Number(env["DRAIN_TIMEOUT"]) + sleep);
+        if (env["SHUTDOWN_DELAY"]) expect(Number(env["SHUTDOWN_DELAY"])).toBeLessThan(Number(env["DRAIN_TIMEOUT"]));
+      }
+    }
+    const [slow] = of(await render({ gateway: { drainTimeout: 100.5, preStopSleep: 7 } }), "Deployment");
+    expect(slow.spec.template.spec.terminationGracePeriodSeconds).toBe(113);
+  });
+
+  it("a budget for disruptions, but none where there is one pod", async () => {
+    const budgets = async (worker: object) => of(await render({ worker }), "PodDisruptionBudget").map(({ metadata }) => metadata.name);
+    expect(await budgets({ replicas: 2 })).toEqual(["rel-octogauge-gateway", "rel-octogauge-worker"]);
+    expect(await budgets({ replicas: 1 })).toEqual(["rel-octogauge-gateway"]);
+    expect(await budgets({ replicas: 3, hpa: { enabled: true, minReplicas: 1 } })).toEqual(["rel-octogauge-gateway"]);
+    expect(await budgets({ pdb: { enabled: false } })).toEqual(["rel-octogauge-gateway"]);
+  });
+
+  it("a digest wins over the tag, and the tag over the chart's version", async () => {
+    const digest = `sha256:${"a".repeat(64)}`;
+    const image = async (values: object) => new Set(pods(await render({ image: values })).map(({ spec }) => spec.containers[0].image));
+    expect(await image({})).toEqual(new Set(["registry.example.com/octogauge:0.1.0"]));
+    expect(await image({ tag: "2.0.0" })).toEqual(new Set(["registry.example.com/octogauge:2.0.0"]));
+    expect(await image({ tag: "2.0.0", digest })).toEqual(new Set([`registry.example.com/octogauge@${digest}`]));
+  });
+
+  it("an upgrade renders the same: nothing is drawn by lot", async () => {
+    for (const name of CI_VALUES) {
+      const file = join(CHART, "ci", name);
+      expect(await renderText(file, "--is-upgrade"), name).toBe(await renderText(file));
+    }
+  });
+
+  it("names stay within what Kubernetes takes, however long the release's is", async () => {
+    const text = await helm("template", "r".repeat(53), CHART, "--values", valuesFile({ image: { tag: `v${"9.".repeat(60)}9_RC` } }));
+    const names = [...text.matchAll(/^ {2}name: (\S+)/gm)].map(([, name]) => name!);
+    expect(names.length).toBeGreaterThan(8);
+    for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
+    for (const [, value] of text.matchAll(/app\.kubernetes\.io\/version: (\S+)/g))
+      expect(value!).toMatch(/^[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/);
+  });
+});
+
+describe.skipIf(!HELM)("migrations", () => {
+  it("job: a plain Job, another one for whatever is changed, since a Job cannot be", async () => {
+    const job = async (values: object) => one(await render(values), "Job");
+    const first = await job({});
+    expect(Object.keys(first.metadata.annotations ?? {}).filter((key) => key.startsWith("helm.sh/hook"))).toEqual([]);
+    expect(first.metadata.name).toMatch(/^rel-octogauge-migrate-0-1-0-[0-9a-f]{8}$/);
+    expect(first.spec.template.spec.containers[0].args).toEqual(["migrate"]);
+    expect(first.spec).not.toHaveProperty("ttlSecondsAfterFinished");
+    expect((await job({})).metadata.name).toBe(first.metadata.name);
+    for (const change of [
+      { image: { tag: "0.2.0" } },
+      { database: { urlKey: "other" } },
+      { migrations: { resources: { limits: { memory: "1Gi" } } } },
+    ]) {
+      expect((await job(change)).metadata.name).not.toBe(first.metadata.name);
+    }
+    // What the pods do with it is none of the Job's business.
+    expect((await job({ gateway: { replicas: 3 } })).metadata.name).toBe(first.metadata.name);
+  });
+
+  it("init and external: no Job", async () => {
+    const init = await render({ migrations: { mode: "init" } });
+    expect(of(init, "Job")).toEqual([]);
+    for (const { spec } of of(init, "Deployment")) expect(spec.template.spec.initContainers[0].args).toEqual(["migrate"]);
+    const external = await render({ migrations: { mode: "external" } });
+    expect(of(external, "Job")).toEqual([]);
+    for (const { spec } of of(external, "Deployment")) expect(spec.template.spec).not.toHaveProperty("initContainers");
+  });
+});
+
+describe.skipIf(!HELM)("what is refused", () => {
+  it.each<[string, object, RegExp]>([
+    ["a key that is unknown", { gatway: {} }, /gatway/],
+    ["a key that is unknown, deep down", { worker: { keda: { enable: true } } }, /enable/],
+    ["a variable that is misspelt", { config: { BRANCH_LABLE: "name" } }, /BRANCH_LABLE/],
+    ["a variable that the chart sets", { config: { DATABASE_POOL_SIZE: 3 } }, /DATABASE_POOL_SIZE/],
+    ["a secret among plain settings", { config: { GITHUB_TOKEN: "x" } }, /GITHUB_TOKEN/],
+    ["a mode that there is not", { mode: "gateway" }, /mode/],
+    ["hpa and keda on the same workers", { worker: { hpa: { enabled: true }, keda: { enabled: true } } }, /worker/],
+    ["no worker at all", { worker: { replicas: 0 } }, /replicas/],
+    ["a digest that is none", { image: { digest: "latest" } }, /digest/],
+    ["no image", { image: { repository: "" } }, /image\.repository is empty/],
+    ["no webhook secret", { github: { existingSecret: "" } }, /github\.existingSecret is empty/],
+    ["no database", { database: { existingSecret: "" } }, /database\.existingSecret is empty/],
+    ["half an App", { github: { appId: "1" } }, /appPrivateKeyKey/],
+    ["two credentials", { github: { appId: "1", appPrivateKeyKey: "a", tokenKey: "b" } }, /both set/],
+    ["hooks without credentials", { github: { hooks: ["org:acme:1"] } }, /no credentials/],
+    ["a broker without a URL", { buffer: { type: "redis" } }, /buffer\.existingSecret/],
+    ["a stop that is too short", { gateway: { shutdownDelay: 30, drainTimeout: 30 } }, /gateway\.shutdownDelay/],
+    ["a pool that is too small", { worker: { concurrency: 7 } }, /worker\.poolSize .* at least 9/],
+    ["more connections than there are", { worker: { replicas: 8 } }, /up to 106 connections [^]*Budget is 97/],
+    ["more connections at most", { gateway: { hpa: { enabled: true, maxReplicas: 20 } } }, /21 pods × 10/],
+    ["more connections by KEDA", { worker: { keda: { enabled: true, maxReplicas: 20 } } }, /21 pods × 8/],
+    ["a scrape that cannot come in", { monitoring: { fleet: { enabled: true } } }, /managementFrom/],
+    ["an Ingress for any host", { ingress: { enabled: true } }, /ingress\.hosts/],
+    ["KEDA without Prometheus", { worker: { keda: { enabled: true, source: "prometheus" } } }, /prometheusAddress/],
+    ["nothing to scale by", { gateway: { hpa: { enabled: true, cpuUtilization: null } } }, /nothing to scale by/],
+  ])("%s", async (_, values, message) => {
+    expect(await refusal(values as Record<string, unknown>)).toMatch(message);
+  });
+
+  it("all of it at once", async () => {
+    const said = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
+    expect(said).toContain("The values have 3 problem(s)");
+  });
+
+  it("but not a budget that is not asked for", async () => {
+    expect(of(await render({ worker: { replicas: 50 }, database: { connectionBudget: 0 } }), "Deployment")).toHaveLength(2);
+  });
+});

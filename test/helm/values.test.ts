@@ -1,0 +1,82 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { parse } from "yaml";
+import { variables } from "../../src/config/variables.js";
+import { CHART } from "./helm.js";
+
+const text = readFileSync(join(CHART, "values.yaml"), "utf8");
+const values = parse(text) as Record<string, unknown>;
+const schema = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
+
+interface Documented {
+  readonly path: readonly string[];
+  readonly meaning: string | undefined;
+  readonly isLeaf: boolean;
+}
+
+/** The keys of values.yaml in their order, each with the comment above it. */
+function documented(): Documented[] {
+  const lines = text.split("\n");
+  const keys: { path: string[]; meaning: string | undefined }[] = [];
+  let path: string[] = [];
+  for (const [index, line] of lines.entries()) {
+    const [, indent, key] = /^( *)([A-Za-z]+):/.exec(line) ?? [];
+    if (indent === undefined || key === undefined) continue;
+    path = [...path.slice(0, indent.length / 2), key];
+    keys.push({ path, meaning: /^ *# -- (.*)/.exec(lines[index - 1] ?? "")?.[1] });
+  }
+  return keys.map(({ path, meaning }) => ({
+    path,
+    meaning,
+    isLeaf: !keys.some((other) => other.path.length > path.length && path.every((key, index) => other.path[index] === key)),
+  }));
+}
+
+const at = (path: readonly string[]): unknown => path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], values);
+
+it("every value says what it means", () => {
+  const all = documented();
+  expect(all.length).toBeGreaterThan(150);
+  const covered = ({ path, meaning }: Documented) =>
+    meaning !== undefined ||
+    all.some((other) => other.meaning && other.path.length < path.length && other.path.every((key, index) => path[index] === key));
+  expect(all.filter((key) => key.isLeaf && !covered(key)).map(({ path }) => path.join("."))).toEqual([]);
+});
+
+it("the schema is closed: wherever keys are listed, no others are allowed", () => {
+  const open: string[] = [];
+  const look = (node: unknown, path: string): void => {
+    if (typeof node !== "object" || node === null) return;
+    if ("properties" in node && !("additionalProperties" in node) && !path.includes("/not")) open.push(path);
+    for (const [key, child] of Object.entries(node)) look(child, `${path}/${key}`);
+  };
+  look(schema, "");
+  expect(open).toEqual([]);
+});
+
+it("the chart's config takes every variable that no other value sets", () => {
+  const taken = Object.keys(schema.properties.config.properties);
+  const template = readFileSync(join(CHART, "templates/_pod.tpl"), "utf8");
+  const isSetByChart = (name: string) => new RegExp(`\\b${name}(_FILE)?\\b`).test(template);
+  // Of one process in a container: its addresses, its data, its siblings.
+  const withoutUse = new Set(["HOST", "MANAGEMENT_HOST", "DATA_DIR", "WEB_CONCURRENCY"]);
+  expect(taken.sort()).toEqual(
+    Object.keys(variables)
+      .filter((name) => !isSetByChart(name) && !withoutUse.has(name))
+      .sort(),
+  );
+});
+
+it("helm/octogauge/README.md lists the values", async () => {
+  const page = readFileSync(join(CHART, "README.md"), "utf8");
+  const rows = documented()
+    .filter(({ meaning }) => meaning !== undefined)
+    .map(({ path, meaning }) => `| \`${path.join(".")}\` | \`${JSON.stringify(at(path))}\` | ${meaning!.replaceAll("|", "\\|")} |`);
+  const table = ["| value | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+  const marked = page.replace(
+    /(<!-- values: .*-->\n)[^]*(<!-- end of values -->)/,
+    (_, head: string, tail: string) => `${head}\n${table}\n\n${tail}`,
+  );
+  await expect(marked).toMatchFileSnapshot(join(CHART, "README.md"));
+});
