@@ -1,0 +1,115 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { promisify } from "node:util";
+import pg from "pg";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { stringify } from "yaml";
+import { readBacklog } from "../../src/inbox/backlog.sql.js";
+import { DELAYED_LANES, LANES } from "../../src/inbox/lanes.js";
+import { freshDatabase } from "../support/database.js";
+import { SECRET, startInstance } from "../support/octogauge.js";
+import { freePort } from "../support/replica.js";
+import { CHART, HELM, type Manifest, one, render } from "./helm.js";
+
+const SCRIPT = readFileSync(join(CHART, "files/test-delivery.js"), "utf8");
+
+function folder(files: Record<string, string>): string {
+  const path = mkdtempSync(join(tmpdir(), "octogauge-chart-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
+  return path;
+}
+
+/** As the pod of `helm test` runs it. */
+async function helmTest(webhook: string, management: string, secrets: Record<string, string>): Promise<string> {
+  const env = { PATH: process.env["PATH"], WEBHOOK_URL: webhook, MANAGEMENT_URL: management, SECRETS: folder(secrets) };
+  const run = promisify(execFile)(process.execPath, ["--input-type=module", "--eval", SCRIPT], { env });
+  return run.then(
+    ({ stdout }) => stdout.trim(),
+    (error: { stderr: string }) => error.stderr.trim(),
+  );
+}
+
+describe("helm test", () => {
+  it("posts a signed ping and reads it back", async () => {
+    const { webhook, managementUrl } = await startInstance({ METRICS_TOKEN: "a token" });
+    const secrets = { "webhook-secret": `${SECRET}, the one before\n`, "metrics-token": "a token" };
+    expect(await helmTest(webhook, managementUrl, secrets)).toBe("A signed ping was stored once, and /metrics counts it.");
+    expect(await helmTest(webhook, managementUrl, secrets)).toBe("A signed ping was stored once, and /metrics counts it.");
+    expect(await helmTest(webhook, managementUrl, { ...secrets, "webhook-secret": "another" })).toMatch(/^FAILED: the delivery was answered 401/);
+    expect(await helmTest(webhook, managementUrl, { "webhook-secret": SECRET })).toMatch(/^FAILED: .*\/metrics answered 401/);
+  }, 90_000);
+});
+
+describe.skipIf(!HELM)("what KEDA asks the database", () => {
+  it("is what octogauge_inbox_* say", async () => {
+    const scaled = one(await render({ worker: { keda: { enabled: true } } }), "ScaledObject");
+    const [age, depth] = scaled.spec.triggers.map(({ metadata }: Manifest) => metadata.query as string);
+    const client = new pg.Client({ connectionString: await freshDatabase() });
+    await client.connect();
+    onTestFinished(() => client.end());
+    const answer = async (query: string) => Number(Object.values((await client.query(query)).rows[0] as Record<string, string>)[0]);
+    expect([await answer(age!), await answer(depth!)]).toEqual([0, 0]);
+
+    // One delivery in each lane, the older the higher the lane; what is put off is the oldest and must not count.
+    for (const lane of [...LANES, ...DELAYED_LANES]) {
+      await client.query(
+        `INSERT INTO octogauge.inbox (priority, delivery_id, event, form, payload, received_at) VALUES ($1::int, gen_random_uuid(), 'ping', false, '{}', now() - make_interval(mins => $1::int))`,
+        [lane],
+      );
+    }
+    const backlog = await readBacklog(client);
+    expect(await answer(depth!)).toBe(backlog.reduce((sum, { pending }) => sum + pending, 0));
+    expect(await answer(depth!)).toBe(LANES.length);
+    const oldest = Math.max(...backlog.map(({ oldestAge }) => oldestAge));
+    expect(oldest).toBeGreaterThan(400);
+    expect(Math.abs((await answer(age!)) - oldest)).toBeLessThan(5);
+  });
+});
+
+const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
+if (!hasPrometheus) console.warn("\n*** SKIPPED: prometheus is not installed, the relabelling of the ServiceMonitor was not tried ***\n");
+
+describe.skipIf(!HELM || !hasPrometheus)("the ServiceMonitor's relabelling", () => {
+  it("makes one target of three pods, in Prometheus itself", async () => {
+    const objects = await render({ networkPolicy: { enabled: false }, monitoring: { fleet: { enabled: true, kind: "ServiceMonitor" } } });
+    const relabelings = one(objects, "ServiceMonitor").spec.endpoints[0].relabelings as Record<string, string>[];
+    const port = await freePort();
+    let scrapes = 0;
+    const service = createServer((_, response) => {
+      scrapes++;
+      response.end("up_once 1\n");
+    }).listen(0, "127.0.0.1");
+    onTestFinished(() => void service.close());
+    await new Promise((resolve) => service.once("listening", resolve));
+    const address = `127.0.0.1:${(service.address() as { port: number }).port}`;
+    const names: Record<string, string> = { targetLabel: "target_label", sourceLabels: "source_labels" };
+    // As the operator would write it: pods by their addresses, with their labels.
+    const config = {
+      scrape_configs: [
+        {
+          job_name: "serviceMonitor/ns/rel",
+          scrape_interval: "1s",
+          static_configs: ["a", "b", "c"].map((pod, index) => ({ targets: [`10.0.0.${index}:8081`], labels: { pod, container: "octogauge", endpoint: "management", service: "rel", namespace: "ns" } })),
+          relabel_configs: relabelings.map((rule) =>
+            Object.fromEntries(Object.entries(rule).map(([key, value]) => [names[key] ?? key, value.replace("rel-octogauge-management.ns.svc:8081", address)])),
+          ),
+        },
+      ],
+    };
+    const data = folder({ "prometheus.yml": stringify(config) });
+    const prometheus = spawn("prometheus", [`--config.file=${data}/prometheus.yml`, `--storage.tsdb.path=${data}/data`, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], { stdio: "ignore" });
+    const ended = new Promise((resolve) => prometheus.once("exit", resolve));
+    onTestFinished(async () => {
+      prometheus.kill();
+      await ended;
+    });
+    for (const until = Date.now() + 20_000; scrapes === 0 && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 100));
+    const targets = (await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json()) as { data: { activeTargets: { labels: object }[] } };
+    expect(targets.data.activeTargets.map(({ labels }) => labels)).toEqual([{ instance: address, job: "rel-octogauge", namespace: "ns" }]);
+  });
+});
