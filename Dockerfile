@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # The image: `docker run IMAGE` serves, `docker run IMAGE migrate` migrates. scripts/image-check takes the same steps without an engine.
 
 # Node 26 is the active LTS line.

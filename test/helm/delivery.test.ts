@@ -1,9 +1,9 @@
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { spawnSync } from "node:child_process";
 import { promisify } from "node:util";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -40,7 +40,9 @@ describe("helm test", () => {
     const secrets = { "webhook-secret": `${SECRET}, the one before\n`, "metrics-token": "a token" };
     expect(await helmTest(webhook, managementUrl, secrets)).toBe("A signed ping was stored once, and /metrics counts it.");
     expect(await helmTest(webhook, managementUrl, secrets)).toBe("A signed ping was stored once, and /metrics counts it.");
-    expect(await helmTest(webhook, managementUrl, { ...secrets, "webhook-secret": "another" })).toMatch(/^FAILED: the delivery was answered 401/);
+    expect(await helmTest(webhook, managementUrl, { ...secrets, "webhook-secret": "another" })).toMatch(
+      /^FAILED: the delivery was answered 401/,
+    );
     expect(await helmTest(webhook, managementUrl, { "webhook-secret": SECRET })).toMatch(/^FAILED: .*\/metrics answered 401/);
   }, 90_000);
 });
@@ -79,13 +81,10 @@ describe.skipIf(!HELM || !hasPrometheus)("the ServiceMonitor's relabelling", () 
     const objects = await render({ networkPolicy: { enabled: false }, monitoring: { fleet: { enabled: true, kind: "ServiceMonitor" } } });
     const relabelings = one(objects, "ServiceMonitor").spec.endpoints[0].relabelings as Record<string, string>[];
     const port = await freePort();
-    let scrapes = 0;
-    const service = createServer((_, response) => {
-      scrapes++;
-      response.end("up_once 1\n");
-    }).listen(0, "127.0.0.1");
+    const service = createServer((_, response) => void response.end("up_once 1\n")).listen(0, "127.0.0.1");
+    const scraped = once(service, "request");
     onTestFinished(() => void service.close());
-    await new Promise((resolve) => service.once("listening", resolve));
+    await once(service, "listening");
     const address = `127.0.0.1:${(service.address() as { port: number }).port}`;
     const names: Record<string, string> = { targetLabel: "target_label", sourceLabels: "source_labels" };
     // As the operator would write it: pods by their addresses, with their labels.
@@ -94,22 +93,41 @@ describe.skipIf(!HELM || !hasPrometheus)("the ServiceMonitor's relabelling", () 
         {
           job_name: "serviceMonitor/ns/rel",
           scrape_interval: "1s",
-          static_configs: ["a", "b", "c"].map((pod, index) => ({ targets: [`10.0.0.${index}:8081`], labels: { pod, container: "octogauge", endpoint: "management", service: "rel", namespace: "ns" } })),
+          static_configs: ["a", "b", "c"].map((pod, index) => ({
+            targets: [`10.0.0.${index}:8081`],
+            labels: { pod, container: "octogauge", endpoint: "management", service: "rel", namespace: "ns" },
+          })),
           relabel_configs: relabelings.map((rule) =>
-            Object.fromEntries(Object.entries(rule).map(([key, value]) => [names[key] ?? key, value.replace("rel-octogauge-management.ns.svc:8081", address)])),
+            Object.fromEntries(
+              Object.entries(rule).map(([key, value]) => [
+                names[key] ?? key,
+                value.replace("rel-octogauge-management.ns.svc:8081", address),
+              ]),
+            ),
           ),
         },
       ],
     };
     const data = folder({ "prometheus.yml": stringify(config) });
-    const prometheus = spawn("prometheus", [`--config.file=${data}/prometheus.yml`, `--storage.tsdb.path=${data}/data`, `--web.listen-address=127.0.0.1:${port}`, "--log.level=error"], { stdio: "ignore" });
+    const prometheus = spawn(
+      "prometheus",
+      [
+        `--config.file=${data}/prometheus.yml`,
+        `--storage.tsdb.path=${data}/data`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        "--log.level=error",
+      ],
+      { stdio: "ignore" },
+    );
     const ended = new Promise((resolve) => prometheus.once("exit", resolve));
     onTestFinished(async () => {
       prometheus.kill();
       await ended;
     });
-    for (const until = Date.now() + 20_000; scrapes === 0 && Date.now() < until; ) await new Promise((resolve) => setTimeout(resolve, 100));
-    const targets = (await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json()) as { data: { activeTargets: { labels: object }[] } };
+    await scraped;
+    const targets = (await (await fetch(`http://127.0.0.1:${port}/api/v1/targets`)).json()) as {
+      data: { activeTargets: { labels: object }[] };
+    };
     expect(targets.data.activeTargets.map(({ labels }) => labels)).toEqual([{ instance: address, job: "rel-octogauge", namespace: "ns" }]);
   });
 });

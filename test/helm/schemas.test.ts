@@ -7,7 +7,9 @@ const SCHEMAS = fileURLToPath(new URL("schemas/{{.Group}}-{{.ResourceAPIVersion}
 
 /** What kubeconform finds wrong, by object; it is asked about nothing outside this folder. */
 function wrong(manifests: string): string[] {
-  const { resources, summary } = JSON.parse(kubeconform(manifests, "-strict", "-summary", "-output", "json", "-schema-location", SCHEMAS)) as {
+  const { resources, summary } = JSON.parse(
+    kubeconform(manifests, "-strict", "-summary", "-output", "json", "-schema-location", SCHEMAS),
+  ) as {
     resources?: { kind: string; name: string; status: string; msg: string }[];
     summary: { valid: number; skipped: number };
   };

@@ -55,6 +55,19 @@
 {{- end }}
 {{- end }}
 
+{{/* Each name once, with the last value: server-side apply, Helm 4's way, refuses a name that is there twice. */}}
+{{- define "octogauge.lastOfEach" -}}
+{{- $seen := dict -}}
+{{- $kept := list -}}
+{{- range fromYamlArray . | reverse -}}
+{{- if not (hasKey $seen .name) -}}
+{{- $_ := set $seen .name true -}}
+{{- $kept = prepend $kept . -}}
+{{- end -}}
+{{- end -}}
+{{ toYaml $kept }}
+{{- end }}
+
 {{- define "octogauge.env" -}}
 {{- $root := .root -}}
 {{- $values := .values -}}
@@ -144,12 +157,7 @@ image: {{ include "octogauge.image" .root }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args: [migrate]
 env:
-  {{- include "octogauge.config" .root | trim | nindent 2 }}
-  - name: DATABASE_URL_FILE
-    value: {{ .mountPath }}/database-url
-  {{- with .root.Values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "octogauge.lastOfEach" (include "octogauge.migrateEnv" .) | nindent 2 }}
 {{- with .root.Values.securityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
@@ -165,6 +173,15 @@ volumeMounts:
   {{- with .extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+{{- end }}
+
+{{- define "octogauge.migrateEnv" -}}
+{{- include "octogauge.config" .root }}
+- name: DATABASE_URL_FILE
+  value: {{ .mountPath }}/database-url
+{{- with .root.Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* What all pods of the chart have in common. */}}
