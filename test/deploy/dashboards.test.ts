@@ -1,0 +1,93 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { metricsReference } from "../support/metrics-reference.js";
+import { readPromql } from "../support/promql.js";
+
+const directory = fileURLToPath(new URL("../../deploy/grafana/", import.meta.url));
+const files = readdirSync(directory).filter((name) => name.endsWith(".json"));
+
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description?: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
+  readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
+}
+
+interface Dashboard {
+  readonly uid: string;
+  readonly title: string;
+  readonly panels: readonly Panel[];
+  readonly templating: { readonly list: readonly { readonly name: string; readonly type: string; readonly definition?: string }[] };
+}
+
+const reference = metricsReference();
+/** Grafana's own variables, as Prometheus gets them. */
+const sent = (expression: string) => expression.replace(/\$__\w+/g, "5m");
+
+/** What an expression speaks of that is not in the reference. */
+function unknownIn(expression: string): string[] {
+  const { metrics, uses } = readPromql(sent(expression));
+  return [
+    ...metrics.filter((name) => !reference.has(name)),
+    ...uses
+      .filter((use) => !use.metrics.some((name) => reference.get(name)?.includes(use.label)))
+      .map(({ label, metrics: of }) => `${label} of ${of.join()}`),
+  ];
+}
+
+it("there are dashboards for those who run CI and for those who run Octogauge", () => {
+  expect(files).toEqual(["octogauge-ci.json", "octogauge-fleet.json"]);
+});
+
+describe.each(files)("%s", (file) => {
+  const dashboard = JSON.parse(readFileSync(directory + file, "utf8")) as Dashboard;
+  const panels = dashboard.panels.filter(({ type }) => type !== "row");
+
+  it("speaks of metrics and labels that there are", () => {
+    expect(panels.length).toBeGreaterThan(10);
+    for (const { title, targets = [] } of panels) {
+      expect([title, targets.length > 0]).toEqual([title, true]);
+      for (const { expr, legendFormat } of targets) {
+        expect([title, unknownIn(expr)]).toEqual([title, []]);
+        const { metrics } = readPromql(sent(expr));
+        const known = new Set(metrics.flatMap((name) => reference.get(name) ?? []));
+        expect([title, [...legendFormat.matchAll(/\{\{(\w+)\}\}/g)].filter(([, label]) => !known.has(label!))]).toEqual([title, []]);
+      }
+    }
+  });
+
+  it("chooses by labels that there are", () => {
+    for (const { name, type, definition } of dashboard.templating.list) {
+      if (type === "datasource") continue;
+      const [, selector, label] = /^label_values\((.+), (\w+)\)$/.exec(definition ?? "") ?? [];
+      expect([name, selector !== undefined && unknownIn(selector)]).toEqual([name, []]);
+      expect(reference.get(readPromql(selector!).metrics[0]!)).toContain(label);
+    }
+  });
+
+  it("has panels that say what they show, side by side and not one over the other", () => {
+    expect(panels.filter(({ description }) => !description).map(({ title }) => title)).toEqual([]);
+    expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+    const taken = new Set<string>();
+    for (const { title, gridPos } of dashboard.panels)
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x += 1)
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y += 1) {
+          expect([title, x < 24, taken.has(`${x} ${y}`)]).toEqual([title, true, false]);
+          taken.add(`${x} ${y}`);
+        }
+  });
+});
+
+it("what is not in the reference is found", () => {
+  expect(unknownIn("sum by (runs_on) (rate(github_workflow_jobs_queued_total[$__rate_interval]))")).toEqual([]);
+  expect(unknownIn("sum(github_workflow_job)")).toEqual(["github_workflow_job"]);
+  expect(unknownIn('github_workflow_runs{runs_on="x"}')).toEqual(["runs_on of github_workflow_runs"]);
+  expect(unknownIn("sum by (branch) (github_workflow_jobs)")).toEqual(["branch of github_workflow_jobs"]);
+  expect(unknownIn("github_workflow_jobs unless on (hook) github_workflow_jobs")).toEqual([
+    "hook of github_workflow_jobs,github_workflow_jobs",
+  ]);
+  expect(() => unknownIn("sum(rate(github_events_total[5m])")).toThrow("no PromQL");
+});
