@@ -1,0 +1,65 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { variables } from "../../src/config/variables.js";
+
+const file = fileURLToPath(new URL("../../deploy/compose.yaml", import.meta.url));
+const directory = dirname(file);
+
+interface Service {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly build?: { readonly context: string; readonly dockerfile: string };
+  readonly deploy?: { readonly replicas: number };
+  readonly read_only?: boolean;
+  readonly stop_grace_period?: string;
+}
+
+const { services, volumes } = parse(readFileSync(file, "utf8")) as {
+  services: Readonly<Record<string, Service>>;
+  volumes: Readonly<Record<string, unknown>>;
+};
+
+const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;
+if (!hasCompose) console.warn("\n*** SKIPPED: docker compose is not installed, deploy/compose.yaml was read, not validated by it ***\n");
+
+const compose = (environment: Record<string, string>) =>
+  spawnSync("docker", ["compose", "-f", file, "config", "--quiet"], {
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },
+    encoding: "utf8",
+  });
+
+describe("deploy/compose.yaml", () => {
+  it("starts Octogauge twice, with variables that there are", () => {
+    const octogauge = services["octogauge"]!;
+    expect(octogauge.deploy?.replicas).toBe(2);
+    expect(octogauge.read_only).toBe(true);
+    expect(Object.keys(octogauge.environment!).filter((name) => !Object.hasOwn(variables, name))).toEqual([]);
+    expect(existsSync(join(directory, octogauge.build!.context, octogauge.build!.dockerfile))).toBe(true);
+    expect(Number.parseInt(octogauge.stop_grace_period!, 10)).toBeGreaterThan(variables.DRAIN_TIMEOUT.parse(undefined));
+  });
+
+  it("mounts what there is", () => {
+    const mounted = Object.values(services).flatMap((service) => service.volumes ?? []);
+    for (const mount of mounted) {
+      const source = mount.split(":")[0]!;
+      expect([mount, source.startsWith(".") ? existsSync(join(directory, source)) : Object.hasOwn(volumes, source)]).toEqual([mount, true]);
+    }
+  });
+
+  it("publishes the webhook, and all else on the loopback alone; the management port nowhere", () => {
+    const published = Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`));
+    expect(published).toEqual(["proxy ${WEBHOOK_PORT:-8080}:8080", "prometheus 127.0.0.1:9090:9090", "grafana 127.0.0.1:3000:3000"]);
+  });
+
+  it.skipIf(!hasCompose)("is valid for docker compose, and asks for the secret", () => {
+    expect(compose({ GITHUB_WEBHOOK_SECRET: "x" })).toMatchObject({ status: 0 });
+    const without = compose({});
+    expect(without.status).not.toBe(0);
+    expect(without.stderr).toContain("GITHUB_WEBHOOK_SECRET");
+  });
+});
