@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A load balancer at its simplest: each new connection goes to the next receiver. @returns its own address in the place of theirs */
+/** A load balancer at its simplest: each new connection goes to the next receiver that takes it. @returns its own address in the place of theirs */
 export async function roundRobin(urls: readonly string[]): Promise<string> {
   const ports = urls.map((url) => Number(new URL(url).port));
   const sockets = new Set<Socket>();
@@ -12,11 +12,19 @@ export async function roundRobin(urls: readonly string[]): Promise<string> {
   };
   let taken = 0;
   const server = createServer((client) => {
-    const receiver = connect(ports[taken++ % ports.length]!, "127.0.0.1");
-    for (const socket of [client, receiver]) track(socket);
-    client.pipe(receiver).pipe(client);
-    client.once("close", () => receiver.destroy());
-    receiver.once("close", () => client.destroy());
+    track(client);
+    const dial = (left: number) => {
+      const receiver = connect(ports[taken++ % ports.length]!, "127.0.0.1");
+      let isThere = false;
+      track(receiver);
+      receiver.once("connect", () => {
+        isThere = true;
+        client.pipe(receiver).pipe(client);
+        client.once("close", () => receiver.destroy());
+      });
+      receiver.once("close", () => (isThere || left === 0 ? client.destroy() : dial(left - 1)));
+    };
+    dial(ports.length - 1);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {

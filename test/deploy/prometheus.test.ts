@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+import { freshDatabase } from "../support/database.js";
+import { hasPrometheus, Prometheus } from "../support/prometheus.js";
+import { Replica } from "../support/replica.js";
+import { roundRobin } from "../support/round-robin.js";
+import { simulate } from "../support/simulation.js";
+
+const RECIPE = fileURLToPath(new URL("../../deploy/prometheus/prometheus.yml", import.meta.url));
+const DELIVERIES = 400;
+
+if (!hasPrometheus)
+  console.warn("\n*** SKIPPED: prometheus is not installed (Debian package prometheus), the recipe for scraping was not tried ***\n");
+
+interface Scrape {
+  readonly job_name: string;
+  readonly metrics_path?: string;
+}
+
+/** The recipe that is shipped, with the addresses of this test, a scrape every second, and beside it what is to be done where only pods can be scraped. */
+function recipeFor(fleet: string, replicas: readonly string[]): string {
+  const recipe = parse(readFileSync(RECIPE, "utf8")) as { scrape_configs: Scrape[] };
+  const hosts = replicas.map((url) => new URL(url).host);
+  const [once, each] = recipe.scrape_configs;
+  expect([once?.job_name, each?.job_name, each?.metrics_path]).toEqual(["octogauge", "octogauge-process", "/metrics/process"]);
+  return stringify({
+    global: { scrape_interval: "1s", scrape_timeout: "1s" },
+    scrape_configs: [
+      { job_name: once!.job_name, static_configs: [{ targets: [new URL(fleet).host] }] },
+      { job_name: each!.job_name, metrics_path: each!.metrics_path, static_configs: [{ targets: hosts }] },
+      { job_name: "octogauge-pods", static_configs: [{ targets: hosts }] },
+    ],
+  });
+}
+
+it.skipIf(!hasPrometheus)(
+  "scraped by the recipe, two replicas are counted once, and a rollout makes no reset and no gap",
+  { timeout: 120_000 },
+  async () => {
+    const databaseUrl = await freshDatabase();
+    const replicas = [await Replica.start(databaseUrl), await Replica.start(databaseUrl)];
+    const service = await roundRobin(replicas.map(({ management }) => management));
+    const prometheus = await Prometheus.start(
+      recipeFor(
+        service,
+        replicas.map(({ management }) => management),
+      ),
+    );
+    const shows = (expression: string, value: number) =>
+      expect.poll(() => prometheus.scalar(expression), { timeout: 30_000, interval: 250 }).toBe(value);
+
+    const first = await simulate(replicas, 1, DELIVERIES);
+    const processed = `sum(github_events_total{job="octogauge"})`;
+    await shows(processed, first.summary.accepted);
+    // What each process tells of itself is another matter: it adds up over them.
+    await shows(`sum(octogauge_deliveries_total{job="octogauge-process",outcome="accepted"})`, first.summary.accepted);
+    await shows(`count(octogauge_deliveries_total{job="octogauge-process",outcome="accepted"})`, 2);
+    // Where only pods can be scraped, a sum is doubled, and the way of docs/deployment.md is not.
+    await shows(`sum(github_events_total{job="octogauge-pods"})`, 2 * first.summary.accepted);
+    await shows(`sum(max without (instance) (github_events_total{job="octogauge-pods"}))`, first.summary.accepted);
+
+    // One after the other, as a rollout does, while deliveries come in.
+    const began = Date.now();
+    let isRolling = true;
+    const traffic = (async () => {
+      let accepted = 0;
+      for (let seed = 2; isRolling; seed += 1) accepted += (await simulate(replicas, seed, 50)).summary.accepted;
+      return accepted;
+    })();
+    for (const replica of replicas) {
+      expect(await replica.kill("SIGTERM")).toBe(0);
+      await replica.start();
+    }
+    isRolling = false;
+    const more = await traffic;
+    expect(more).toBeGreaterThan(0);
+    await shows(processed, first.summary.accepted + more);
+    const window = `[${Math.ceil((Date.now() - began) / 1_000) + 5}s]`;
+    expect(await prometheus.scalar(`max(resets(github_events_total{job="octogauge"}${window}))`)).toBe(0);
+    expect(await prometheus.scalar(`min_over_time(up{job="octogauge"}${window})`)).toBe(1);
+    expect(await prometheus.scalar(`max(resets(github_events_total{job="octogauge-pods"}${window}))`)).toBe(0);
+    // The processes were made anew, and say so.
+    expect(
+      await prometheus.scalar(
+        `max(resets(process_start_time_seconds{job="octogauge-process"}${window})) + max(changes(process_start_time_seconds{job="octogauge-process"}${window}))`,
+      ),
+    ).toBeGreaterThan(0);
+    await shows(`sum(max without (instance) (github_events_total{job="octogauge-pods"}))`, first.summary.accepted + more);
+  },
+);
