@@ -1,3 +1,4 @@
+import { migrations } from "../../migrations/index.js";
 import { describe, expect, it } from "vitest";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { post, startInstance, type TestInstance } from "../support/octogauge.js";
@@ -70,7 +71,7 @@ describe("health", () => {
     expect(ready.status).toBe(503);
     expect(ready.body.details?.["database"]).toMatchObject({
       status: "down",
-      missing: ["InitialSchema1795000000000", "Retries1795300000000", "Repair1795600000000"],
+      missing: migrations.map(({ name }) => name),
     });
   });
 
