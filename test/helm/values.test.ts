@@ -81,3 +81,13 @@ it("helm/octogauge/README.md lists the values", async () => {
   );
   await expect(marked).toMatchFileSnapshot(join(CHART, "README.md"));
 });
+
+it("the chart, the image and the package are of one version, and every stage is of one Node", () => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+  const dockerfile = readFileSync("Dockerfile", "utf8");
+  expect((parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { appVersion: string }).appVersion).toBe(version);
+  expect(dockerfile).toContain(`ARG VERSION=${version}\n`);
+  const nodes = [...dockerfile.matchAll(/^FROM \S*?node(?:js)?:?(\d+)-/gm)].map(([, major]) => major);
+  expect(nodes).toHaveLength(3);
+  expect(new Set(nodes).size).toBe(1);
+});
