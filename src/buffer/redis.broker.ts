@@ -56,7 +56,8 @@ export class RedisBroker extends Broker {
   }
 
   async fetch(): Promise<readonly Message[]> {
-    if (!this.isUp) return [];
+    // One that is full takes nothing, and has to be emptied all the same.
+    if (!this.#client?.isReady) return [];
     const messages = await this.#read(this.#small, FETCH.messages);
     if (messages.length > 0) return messages;
     for (let bytes = 0; bytes < FETCH.bytes;) {
