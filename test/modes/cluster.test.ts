@@ -57,7 +57,7 @@ const ready = async (management: string): Promise<Readiness> => {
   }
 };
 
-async function until(condition: () => Promise<boolean>, what: string, seconds = 20): Promise<void> {
+async function until(condition: () => Promise<boolean>, what: string, seconds = 60): Promise<void> {
   const end = Date.now() + seconds * 1_000;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
@@ -75,7 +75,7 @@ const total = async (management: string, name: string): Promise<number> => {
 
 const ACCEPTED = 'octogauge_deliveries_total{outcome="accepted"';
 
-describe("WEB_CONCURRENCY", { timeout: 90_000 }, () => {
+describe("WEB_CONCURRENCY", { timeout: 150_000 }, () => {
   it("processes share the port; the numbers are true, and the management port tells of all of them", async () => {
     const cluster = await serve({ WEB_CONCURRENCY: "3" });
     await allThere(cluster, 3);
