@@ -12,6 +12,8 @@ interface Known {
   readonly labels: readonly string[];
 }
 
+/** There only with a buffer. */
+const OPTIONAL: ReadonlySet<string> = new Set([GAUGES.bufferPending.name]);
 const CATALOGUE: ReadonlyMap<string, Known> = new Map(
   [...Object.values(COUNTERS), ...Object.values(HISTOGRAMS), ...Object.values(GAUGES)].map((family) => [family.name, family]),
 );
@@ -51,7 +53,7 @@ export function readStrictly(bytes: Uint8Array): Exposition {
       else samples.set(sample.key, sample.value);
     }
   }
-  for (const name of CATALOGUE.keys()) if (!seen.has(name)) findings.push(`${name} is missing`);
+  for (const name of CATALOGUE.keys()) if (!seen.has(name) && !OPTIONAL.has(name)) findings.push(`${name} is missing`);
   return { samples, findings };
 }
 

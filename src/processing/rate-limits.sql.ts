@@ -49,7 +49,7 @@ export async function returnBlocks(on: Queryable, blocks: readonly Demand[]): Pr
   await sql(
     on,
     `UPDATE octogauge.rate_limits l SET used_until = l.used_until - make_interval(secs => d.count / d.rate)
-     FROM (SELECT * FROM unnest($1::text[], $2::integer[], $3::float8[]) AS d(name, count, rate) ORDER BY name) d WHERE l.name = d.name`,
+     FROM unnest($1::text[], $2::integer[], $3::float8[]) AS d(name, count, rate) WHERE l.name = d.name COLLATE "C"`,
     [textArray(blocks.map(({ name }) => name)), int4Array(blocks.map(({ count }) => count)), float8Array(blocks.map(({ rate }) => rate))],
   );
 }

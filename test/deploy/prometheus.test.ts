@@ -48,8 +48,9 @@ it.skipIf(!hasPrometheus)(
         replicas.map(({ management }) => management),
       ),
     );
-    const shows = (expression: string, value: number) =>
-      expect.poll(() => prometheus.scalar(expression), { timeout: 30_000, interval: 250 }).toBe(value);
+    const shows = async (expression: string, value: number) => {
+      await expect.poll(() => prometheus.scalar(expression), { timeout: 30_000, interval: 250 }).toBe(value);
+    };
 
     const first = await simulate(replicas, 1, DELIVERIES);
     const processed = `sum(github_events_total{job="octogauge"})`;
@@ -63,17 +64,17 @@ it.skipIf(!hasPrometheus)(
 
     // One after the other, as a rollout does, while deliveries come in.
     const began = Date.now();
-    let isRolling = true;
+    const rolled = new AbortController();
     const traffic = (async () => {
       let accepted = 0;
-      for (let seed = 2; isRolling; seed += 1) accepted += (await simulate(replicas, seed, 50)).summary.accepted;
+      for (let seed = 2; !rolled.signal.aborted; seed += 1) accepted += (await simulate(replicas, seed, 50)).summary.accepted;
       return accepted;
     })();
     for (const replica of replicas) {
       expect(await replica.kill("SIGTERM")).toBe(0);
       await replica.start();
     }
-    isRolling = false;
+    rolled.abort();
     const more = await traffic;
     expect(more).toBeGreaterThan(0);
     await shows(processed, first.summary.accepted + more);

@@ -24,6 +24,7 @@ const STILL = [
   "retries",
   "missed_deliveries",
   "lookups",
+  "rate_limits",
 ].map((table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`);
 
 // The times rise with the place in the table, as they do where rows come one after the other.
@@ -37,7 +38,7 @@ const LEDGER = `
 const INBOX = `
   INSERT INTO octogauge.inbox (priority, due_at, delivery_id, event, form, projection, payload)
   SELECT CASE WHEN i % 50 = 0 THEN 1 WHEN is_put_off THEN 8 ELSE 0 END, CASE WHEN is_put_off THEN now() + make_interval(secs => i - 500) END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
-    CASE WHEN i <= 3000 THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
+    CASE WHEN i <= 3000 OR is_put_off THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
     'payload'
   FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing, i % 50 = 7 AS is_put_off) t`;
 
@@ -83,6 +84,9 @@ const LOOKUPS = `
   INSERT INTO octogauge.lookups (run_id, run_attempt, asked_at, found_at)
   SELECT i, 1, now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '2 days' END, now() - interval '2 days' FROM generate_series(1, $1::int) i`;
 
+const LIMITS = `
+  INSERT INTO octogauge.rate_limits (name, used_until) SELECT 'acme/other-' || i, now() - interval '1 day' FROM generate_series(1, $1::int) i`;
+
 /** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
 export async function fill(url: string, rows: number): Promise<void> {
   for (const statement of STILL) await rowsOf(url, statement);
@@ -100,6 +104,7 @@ export async function fill(url: string, rows: number): Promise<void> {
     [MISSED, [rows]],
     [LOOKUPS, [rows]],
     [RETRIES, [series]],
+    [LIMITS, [series]],
     [COUNTERS, [series]],
     [HISTOGRAMS, [series]],
   ];
