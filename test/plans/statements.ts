@@ -25,7 +25,8 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "held batch": { matches: /UNION ALL[^;]*FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey", "inbox_due_at"] },
   "held batch removed": { matches: /^DELETE FROM octogauge\.inbox i USING unnest/, uses: ["inbox_pkey"] },
   "put off": { matches: /UPDATE octogauge\.inbox i SET due_at/, uses: ["inbox_pkey"] },
-  "blocks given back": { matches: /UPDATE octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
+  // Of as many as are limited it gives back those of a batch, when one fails.
+  "blocks given back": { matches: /UPDATE octogauge\.rate_limits/, uses: [], readsWhole: ["rate_limits"], buffersPerSeries: 0.05 },
   "blocks of a limit": { matches: /INSERT INTO octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
   // A row for each worker.
   journal: { matches: /INSERT INTO octogauge\.batch_journal/, uses: ["batch_journal_pkey"], readsWhole: ["batch_journal"] },
