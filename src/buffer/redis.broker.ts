@@ -50,7 +50,6 @@ export class RedisBroker extends Broker {
   }
 
   async publish(delivery: Delivery, patience: number): Promise<void> {
-    if (!this.isUp) throw new Error(`Redis is away: ${this.trouble}`);
     const key = delivery.body.length < LARGE ? this.#small : this.#large;
     await this.#ask(["XADD", key, "*", ...Object.entries(fieldsOf(delivery)).flat(), BODY, delivery.body], patience);
   }
