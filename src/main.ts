@@ -63,6 +63,7 @@ export async function start(config: Config, role: Role = {}): Promise<Running> {
     const listener = config.MODE === "worker" || role.children ? undefined : await publicListenerOf(application);
     await listener?.listen();
     listening = listener !== undefined;
+    application.get(Readiness, { strict: false }).startServing();
     const webhookUrl = role.children ? await role.children.start() : listener?.url;
     const managementUrl = role.isChild ? "" : await urlOf(application);
     if (!role.isChild) new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);

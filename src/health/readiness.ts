@@ -15,6 +15,7 @@ const PROBE_MS = 2_000;
 /** The checks behind the health routes; each tells what it found. */
 @Injectable()
 export class Readiness {
+  #serving = false;
   #draining = false;
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -39,6 +40,11 @@ export class Readiness {
     return check.up({ kind, connected: isUp, ...(trouble ? { message: trouble } : {}) });
   }
 
+  /** Ready from now on, if all else is: told after the public port is open, or the loops have begun, so that nobody is sent work too early. */
+  startServing(): void {
+    this.#serving = true;
+  }
+
   /** Unready from now on: told before anything stops, so that nobody sends work here any more. */
   startDraining(): void {
     this.#draining = true;
@@ -46,7 +52,8 @@ export class Readiness {
 
   draining() {
     const check = this.indicators.check("process");
-    return this.#draining ? check.down({ draining: true }) : check.up({ mode: this.config.MODE });
+    if (this.#draining) return check.down({ draining: true });
+    return this.#serving ? check.up({ mode: this.config.MODE }) : check.down({ starting: true });
   }
 
   /** In the primary of a cluster: while none of its processes is there, nobody takes deliveries. */
