@@ -67,7 +67,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     for (const id of ids.slice(1)) expect(await send(id)).toEqual({ status: "accepted" });
     // Nobody knows yet that it is a repeat.
     expect(await send(ids[1]!)).toEqual({ status: "accepted" });
-    expect(await readiness(instance.managementUrl)).toBe(200);
+    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
     gate.open();
     const counted = async () => samples(instance, 'github_events_total{event="star"');
     await expect.poll(counted, patiently).toEqual(['github_events_total{event="star",action="created"} 12']);
