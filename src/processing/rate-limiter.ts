@@ -39,7 +39,10 @@ export class RateLimiter {
   async judge(held: readonly Held[]): Promise<Verdict> {
     if (!this.isOn) return { now: held, later: [], leased: [] };
     const repositories = await this.#pass(held, GRANTED.repository, repositoryLimit);
-    const owners = await this.#pass(repositories.now, GRANTED.all, ownerLimit);
+    const owners = await this.#pass(repositories.now, GRANTED.all, ownerLimit).catch(async (error: unknown) => {
+      await this.giveBack(repositories.leased);
+      throw error;
+    });
     return {
       now: owners.now,
       later: [...repositories.later, ...owners.later],
