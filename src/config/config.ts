@@ -94,6 +94,11 @@ function contradictions(values: Record<string, string | undefined>): string[] {
     );
   }
   problems.push(...bufferProblems(values));
+  if (number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") > number("OTEL_BSP_MAX_QUEUE_SIZE")) {
+    problems.push(
+      `OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "${number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")}"; allowed: at most OTEL_BSP_MAX_QUEUE_SIZE`,
+    );
+  }
   problems.push(...credentialProblems(values));
   if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
     problems.push(

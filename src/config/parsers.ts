@@ -61,6 +61,23 @@ export const url = (fallback: string, ...protocols: string[]) =>
     `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
   );
 
+/** `key=value` parted by commas, values percent-encoded, as W3C's baggage and OpenTelemetry have it. */
+export const headers = () => text<Readonly<Record<string, string>>>({}, readPairs, "key=value, parted by commas, values percent-encoded");
+
+function readPairs(value: string): Readonly<Record<string, string>> | undefined {
+  const pairs: Record<string, string> = {};
+  for (const entry of value.split(",").filter((part) => part.trim())) {
+    const [, key, encoded] = /^\s*([^\s=]+)\s*=(.*)$/.exec(entry) ?? [];
+    if (key === undefined || encoded === undefined) return undefined;
+    try {
+      pairs[key] = decodeURIComponent(encoded.trim());
+    } catch {
+      return undefined;
+    }
+  }
+  return pairs;
+}
+
 /** A parser of our own: `read` gives undefined for what it does not accept. */
 export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
   return z

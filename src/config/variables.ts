@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
-import { choice, duration, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
+import { choice, duration, headers, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
 import { readPrivateKey } from "./private-key.js";
@@ -10,6 +10,18 @@ const DAY = 86_400;
 
 /** 1 s to 6 h: from a lint job to the longest hosted job GitHub allows. */
 export const DEFAULT_BUCKETS: readonly number[] = [1, 5, 10, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 21_600];
+
+type OtlpProtocol = "http/protobuf" | "http/json" | "grpc";
+
+/** By the names that OpenTelemetry gives them. */
+const SAMPLERS = [
+  "always_on",
+  "always_off",
+  "traceidratio",
+  "parentbased_always_on",
+  "parentbased_always_off",
+  "parentbased_traceidratio",
+] as const;
 
 /**
  * Every environment variable that Octogauge reads, with its parser, default and meaning.
@@ -157,6 +169,34 @@ export const variables = {
   ).describe("upper bounds of the histograms in seconds, for all or per metric"),
   COMPAT_METRICS: choice("none", ["none", "promgithub"]).describe("`promgithub` adds that exporter's metric names, for a migration"),
 
+  OTEL_SDK_DISABLED: choice("false", ["false", "true"]).describe("`true` turns tracing off, whatever else is set"),
+  OTEL_TRACES_EXPORTER: text<"none" | "otlp" | "console" | undefined>(
+    undefined,
+    (value) => (["none", "otlp", "console"] as const).find((candidate) => candidate === value),
+    "none, otlp or console",
+  ).describe("where traces of deliveries go; `otlp` once an endpoint is set, else `none`. See [Observability](observability.md)"),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl("http:", "https:").describe(
+    "where an OpenTelemetry collector takes OTLP; over HTTP `/v1/traces` is added",
+  ),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: optionalUrl("http:", "https:").describe("the same for traces alone, as it stands"),
+  OTEL_EXPORTER_OTLP_PROTOCOL: choice("http/protobuf", ["http/protobuf", "http/json", "grpc"]).describe("how OTLP is spoken"),
+  OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: text<OtlpProtocol | undefined>(
+    undefined,
+    (value) => (["http/protobuf", "http/json", "grpc"] as const).find((candidate) => candidate === value),
+    "http/protobuf, http/json or grpc",
+  ).describe("the same for traces alone"),
+  OTEL_EXPORTER_OTLP_HEADERS: headers().describe("headers of every export, such as `authorization=Bearer%20…`, parted by commas"),
+  OTEL_SERVICE_NAME: text("octogauge", (value) => value, "any text").describe("`service.name` of our own traces"),
+  OTEL_RESOURCE_ATTRIBUTES: headers().describe("more attributes of every span's resource, such as `deployment.environment.name=prod`"),
+  OTEL_TRACES_SAMPLER: choice("parentbased_always_on", SAMPLERS).describe(
+    "which deliveries are traced; what is decided when one comes holds for all its life",
+  ),
+  OTEL_TRACES_SAMPLER_ARG: text(1, readRatio, "a ratio from 0 to 1").describe("the ratio of `traceidratio` and `parentbased_traceidratio`"),
+  OTEL_BSP_SCHEDULE_DELAY: whole(5_000, 1, 600_000).describe("milliseconds between two exports"),
+  OTEL_BSP_EXPORT_TIMEOUT: whole(30_000, 1, 600_000).describe("milliseconds after which an export is given up"),
+  OTEL_BSP_MAX_QUEUE_SIZE: whole(2_048, 1, 1_000_000).describe("spans that wait for their export; more are dropped"),
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: whole(512, 1, 1_000_000).describe("most spans in one export; at most OTEL_BSP_MAX_QUEUE_SIZE"),
+
   LOG_LEVEL: choice("log", ["fatal", "error", "warn", "log", "debug", "verbose"]).describe("least level that is logged"),
   LOG_FORMAT: choice("auto", ["auto", "json", "pretty"]).describe("`auto`: pretty on a terminal, else JSON"),
 };
@@ -170,7 +210,13 @@ export const SECRET_VARIABLES: ReadonlySet<string> = new Set([
   "DATABASE_URL",
   "NATS_URL",
   "REDIS_URL",
+  "OTEL_EXPORTER_OTLP_HEADERS",
 ]);
+
+function readRatio(value: string): number | undefined {
+  const ratio = Number(value);
+  return ratio >= 0 && ratio <= 1 ? ratio : undefined;
+}
 
 function readNatsUrls(value: string): readonly string[] | undefined {
   const urls = value

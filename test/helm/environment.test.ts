@@ -10,6 +10,7 @@ const FILES: Record<string, string> = {
   "app-private-key": "",
   "github-token": "t",
   "metrics-token": "m",
+  "otlp-headers": "authorization=Bearer%20t",
 };
 
 /** One file, whichever it is. */

@@ -27,6 +27,13 @@
           items: [{ key: {{ .tokenKey | quote }}, path: metrics-token }]
       {{- end }}
       {{- end }}
+      {{- with .Values.tracing }}
+      {{- if .existingSecret }}
+      - secret:
+          name: {{ .existingSecret }}
+          items: [{ key: {{ .headersKey | quote }}, path: otlp-headers }]
+      {{- end }}
+      {{- end }}
       {{- with .Values.buffer }}
       {{- if ne .type "none" }}
       - secret:
@@ -141,6 +148,10 @@
   value: {{ int .natsReplicas | quote }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if $root.Values.tracing.existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS_FILE
+  value: /etc/octogauge/secrets/otlp-headers
 {{- end }}
 {{- with $root.Values.extraEnv }}
 {{ toYaml . }}
