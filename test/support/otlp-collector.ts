@@ -1,0 +1,151 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import { gunzipSync } from "node:zlib";
+import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status as grpcStatus } from "@grpc/grpc-js";
+import { fromJson, fromProtobuf, type ReceivedSpan } from "./otlp-message.js";
+
+export type { ReceivedSpan } from "./otlp-message.js";
+
+export type OtlpProtocol = "http/protobuf" | "http/json" | "grpc";
+
+/** One export, whether it was taken or refused. */
+export interface ReceivedRequest {
+  /** Of gRPC the metadata. */
+  readonly headers: IncomingHttpHeaders;
+  readonly spans: readonly ReceivedSpan[];
+  readonly isTaken: boolean;
+}
+
+/** A collector on a free port of this machine, which it keeps: takes spans by OTLP, or does not, as the test says. */
+export class OtlpCollector {
+  /** All requests, in the order in which they came. */
+  readonly requests: ReceivedRequest[] = [];
+  #port = 0;
+  #close: (() => Promise<void>) | undefined;
+  #failure: number | undefined;
+  #isMute = false;
+
+  private constructor(readonly protocol: OtlpProtocol) {}
+
+  /** The caller stops it. */
+  static async start({ protocol = "http/protobuf" }: { protocol?: OtlpProtocol } = {}): Promise<OtlpCollector> {
+    const collector = new OtlpCollector(protocol);
+    await collector.restart();
+    return collector;
+  }
+
+  /** What OTEL_EXPORTER_OTLP_ENDPOINT has to be. */
+  get endpoint(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** What an exporter to it is configured with. */
+  get environment(): Record<string, string> {
+    return { OTEL_EXPORTER_OTLP_ENDPOINT: this.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: this.protocol };
+  }
+
+  /** What was taken. */
+  get spans(): ReceivedSpan[] {
+    return this.requests.filter(({ isTaken }) => isTaken).flatMap(({ spans }) => spans);
+  }
+
+  /** @param status what it answers from now on, over gRPC always UNAVAILABLE; undefined: it takes everything again */
+  fail(status: number | undefined): void {
+    this.#failure = status;
+  }
+
+  /** Whether it takes spans without an answer from now on: whoever sent them does not learn what became of them. */
+  mute(isMute: boolean): void {
+    this.#isMute = isMute;
+  }
+
+  /** @throws where the condition does not come true in time */
+  async waitFor(predicate: (collector: OtlpCollector) => boolean, seconds = 20): Promise<void> {
+    const until = Date.now() + seconds * 1_000;
+    while (!predicate(this)) {
+      if (Date.now() > until) throw new Error(`after ${seconds} s ${this.requests.length} requests with ${this.spans.length} spans taken`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Cuts all connections; nobody listens then. Idempotent. */
+  async stop(): Promise<void> {
+    const close = this.#close;
+    this.#close = undefined;
+    await close?.();
+  }
+
+  /** Listens again, on the same port. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await (this.protocol === "grpc" ? this.#listenGrpc() : this.#listenHttp());
+  }
+
+  async #listenHttp(): Promise<void> {
+    const server = createServer((request, response) => void this.#answer(request, response));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#port, "127.0.0.1", resolve);
+    });
+    this.#port = (server.address() as { port: number }).port;
+    this.#close = () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const isJson = this.protocol === "http/json";
+    const type = isJson ? "application/json" : "application/x-protobuf";
+    const body = await bodyOf(request).catch(() => undefined);
+    if (!body) return;
+    if (request.method !== "POST" || request.url !== "/v1/traces") return void response.writeHead(404).end();
+    if (request.headers["content-type"] !== type) return void response.writeHead(415).end();
+    this.#record(request.headers, (isJson ? fromJson : fromProtobuf)(body));
+    if (this.#failure !== undefined) return void response.writeHead(this.#failure).end();
+    if (!this.#isMute) response.writeHead(200, { "content-type": type }).end(isJson ? "{}" : "");
+  }
+
+  async #listenGrpc(): Promise<void> {
+    const server = new Server();
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const path = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+    server.addService(
+      {
+        export: {
+          path,
+          requestStream: false,
+          responseStream: false,
+          requestSerialize: asIs,
+          requestDeserialize: asIs,
+          responseSerialize: asIs,
+          responseDeserialize: asIs,
+        },
+      },
+      {
+        export: ({ metadata, request }: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
+          this.#record(metadata.getMap() as IncomingHttpHeaders, fromProtobuf(request));
+          if (this.#failure !== undefined) return callback({ code: grpcStatus.UNAVAILABLE, details: "the test refuses it" });
+          if (!this.#isMute) callback(null, Buffer.alloc(0));
+        },
+      },
+    );
+    this.#port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${this.#port}`, ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : resolve(port),
+      ),
+    );
+    this.#close = async () => server.forceShutdown();
+  }
+
+  #record(headers: IncomingHttpHeaders, spans: readonly ReceivedSpan[]): void {
+    this.requests.push({ headers, spans, isTaken: this.#failure === undefined });
+  }
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks);
+  return request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body;
+}
