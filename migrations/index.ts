@@ -2,6 +2,13 @@ import { InitialSchema1795000000000 } from "./1795000000000-initial-schema.js";
 import { Retries1795300000000 } from "./1795300000000-retries.js";
 import { Repair1795600000000 } from "./1795600000000-repair.js";
 import { Fairness1796000000000 } from "./1796000000000-fairness.js";
+import { Traceparent1796300000000 } from "./1796300000000-traceparent.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
-export const migrations = [InitialSchema1795000000000, Retries1795300000000, Repair1795600000000, Fairness1796000000000];
+export const migrations = [
+  InitialSchema1795000000000,
+  Retries1795300000000,
+  Repair1795600000000,
+  Fairness1796000000000,
+  Traceparent1796300000000,
+];

@@ -4,7 +4,9 @@ import type { Config } from "./config/config.js";
 import { ConfigModule } from "./config/config.module.js";
 import { DatabaseModule } from "./database/database.module.js";
 import { HealthModule } from "./health/health.module.js";
+import { BUILD } from "./metrics/build.js";
 import { MetricsModule } from "./metrics/metrics.module.js";
+import { TracingModule } from "./tracing/tracing.module.js";
 
 /** The rooms that each mode is composed of. What a mode does not do, its processes do not even load. */
 @Module({})
@@ -14,7 +16,14 @@ export class AppModule {
     const rooms = children ? [] : await roomsOf(config);
     return {
       module: AppModule,
-      imports: [ConfigModule.with(config), DatabaseModule, HealthModule.watching(children), MetricsModule.of(children), ...rooms],
+      imports: [
+        ConfigModule.with(config),
+        TracingModule.with(config, BUILD.version),
+        DatabaseModule,
+        HealthModule.watching(children),
+        MetricsModule.of(children),
+        ...rooms,
+      ],
     };
   }
 }

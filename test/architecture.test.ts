@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   inbox: ["database", "tracing", "config", "background"],
   "workflow-state": ["database", "config", "background"],
   counters: ["database", "config"],
-  buffer: ["inbox", "database", "config", "background"],
+  buffer: ["inbox", "database", "tracing", "config", "background"],
   ingest: ["inbox", "tracing", "config"],
   processing: ["inbox", "workflow-state", "counters", "database", "tracing", "config", "background"],
   reconcile: ["inbox", "buffer", "workflow-state", "counters", "github", "database", "config", "background"],

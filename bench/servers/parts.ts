@@ -6,6 +6,7 @@ import type { GroupCommit } from "../../src/inbox/group-commit.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { PublicListener } from "../../src/ingest/public-listener.js";
+import { Tracing } from "../../src/tracing/tracing.js";
 import { WebhookController } from "../../src/ingest/webhook.controller.js";
 import { SECRET } from "../payloads.js";
 
@@ -34,6 +35,7 @@ export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: C
   const listener = new PublicListener(
     new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, new LiveConfig(config), config),
     metrics,
+    new Tracing(),
     config,
   );
   await listener.listen();

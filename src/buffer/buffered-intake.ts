@@ -1,10 +1,14 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CONFIG, type Config } from "../config/config.js";
+import { SpanKind } from "@opentelemetry/api";
 import { isTransient } from "../database/errors.js";
 import type { Acceptance, Delivery } from "../inbox/delivery.js";
 import { GroupCommit, isLarge } from "../inbox/group-commit.js";
 import type { Intake } from "../inbox/intake.js";
+import { now } from "../tracing/clock.js";
+import { contextOf } from "../tracing/traceparent.js";
+import { Tracing } from "../tracing/tracing.js";
 import { Breaker } from "./breaker.js";
 import { Broker } from "./broker.js";
 import { IntakeMetrics } from "./intake.metrics.js";
@@ -29,7 +33,8 @@ export class BufferedIntake implements Intake {
     private readonly inbox: GroupCommit,
     private readonly broker: Broker,
     private readonly metrics: IntakeMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER_AFTER" | "REQUEST_TIMEOUT">,
+    private readonly tracing: Tracing,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_AFTER" | "REQUEST_TIMEOUT">,
   ) {
     metrics.watch(() => this.#breaker.isOpen);
   }
@@ -100,14 +105,24 @@ export class BufferedIntake implements Intake {
 
   /** @param until when it is too late, by performance.now() */
   async #publish(delivery: Delivery, until: number): Promise<Acceptance> {
+    const at = now();
     try {
       await this.#send(delivery, until);
       this.metrics.published("stored");
+      this.#trace(delivery, at);
       return "accepted";
     } catch (error) {
       this.metrics.published("failed");
+      this.#trace(delivery, at, error);
       throw error;
     }
+  }
+
+  #trace({ traceparent }: Delivery, at: number, error?: unknown): void {
+    const parent = contextOf(traceparent);
+    if (!parent) return;
+    const attributes = { "messaging.system": this.config.BUFFER, "messaging.operation.type": "send" };
+    this.tracing.record("publish", { kind: SpanKind.PRODUCER, parent, attributes, at }, now(), error);
   }
 
   /** Twice where there is time: what was under way when a connection broke is never answered. */

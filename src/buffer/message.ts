@@ -13,6 +13,7 @@ export function fieldsOf(delivery: Delivery): Readonly<Record<string, string>> {
     ...(delivery.hookId === null ? {} : { "X-GitHub-Hook-ID": String(delivery.hookId) }),
     "Content-Type": delivery.form ? FORM_TYPE : JSON_TYPE,
     ...(delivery.signature === undefined ? {} : { "X-Hub-Signature-256": delivery.signature }),
+    ...(delivery.traceparent === undefined ? {} : { traceparent: delivery.traceparent }),
     "Octogauge-Received-At": String(delivery.receivedAt ?? Date.now()),
   };
 }
@@ -25,7 +26,8 @@ export function deliveryOf(field: (name: string) => string | undefined, body: Bu
   const hookId = hook ? whole(hook) : null;
   if (!id || !GUID.test(id) || !event || !EVENT.test(event)) return undefined;
   if ((type !== JSON_TYPE && type !== FORM_TYPE) || receivedAt === undefined || hookId === undefined) return undefined;
-  return { id, event, hookId, form: type === FORM_TYPE, body, signature: field("X-Hub-Signature-256") || undefined, receivedAt };
+  const [signature, traceparent] = [field("X-Hub-Signature-256") || undefined, field("traceparent") || undefined];
+  return { id, event, hookId, form: type === FORM_TYPE, body, signature, receivedAt, traceparent };
 }
 
 const whole = (text: string | undefined): number | undefined => (text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined);

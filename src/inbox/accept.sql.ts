@@ -17,6 +17,8 @@ export interface Pending {
   readonly projection: Buffer | null;
   /** Its lane (lanes.ts). */
   readonly priority: number;
+  /** When it began to wait for its flush, by tracing/clock.ts, where it is traced. */
+  readonly since?: number | undefined;
 }
 
 // One statement is one transaction: the unique id and the payload are stored together or not at all.
@@ -24,16 +26,16 @@ export interface Pending {
 // least() passes over nulls: what came just now has no time of its own, and no clock of a gateway makes one of the future.
 const ACCEPT = `
   WITH input AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::timestamptz[])
-      AS t(delivery_id, priority, event, hook_id, form, projection, payload, received_at)
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bigint[], $5::boolean[], $6::text[], $7::bytea[], $8::timestamptz[], $9::text[])
+      AS t(delivery_id, priority, event, hook_id, form, projection, payload, received_at, traceparent)
   ), fresh AS (
-    INSERT INTO octogauge.delivery_ledger (delivery_id)
-    SELECT delivery_id FROM input
+    INSERT INTO octogauge.delivery_ledger (delivery_id, traceparent)
+    SELECT delivery_id, traceparent FROM input
     ON CONFLICT DO NOTHING
     RETURNING delivery_id
   ), stored AS (
-    INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload, received_at)
-    SELECT priority, delivery_id, event, hook_id, form, projection, payload, least(received_at, now()) FROM input JOIN fresh USING (delivery_id)
+    INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload, received_at, traceparent)
+    SELECT priority, delivery_id, event, hook_id, form, projection, payload, least(received_at, now()), traceparent FROM input JOIN fresh USING (delivery_id)
   )
   SELECT delivery_id::text AS id FROM fresh`;
 
@@ -52,6 +54,17 @@ export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Pro
     utf8Array(batch.map(({ projection }) => projection)),
     byteaArray(batch.map(({ delivery }) => delivery.body)),
     timestamptzArray(batch.map(({ delivery }) => delivery.receivedAt ?? null)),
+    textArray(batch.map(({ delivery }) => delivery.traceparent ?? null)),
   ]);
   return new Set(rows.map((row) => row.id));
+}
+
+/** The contexts of the first requests that brought these deliveries, where they were traced. */
+export async function firstTraceparents(on: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql<{ id: string; traceparent: string }>(
+    on,
+    "SELECT delivery_id::text AS id, traceparent FROM octogauge.delivery_ledger WHERE delivery_id = ANY ($1::uuid[]) AND traceparent IS NOT NULL",
+    [uuidArray(ids)],
+  );
+  return new Map(rows.map(({ id, traceparent }) => [id, traceparent]));
 }

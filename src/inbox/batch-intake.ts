@@ -1,8 +1,10 @@
 import { Injectable } from "@nestjs/common";
 import { Database } from "../database/database.js";
+import { Tracing } from "../tracing/tracing.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
+import { tracedFlush } from "./flush-trace.js";
 
 /** Takes in what was acknowledged elsewhere. */
 @Injectable()
@@ -10,6 +12,7 @@ export class BatchIntake {
   constructor(
     private readonly database: Database,
     private readonly share: FairShare,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Once for each delivery, however often it is tried: it takes of its repository's share. */
@@ -25,6 +28,6 @@ export class BatchIntake {
   async accept(prepared: readonly Pending[], patience: number): Promise<void> {
     const distinct = new Map(prepared.map((pending) => [pending.delivery.id, pending]));
     const batch = [...distinct.values()].sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
-    await acceptBatch(this.database.within(patience), batch);
+    await tracedFlush(this.tracing, this.database.within(patience), batch, (on) => acceptBatch(on, batch));
   }
 }

@@ -75,8 +75,8 @@ const REPLAY = `
   WITH gone AS (DELETE FROM octogauge.dead_letters WHERE delivery_id = ANY (ARRAY(${CHOSEN})) RETURNING *
   ), known AS (INSERT INTO octogauge.delivery_ledger (delivery_id) SELECT delivery_id FROM gone ORDER BY 1 ON CONFLICT DO NOTHING
   ), back AS (
-    INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, hook_id, form, projection, payload)
-    SELECT priority % ${LANE_COUNT} + ${LANE_COUNT}, delivery_id, event, received_at, hook_id, form, NULL, payload FROM gone ORDER BY received_at, delivery_id
+    INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, hook_id, form, projection, payload, traceparent)
+    SELECT priority % ${LANE_COUNT} + ${LANE_COUNT}, delivery_id, event, received_at, hook_id, form, NULL, payload, traceparent FROM gone ORDER BY received_at, delivery_id
     RETURNING 1
   )
   SELECT count(*)::float8 AS count FROM back`;

@@ -14,6 +14,8 @@ export interface Delivery {
   readonly signature?: string | undefined;
   /** When it came, in milliseconds since 1970, where that was not just now. */
   readonly receivedAt?: number | undefined;
+  /** The context of its trace (tracing/traceparent.ts), where it is traced. */
+  readonly traceparent?: string | undefined;
 }
 
 /** What became of an accepted delivery. */

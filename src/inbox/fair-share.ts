@@ -1,5 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
+import { now } from "../tracing/clock.js";
 import type { Pending } from "./accept.sql.js";
 import { Allowance } from "./allowance.js";
 import type { Delivery } from "./delivery.js";
@@ -25,7 +26,8 @@ export class FairShare {
   /** A delivery as it is stored, with its projection and its lane. */
   pendingOf(delivery: Delivery): Pending {
     const projection = prune(delivery.event, delivery.form, delivery.body);
-    return { delivery, projection, priority: this.#laneOf(delivery.event, projection) };
+    const since = delivery.traceparent === undefined ? undefined : now();
+    return { delivery, projection, priority: this.#laneOf(delivery.event, projection), since };
   }
 
   #laneOf(event: string, projection: Buffer | null): number {

@@ -1,10 +1,12 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
+import { Tracing } from "../tracing/tracing.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
+import { tracedFlush } from "./flush-trace.js";
 import { InboxMetrics } from "./inbox.metrics.js";
 import type { Intake } from "./intake.js";
 
@@ -29,6 +31,7 @@ export class GroupCommit implements Intake {
     private readonly database: Database,
     private readonly metrics: InboxMetrics,
     private readonly share: FairShare,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "FLUSH_SIZE" | "REQUEST_TIMEOUT">,
   ) {
     const flush = { size: config.FLUSH_SIZE, bytes: FLUSH_BYTES, store: (batch: readonly Pending[]) => this.#store(batch) };
@@ -54,7 +57,7 @@ export class GroupCommit implements Intake {
   async #store(batch: readonly Pending[]): Promise<ReadonlySet<string>> {
     const end = this.metrics.startFlush(batch.length);
     try {
-      return await acceptBatch(this.database.within(this.config.REQUEST_TIMEOUT), batch);
+      return await tracedFlush(this.tracing, this.database.within(this.config.REQUEST_TIMEOUT), batch, (on) => acceptBatch(on, batch));
     } finally {
       end();
     }

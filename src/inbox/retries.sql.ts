@@ -19,9 +19,9 @@ const SET_ASIDE = `
     WHERE i.priority = k.priority AND i.seq = k.seq RETURNING i.*
   )
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, payload,
-    source, error_class, error, attempts, due_at)
+    traceparent, source, error_class, error, attempts, due_at)
   SELECT delivery_id, priority % ${LANE_COUNT}, event, received_at, hook_id, form, projection, payload,
-    $3, $4, $5, $6, now() + make_interval(secs => $7)
+    traceparent, $3, $4, $5, $6, now() + make_interval(secs => $7)
   FROM gone ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at`;
 
 /**

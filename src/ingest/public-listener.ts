@@ -2,8 +2,10 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from "@nestjs/common
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { CONFIG, type Config } from "../config/config.js";
+import { Tracing } from "../tracing/tracing.js";
 import { type Answer, problem, send } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
+import { RequestTrace } from "./request-trace.js";
 import { WebhookController } from "./webhook.controller.js";
 
 /** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
@@ -28,6 +30,7 @@ export class PublicListener implements OnModuleDestroy {
   constructor(
     private readonly controller: WebhookController,
     private readonly metrics: IngestMetrics,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
   ) {
     this.#server = createServer(
@@ -89,18 +92,20 @@ export class PublicListener implements OnModuleDestroy {
     const began = performance.now();
     this.#busy.add(request.socket);
     response.once("close", () => this.#busy.delete(request.socket));
-    const answer = await this.#route(request);
+    const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
+    const answer = await this.#route(request, trace);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
+    trace?.answered(answer);
     this.metrics.answered(answer, (performance.now() - began) / 1_000);
     if (!request.complete) cutOff(request);
   }
 
-  async #route(request: IncomingMessage): Promise<Answer> {
+  async #route(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
     const path = request.url?.split("?", 1)[0];
     if (path !== "/webhook") return problem(404, "path", "there is nothing here but POST /webhook");
     if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
-    return this.controller.receive(request);
+    return this.controller.receive(request, trace);
   }
 }
 

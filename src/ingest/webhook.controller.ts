@@ -8,6 +8,7 @@ import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { readRawBody } from "./raw-body.js";
+import type { RequestTrace } from "./request-trace.js";
 import { signingSecret } from "./signature.js";
 
 /** Takes one delivery in: headers, raw body, HMAC, and only then the inbox. */
@@ -23,7 +24,7 @@ export class WebhookController {
   ) {}
 
   /** The answer to `POST /webhook`; never throws, and answers within REQUEST_TIMEOUT. */
-  async receive(request: IncomingMessage): Promise<Answer> {
+  async receive(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
     const headers = readHeaders(request.headers);
     if ("status" in headers) return headers;
     if (headers.signature === undefined) return unauthorized("X-Hub-Signature-256 is missing: set a secret on the webhook");
@@ -31,17 +32,19 @@ export class WebhookController {
     if (length > this.config.MAX_BODY_BYTES) return this.#tooLarge();
     const admission = this.admission.admit();
     if (!admission) return unavailable("overload-requests", "too many deliveries at once; send this one again later");
-    return this.#withinDeadline(this.#take(request, headers, admission), admission);
+    return this.#withinDeadline(this.#take(request, headers, admission, trace), admission);
   }
 
-  async #take(request: IncomingMessage, headers: DeliveryHeaders, admission: Admission): Promise<Answer> {
+  async #take(request: IncomingMessage, headers: DeliveryHeaders, admission: Admission, trace?: RequestTrace): Promise<Answer> {
     const body = await readRawBody(request, this.config.MAX_BODY_BYTES, admission);
     if (body === "too-large") return this.#tooLarge();
     if (body === "over-budget") return unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
     if (body === "aborted") return problem(400, "aborted", "the body ended early");
+    trace?.received();
     const secret = signingSecret(this.live.webhookSecrets, headers.signature, body);
     if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
     this.metrics.secretUsed(secret);
+    const traceparent = trace?.verified(headers, body.length);
     const wait = this.admission.waitOf(headers.hookId);
     if (wait > 0)
       return problem(429, "hook-limit", "this webhook sends more than INGEST_RATE_LIMIT; send this delivery again later", [
@@ -49,7 +52,7 @@ export class WebhookController {
         String(wait),
       ]);
     const { id, event, hookId, form, signature } = headers;
-    const acceptance = await this.inbox.accept({ id, event, hookId, form, body, signature });
+    const acceptance = await this.inbox.accept({ id, event, hookId, form, body, signature, traceparent });
     return acceptance === "accepted" ? ACCEPTED : DUPLICATE;
   }
 

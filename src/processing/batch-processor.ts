@@ -6,7 +6,9 @@ import type { Queryable } from "../database/sql.js";
 import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
 import { type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
 import { setAside } from "../inbox/retries.sql.js";
+import { Tracing } from "../tracing/tracing.js";
 import { Applier, Unreadable } from "./applier.js";
+import { BatchTrace } from "./batch-trace.js";
 import { backoff, causeOf, messageOf } from "./failure.js";
 import { NextBatch, NOTHING } from "./next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
@@ -34,6 +36,7 @@ export class BatchProcessor {
     private readonly applier: Applier,
     private readonly next: NextBatch,
     private readonly metrics: ProcessingMetrics,
+    private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF">,
   ) {}
 
@@ -128,15 +131,24 @@ export class BatchProcessor {
     apply: (transaction: Queryable, claimed: readonly Claimed[]) => Promise<() => void>,
   ): Promise<number> {
     const began = performance.now();
+    const trace = this.tracing.isOn ? new BatchTrace(this.tracing) : undefined;
     let afterCommit = () => {};
-    const processed = await this.database.transaction(async (transaction) => {
-      const claimed = await take(transaction);
-      if (claimed.length === 0) return 0;
-      const claimSeconds = (performance.now() - began) / 1_000;
-      afterCommit = await apply(transaction, claimed);
-      this.metrics.claimed(claimed, claimSeconds);
-      return claimed.length;
-    });
+    const processed = await this.database
+      .transaction(async (bare) => {
+        const transaction = trace?.watch(bare) ?? bare;
+        const claimed = await take(transaction);
+        if (claimed.length === 0) return 0;
+        const claimSeconds = (performance.now() - began) / 1_000;
+        trace?.claimed(claimed);
+        afterCommit = await apply(transaction, claimed);
+        this.metrics.claimed(claimed, claimSeconds);
+        return claimed.length;
+      })
+      .catch((error: unknown) => {
+        trace?.ended(error);
+        throw error;
+      });
+    trace?.ended();
     afterCommit();
     if (processed > 0) this.metrics.applied((performance.now() - began) / 1_000);
     return processed;

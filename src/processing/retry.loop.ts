@@ -6,7 +6,9 @@ import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import type { CauseOfDeath } from "../inbox/dead-letters.sql.js";
 import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../inbox/retries.sql.js";
+import { Tracing } from "../tracing/tracing.js";
 import { Applier } from "./applier.js";
+import { BatchTrace } from "./batch-trace.js";
 import { backoff, causeOf } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
@@ -26,6 +28,7 @@ export class RetryLoop extends BackgroundLoop {
     private readonly database: Database,
     private readonly applier: Applier,
     private readonly metrics: ProcessingMetrics,
+    private readonly tracing: Tracing,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "MAX_ATTEMPTS" | "RETRY_BACKOFF" | "POLL_INTERVAL" | "PROCESSING_DEADLINE">,
   ) {
@@ -47,13 +50,18 @@ export class RetryLoop extends BackgroundLoop {
   }
 
   async #try(attempt: Attempt): Promise<void> {
+    const trace = this.tracing.isOn ? new BatchTrace(this.tracing, attempt.number) : undefined;
     try {
-      const afterCommit = await this.database.transaction(async (transaction) => {
+      const afterCommit = await this.database.transaction(async (bare) => {
+        const transaction = trace?.watch(bare) ?? bare;
         const claimed = await take(transaction, attempt);
+        trace?.claimed(claimed);
         return this.applier.apply(transaction, claimed);
       });
       afterCommit();
+      trace?.ended();
     } catch (error) {
+      trace?.ended(error);
       if (isTransient(error)) {
         this.#owed.push(attempt);
         throw error;

@@ -99,7 +99,13 @@ describe.skipIf(!HELM)("the chart", () => {
       one(objects, kind, end)
         .spec.template.spec.volumes.flatMap(({ projected }: Manifest) => projected?.sources ?? [])
         .map(({ secret }: Manifest) => secret.name);
-    expect(secrets("-gateway", "Deployment")).toEqual(["octogauge-database", "octogauge-github", "octogauge-metrics", "octogauge-redis"]);
+    expect(secrets("-gateway", "Deployment")).toEqual([
+      "octogauge-database",
+      "octogauge-github",
+      "octogauge-metrics",
+      "octogauge-otlp",
+      "octogauge-redis",
+    ]);
     expect(secrets("", "Job")).toEqual(["octogauge-database"]);
     expect(of(objects, "Secret")).toEqual([]);
   });

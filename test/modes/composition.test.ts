@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { freshDatabase } from "../support/database.js";
 import { Replica } from "../support/replica.js";
 
-/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`; the brokers' libraries by their scope. */
+/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`; the libraries of brokers and of OpenTelemetry by their names. */
 async function loadedIn(mode: string, overrides: Record<string, string> = {}): Promise<readonly string[]> {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-coverage-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
@@ -17,7 +17,8 @@ async function loadedIn(mode: string, overrides: Record<string, string> = {}): P
   return files.flatMap(({ result }) => result.map(({ url }) => url.split("/dist/src/")[1] ?? libraryOf(url))).filter(Boolean);
 }
 
-const libraryOf = (url: string): string => /\/node_modules\/(@nats-io|@redis)\//.exec(url)?.[1] ?? "";
+const libraryOf = (url: string): string =>
+  /\/node_modules\/(@nats-io|@redis|@opentelemetry\/(?:sdk|exporter|otlp)[\w-]*|@grpc)\//.exec(url)?.[1] ?? "";
 
 const roomsOf = (files: readonly string[]) => new Set(files.map((file) => file.split("/")[0]));
 
@@ -57,3 +58,14 @@ it.each([
     expect(has("buffer/drain.loop.js")).toEqual([false, buffer !== "none"]);
   },
 );
+
+it("without an endpoint nothing of OpenTelemetry's SDK is loaded, with one what its protocol needs", async () => {
+  const libraries = (files: readonly string[]) => new Set(files.filter((file) => /^@(opentelemetry|grpc)/.test(file)));
+  expect(libraries(await loadedIn("standalone"))).toEqual(new Set());
+  expect(
+    libraries(await loadedIn("standalone", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1", OTEL_TRACES_EXPORTER: "none" })),
+  ).toEqual(new Set());
+  const traced = libraries(await loadedIn("standalone", { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }));
+  expect(traced).toContain("@opentelemetry/sdk-trace");
+  expect(traced).not.toContain("@grpc");
+});

@@ -22,6 +22,7 @@ import { RateLimiter } from "../../src/processing/rate-limiter.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { eventsOf, historyPlan } from "./histories.js";
+import { Tracing } from "../../src/tracing/tracing.js";
 
 const HISTORIES = 300;
 const TABLES = ["counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
@@ -61,6 +62,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
           new Applier(new Counters(policy, config), policy),
           new NextBatch(get(RateLimiter), get(ProcessingMetrics), { BATCH_SIZE: size }),
           get(ProcessingMetrics),
+          new Tracing(),
           { RETRY_BACKOFF: 0.001 },
         ),
     );

@@ -1,0 +1,76 @@
+import { type Span, SpanKind } from "@opentelemetry/api";
+import type { IncomingMessage } from "node:http";
+import { now } from "../tracing/clock.js";
+import { contextOf, isSampled, traceparentOf } from "../tracing/traceparent.js";
+import { end, type Tracing } from "../tracing/tracing.js";
+import type { Answer } from "./answer.js";
+import type { DeliveryHeaders } from "./headers.js";
+
+/**
+ * The spans of one request. They are begun once the HMAC holds: before, a stranger's `traceparent` would decide what is
+ * exported. What is refused has a trace of its own. By https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+ */
+export class RequestTrace {
+  readonly #began = now();
+  #received = this.#began;
+  #span: Span | undefined;
+
+  constructor(
+    private readonly tracing: Tracing,
+    private readonly request: IncomingMessage,
+  ) {}
+
+  /** The body is there. */
+  received(): void {
+    this.#received = now();
+  }
+
+  /**
+   * The signature fits.
+   * @returns the context that goes with the delivery; undefined where it is not to be traced any further
+   */
+  verified({ id, event }: DeliveryHeaders, bytes: number): string | undefined {
+    const verified = now();
+    const parent = contextOf(one(this.request.headers["traceparent"]));
+    this.#span = this.#start(parent && { parent });
+    const context = this.#span.spanContext();
+    if (!isSampled(context)) return undefined;
+    this.#span.setAttributes({ "octogauge.delivery.id": id, "octogauge.event": event, "http.request.body.size": bytes });
+    this.tracing.record("receive", { parent: context, at: this.#began }, this.#received);
+    this.tracing.record("verify", { parent: context, at: this.#received }, verified);
+    return traceparentOf(context);
+  }
+
+  /** @returns the trace's id, where it is sampled */
+  answered({ status, reason }: Answer): string | undefined {
+    const span = (this.#span ??= this.#start());
+    const context = span.spanContext();
+    if (!isSampled(context)) return undefined;
+    span.setAttributes({ "http.response.status_code": status, "octogauge.outcome": reason });
+    end(span, now(), status >= 500 ? new Refused(String(status), reason) : undefined);
+    return context.traceId;
+  }
+
+  #start(continued: { parent?: ReturnType<typeof contextOf> } = {}): Span {
+    const method = this.request.method ?? "";
+    const path = this.request.url?.split("?", 1)[0] ?? "";
+    const route = path === "/webhook" ? { "http.route": path } : {};
+    return this.tracing.start(path === "/webhook" ? `${method} ${path}` : method, {
+      ...continued,
+      kind: SpanKind.SERVER,
+      at: this.#began,
+      attributes: { "http.request.method": method, "url.path": path, "url.scheme": "http", ...route },
+    });
+  }
+}
+
+class Refused extends Error {
+  constructor(
+    readonly code: string,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}
+
+const one = (header: string | string[] | undefined): string | undefined => (Array.isArray(header) ? header[0] : header);

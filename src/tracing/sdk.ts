@@ -1,0 +1,70 @@
+import { Logger } from "@nestjs/common";
+import { setGlobalErrorHandler } from "@opentelemetry/core";
+import { defaultResource, hostDetector, processDetector, detectResources, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ConsoleSpanExporter,
+  ParentBasedSampler,
+  type Sampler,
+  SimpleSpanProcessor,
+  type SpanProcessor,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from "@opentelemetry/semantic-conventions";
+import type { Config } from "../config/config.js";
+import { BatchSampler } from "./batch-sampler.js";
+import { otlpExporter } from "./otlp-exporter.js";
+
+/** A collector that is away is told of once in so long. Milliseconds. */
+const SILENCE = 60_000;
+
+/** OpenTelemetry's SDK as it is configured. Imported only where tracing is on: off, not a line of it is loaded. */
+export async function tracerProvider(config: Config, version: string): Promise<TracerProvider> {
+  setGlobalErrorHandler(complain(new Logger("tracing")));
+  // Attributes that name the command line and the user are nobody's business.
+  const { "process.pid": pid, "host.name": host } = detectResources({ detectors: [hostDetector, processDetector] }).attributes;
+  const resource = defaultResource()
+    .merge(resourceFromAttributes({ "process.pid": pid, "host.name": host }))
+    .merge(resourceFromAttributes({ [ATTR_SERVICE_VERSION]: version, ...config.OTEL_RESOURCE_ATTRIBUTES }));
+  const named = isNamed(config) ? resource : resource.merge(resourceFromAttributes({ [ATTR_SERVICE_NAME]: config.OTEL_SERVICE_NAME }));
+  return new TracerProvider({ resource: named, sampler: samplerOf(config), spanProcessors: [await processorOf(config)] });
+}
+
+/** OTEL_SERVICE_NAME wins over `service.name` in OTEL_RESOURCE_ATTRIBUTES, unless it was not set. */
+const isNamed = (config: Config): boolean =>
+  config.OTEL_SERVICE_NAME === "octogauge" && ATTR_SERVICE_NAME in config.OTEL_RESOURCE_ATTRIBUTES;
+
+function samplerOf({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: ratio }: Config): Sampler {
+  const root = name.endsWith("always_on")
+    ? new AlwaysOnSampler()
+    : name.endsWith("always_off")
+      ? new AlwaysOffSampler()
+      : new TraceIdRatioBasedSampler(ratio);
+  if (name === "always_off") return root;
+  return new BatchSampler(name.startsWith("parentbased_") ? new ParentBasedSampler({ root }) : root);
+}
+
+async function processorOf(config: Config): Promise<SpanProcessor> {
+  if (config.OTEL_TRACES_EXPORTER === "console") return new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter() });
+  return new BatchSpanProcessor({
+    exporter: await otlpExporter(config),
+    scheduledDelayMillis: config.OTEL_BSP_SCHEDULE_DELAY,
+    exportTimeoutMillis: config.OTEL_BSP_EXPORT_TIMEOUT,
+    maxQueueSize: config.OTEL_BSP_MAX_QUEUE_SIZE,
+    maxExportBatchSize: config.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
+  });
+}
+
+/** Spans that could not be sent are lost, which is no reason to fill the log. */
+function complain(logger: Logger): (error: unknown) => void {
+  let since = -Infinity;
+  return (error) => {
+    if (performance.now() - since < SILENCE) return;
+    since = performance.now();
+    const reason = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
+    logger.warn(`traces could not be exported, and are lost: ${reason}; not said again for a minute`);
+  };
+}

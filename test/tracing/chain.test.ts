@@ -1,0 +1,206 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { BROKERS } from "../support/brokers.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { deliveryHeaders, post, startInstance } from "../support/octogauge.js";
+import { OtlpCollector, type ReceivedSpan } from "../support/otlp-collector.js";
+import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+import { Gate } from "../support/gate.js";
+import { Replica } from "../support/replica.js";
+
+const FAST = { OTEL_BSP_SCHEDULE_DELAY: "20", LOG_LEVEL: "fatal" };
+
+async function collecting(protocol: "http/protobuf" | "grpc" = "http/protobuf"): Promise<OtlpCollector> {
+  const collector = await OtlpCollector.start({ protocol });
+  onTestFinished(() => collector.stop());
+  return collector;
+}
+
+const caller = (flags: "00" | "01" = "01") => {
+  const [traceId, spanId] = [randomBytes(16).toString("hex"), randomBytes(8).toString("hex")];
+  return { traceId, spanId, traceparent: `00-${traceId}-${spanId}-${flags}` };
+};
+
+/** Posts a signed delivery as a caller who traces. */
+async function postTraced(webhook: string, payload: unknown, traceparent?: string, id: string = randomUUID()): Promise<number> {
+  const body = JSON.stringify(payload);
+  const headers = { ...deliveryHeaders("workflow_job", body, id), ...(traceparent ? { traceparent } : {}) };
+  return (await fetch(webhook, { method: "POST", headers, body })).status;
+}
+
+const named = (spans: readonly ReceivedSpan[], name: string) => spans.filter((span) => span.name === name);
+const one = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan => {
+  expect([name, named(spans, name).length]).toEqual([name, 1]);
+  return named(spans, name)[0]!;
+};
+const ofTrace = (spans: readonly ReceivedSpan[], traceId: string) => spans.filter((span) => span.traceId === traceId);
+const contextOf = ({ traceId, spanId }: ReceivedSpan) => ({ traceId, spanId });
+
+it.each(["http/protobuf", "grpc"] as const)(
+  "one trace from the request through the inbox to the counters, which another process changes later (%s)",
+  async (protocol) => {
+    const collector = await collecting(protocol);
+    const databaseUrl = await freshDatabase();
+    const environment = { ...collector.environment, ...FAST };
+    // Its spans are sent when it stops.
+    const gateway = await Replica.start(databaseUrl, { ...environment, MODE: "gateway", OTEL_BSP_SCHEDULE_DELAY: "600000" });
+    const { traceId, spanId, traceparent } = caller();
+    const id = randomUUID();
+    expect(await postTraced(gateway.webhook, jobPayload("completed", RAN), traceparent, id)).toBe(202);
+    // The gateway is gone before there is a worker.
+    await gateway.kill("SIGTERM");
+    await Replica.start(databaseUrl, { ...environment, MODE: "worker" });
+    await collector.waitFor(({ spans }) => named(spans, "process batch").length > 0 && named(spans, "process workflow_job").length > 0);
+
+    const trace = ofTrace(collector.spans, traceId);
+    const request = one(trace, "POST /webhook");
+    expect(request).toMatchObject({
+      kind: 2,
+      parentSpanId: spanId,
+      attributes: { "http.response.status_code": 202, "octogauge.delivery.id": id, "octogauge.event": "workflow_job" },
+      resource: { "service.name": "octogauge" },
+    });
+    for (const name of ["receive", "verify", "accept", "process workflow_job"]) expect(one(trace, name).parentSpanId).toBe(request.spanId);
+    const processing = one(trace, "process workflow_job");
+    for (const name of ["claim", "apply"]) expect(one(trace, name).parentSpanId).toBe(processing.spanId);
+    expect(trace).toHaveLength(7);
+    expect(processing.resource["process.pid"]).not.toBe(request.resource["process.pid"]);
+    // In the order of their times, each inside its parent or after it.
+    const [received, verified, accepted, claimed, applied] = ["receive", "verify", "accept", "claim", "apply"].map((name) =>
+      one(trace, name),
+    );
+    expect(received!.start).toBe(request.start);
+    const times = [received!, verified!, accepted!, claimed!, applied!].flatMap(({ start, end }) => [start, end]);
+    expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
+    expect(request.end).toBeGreaterThanOrEqual(accepted!.end);
+
+    // What is done for many at once has traces of its own, and they link to each other.
+    const flush = one(collector.spans, "flush");
+    expect(flush.links.map(({ spanId: linked }) => linked)).toEqual([request.spanId]);
+    expect(accepted!.links).toMatchObject([contextOf(flush)]);
+    const batch = one(collector.spans, "process batch");
+    expect(batch.links).toMatchObject([contextOf(request)]);
+    expect(processing.links).toMatchObject([contextOf(batch)]);
+    const statements = collector.spans.filter(({ parentSpanId }) => parentSpanId === batch.spanId);
+    const counting = statements.find(({ name }) => name.includes("counter_series"));
+    expect(counting).toMatchObject({ kind: 3, attributes: { "db.system.name": "postgresql" } });
+    expect(statements.some(({ name }) => name.includes("DELETE inbox"))).toBe(true);
+    expect(flush.traceId).not.toBe(traceId);
+  },
+);
+
+it("what is decided when a delivery comes holds for all its life, and without a caller the sampler decides", async () => {
+  const collector = await collecting();
+  const databaseUrl = await freshDatabase();
+  const quiet = { ...collector.environment, ...FAST, OTEL_TRACES_SAMPLER: "parentbased_always_off" };
+  const gateway = await startInstance({ ...quiet, MODE: "gateway" }, databaseUrl);
+  expect(await postTraced(gateway.webhook, jobPayload("queued", { id: 1 }))).toBe(202);
+  expect(await postTraced(gateway.webhook, jobPayload("queued", { id: 2 }), caller("00").traceparent)).toBe(202);
+  const sampled = caller();
+  expect(await postTraced(gateway.webhook, jobPayload("queued", { id: 3 }), sampled.traceparent)).toBe(202);
+  expect(await rowsOf(databaseUrl, "SELECT count(*)::int AS all, count(traceparent)::int AS traced FROM octogauge.inbox")).toEqual([
+    { all: 3, traced: 1 },
+  ]);
+  // It would trace everything that nobody has decided on.
+  await startInstance({ ...collector.environment, ...FAST, MODE: "worker", OTEL_TRACES_SAMPLER: "always_on" }, databaseUrl);
+  await collector.waitFor(({ spans }) => named(spans, "process batch").length > 0);
+  expect(ofTrace(collector.spans, sampled.traceId)).toHaveLength(7);
+  expect(named(collector.spans, "process workflow_job")).toHaveLength(1);
+  expect(named(collector.spans, "POST /webhook")).toHaveLength(1);
+  // Three deliveries, one of them sampled, and its flush with it.
+  expect(named(collector.spans, "flush")).toHaveLength(1);
+});
+
+it("a stranger's context is not continued, and what is refused says why", async () => {
+  const collector = await collecting();
+  const instance = await startInstance({ ...collector.environment, ...FAST });
+  const stranger = caller();
+  const body = JSON.stringify(jobPayload("queued"));
+  const headers = {
+    ...deliveryHeaders("workflow_job", body),
+    traceparent: stranger.traceparent,
+    "x-hub-signature-256": `sha256=${"0".repeat(64)}`,
+  };
+  expect((await fetch(instance.webhook, { method: "POST", headers, body })).status).toBe(401);
+  await collector.waitFor(({ spans }) => named(spans, "POST /webhook").length > 0);
+  expect(ofTrace(collector.spans, stranger.traceId)).toEqual([]);
+  expect(one(collector.spans, "POST /webhook")).toMatchObject({
+    parentSpanId: "",
+    attributes: { "http.response.status_code": 401, "octogauge.outcome": "signature" },
+    // By the conventions a 4xx is no error of the server.
+    status: { code: 0 },
+  });
+});
+
+it("a redelivery links to the request that brought the delivery first", async () => {
+  const collector = await collecting();
+  const instance = await startInstance({ ...collector.environment, ...FAST });
+  const [first, again, id] = [caller(), caller(), randomUUID()];
+  await postTraced(instance.webhook, jobPayload("queued"), first.traceparent, id);
+  await postTraced(instance.webhook, jobPayload("queued"), again.traceparent, id);
+  await collector.waitFor(({ spans }) => named(spans, "accept").length === 2);
+  const request = one(ofTrace(collector.spans, first.traceId), "POST /webhook");
+  const repeated = one(ofTrace(collector.spans, again.traceId), "accept");
+  expect(repeated.attributes["octogauge.outcome"]).toBe("duplicate");
+  expect(repeated.links.map(({ spanId }) => spanId)).toContain(request.spanId);
+});
+
+it("a delivery that fails, is tried again, dies and is replayed stays in its trace", async () => {
+  const collector = await collecting();
+  const instance = await startInstance({ ...collector.environment, ...FAST, MAX_ATTEMPTS: "2", RETRY_BACKOFF: "0.01" });
+  const { databaseUrl } = instance;
+  // The database refuses this one run, whatever is tried, until it does not.
+  await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs ADD CONSTRAINT refuse CHECK (run_id <> 4711)");
+  await post(instance.webhook, "workflow_run", runPayload("requested", { id: 4711 }));
+  await collector.waitFor(({ spans }) => named(spans, "process workflow_run").filter(({ status }) => status.code === 2).length >= 3);
+  await expect
+    .poll(() => rowsOf(databaseUrl, "SELECT count(*)::int AS dead FROM octogauge.dead_letters"), { timeout: 10_000 })
+    .toEqual([{ dead: 1 }]);
+  await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs DROP CONSTRAINT refuse");
+  const { replayDeadLetters } = await import("../../src/inbox/dead-letter-review.sql.js");
+  expect(await replayDeadLetters({ query: async (text, values) => ({ rows: await rowsOf(databaseUrl, text, values) }) }, {}, 1)).toBe(1);
+  await collector.waitFor(({ spans }) => named(spans, "process workflow_run").some(({ status }) => status.code === 0));
+  const attempts = named(collector.spans, "process workflow_run");
+  const request = one(collector.spans, "POST /webhook");
+  expect(new Set(attempts.map(({ traceId, parentSpanId }) => `${traceId} ${parentSpanId}`))).toEqual(
+    new Set([`${request.traceId} ${request.spanId}`]),
+  );
+  expect(attempts.map(({ attributes }) => attributes["octogauge.attempt"])).toContain(2);
+  expect(attempts.find(({ status }) => status.code === 2)!.attributes["error.type"]).toBe("23514");
+});
+
+it("a collector that is away costs nothing but its traces", async () => {
+  const collector = await collecting();
+  const instance = await startInstance({ ...collector.environment, ...FAST });
+  await collector.stop();
+  for (let id = 1; id <= 20; id += 1) expect(await postTraced(instance.webhook, jobPayload("queued", { id }))).toBe(202);
+  await expect
+    .poll(() => rowsOf(instance.databaseUrl, "SELECT count(*)::int AS jobs FROM octogauge.workflow_jobs"), { timeout: 10_000 })
+    .toEqual([{ jobs: 20 }]);
+  const began = performance.now();
+  await instance.stop();
+  expect(performance.now() - began).toBeLessThan(15_000);
+});
+
+describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
+  it.skipIf(!isThere)("the trace goes through the buffer, too", async () => {
+    const collector = await collecting();
+    const broker = await prepare();
+    await broker.server.start();
+    const gate = await Gate.before(await freshDatabase());
+    const instance = await startInstance({ ...collector.environment, ...FAST, ...broker.environment, BUFFER_AFTER: "0.3" }, gate.url);
+    await expect.poll(async () => (await fetch(`${instance.managementUrl}/metrics`)).text()).toContain("octogauge_buffer_pending");
+    gate.refuse();
+    const { traceId, traceparent } = caller();
+    expect(await postTraced(instance.webhook, jobPayload("queued"), traceparent)).toBe(202);
+    gate.open();
+    await collector.waitFor(({ spans }) =>
+      ofTrace(spans, traceId).some(({ name, status }) => name === "process workflow_job" && status.code === 0),
+    );
+    const trace = ofTrace(collector.spans, traceId);
+    const request = one(trace, "POST /webhook");
+    for (const name of ["publish", "process workflow_job"]) expect(one(trace, name).parentSpanId).toBe(request.spanId);
+    // What failed before it was published, and what was drained.
+    expect(named(trace, "accept").map(({ status }) => status.code)).toEqual([2, 0]);
+  });
+});
