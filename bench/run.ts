@@ -11,6 +11,7 @@ import { benchProcesses } from "./processes.js";
 import { benchScale } from "./scale.js";
 import { benchScrape } from "./scrape.js";
 import { benchSync } from "./sync.js";
+import { benchTracing } from "./tracing.js";
 import { machine, type Result, toJson, toMarkdown } from "./report.js";
 
 interface Options {
@@ -59,6 +60,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   overload: async (server, options, progress) => [await benchOverload(server, options, progress)],
   fairness: async (server, options, progress) => [await benchFairness(server, options, progress)],
   scale: async (server, options, progress) => await benchScale(server, options, progress),
+  tracing: async (server, options, progress) => await benchTracing(server, options, progress),
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
