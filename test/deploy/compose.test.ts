@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { parse } from "yaml";
 import { variables } from "../../src/config/variables.js";
 
@@ -25,7 +26,10 @@ const { services, volumes } = parse(readFileSync(file, "utf8")) as {
 };
 
 const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;
-if (!hasCompose) console.warn("\n*** SKIPPED: docker compose is not installed, deploy/compose.yaml was read, not validated by it ***\n");
+/** The command of the library that docker compose reads its files with (github.com/compose-spec/compose-go), where it was built. */
+const library = process.env["COMPOSE_GO"];
+if (!hasCompose && !library)
+  console.warn("\n*** SKIPPED: docker compose is not installed, deploy/compose.yaml was read, not validated by it ***\n");
 
 const compose = (environment: Record<string, string>) =>
   spawnSync("docker", ["compose", "-f", file, "config", "--quiet"], {
@@ -54,6 +58,15 @@ describe("deploy/compose.yaml", () => {
   it("publishes the webhook, and all else on the loopback alone; the management port nowhere", () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`));
     expect(published).toEqual(["proxy ${WEBHOOK_PORT:-8080}:8080", "prometheus 127.0.0.1:9090:9090", "grafana 127.0.0.1:3000:3000"]);
+  });
+
+  it.skipIf(!library)("is valid for the library of docker compose, which refuses what it does not know", () => {
+    const read = (path: string) => spawnSync(library!, ["-no-interpolation", path], { encoding: "utf8" });
+    expect(read(file)).toMatchObject({ status: 0 });
+    const misspelt = join(mkdtempSync(join(tmpdir(), "octogauge-compose-")), "compose.yaml");
+    onTestFinished(() => rmSync(dirname(misspelt), { recursive: true }));
+    writeFileSync(misspelt, readFileSync(file, "utf8").replace("replicas:", "replicaz:"));
+    expect(read(misspelt).stderr).toContain("replicaz");
   });
 
   it.skipIf(!hasCompose)("is valid for docker compose, and asks for the secret", () => {
