@@ -88,7 +88,7 @@ function forCommands(): Config {
 try {
   await program.parseAsync();
 } catch (error) {
-  const wantsStack = ["debug", "verbose"].includes(process.env["LOG_LEVEL"] ?? "");
+  const wantsStack = ["debug", "trace", "verbose"].includes(process.env["LOG_LEVEL"] ?? "");
   console.error(error instanceof Error && !wantsStack ? error.message || String(error) : error);
   process.exitCode = 1;
   // A failed start can leave timers behind; what is to be said has been said.

@@ -10,7 +10,7 @@ import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
 import { SchemaGate } from "./database/schema-gate.js";
 import { Readiness } from "./health/readiness.js";
-import { OctogaugeLogger } from "./octogauge-logger.js";
+import { OctogaugeLogger } from "./logging/octogauge-logger.js";
 import { ProblemFilter } from "./problem.filter.js";
 
 /** A running Octogauge. */

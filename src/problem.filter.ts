@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from "@nestjs/common";
 import { STATUS_CODES } from "node:http";
 import type { Response } from "express";
+import { say } from "./logging/fields.js";
 
 /** Errors of the management listener in the form of RFC 9457. Health answers keep their own body, which probes' users know. */
 @Catch()
@@ -16,7 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
       response.status(status).json(body);
       return;
     }
-    if (!(error instanceof HttpException)) this.#logger.error(error instanceof Error ? error.stack : String(error));
+    if (!(error instanceof HttpException)) this.#logger.error(say("a request could not be answered", { error }));
     const title = STATUS_CODES[status] ?? "Error";
     const detail = error instanceof HttpException ? error.message : "see the log of this process";
     response

@@ -8,22 +8,23 @@ const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 /** Who may import whom: the table of docs/architecture.md as data. The root (main, cli, app.module) may import every room. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: [],
+  logging: ["config"],
   background: [],
   cluster: [],
   tracing: ["config"],
   database: ["config"],
   github: ["config"],
-  inbox: ["database", "tracing", "config", "background"],
+  inbox: ["database", "tracing", "logging", "config", "background"],
   "workflow-state": ["database", "config", "background"],
   counters: ["database", "config"],
-  buffer: ["inbox", "database", "tracing", "config", "background"],
-  ingest: ["inbox", "tracing", "config"],
-  processing: ["inbox", "workflow-state", "counters", "database", "tracing", "config", "background"],
-  reconcile: ["inbox", "buffer", "workflow-state", "counters", "github", "database", "config", "background"],
+  buffer: ["inbox", "database", "tracing", "logging", "config", "background"],
+  ingest: ["inbox", "tracing", "logging", "config"],
+  processing: ["inbox", "workflow-state", "counters", "database", "tracing", "logging", "config", "background"],
+  reconcile: ["inbox", "buffer", "workflow-state", "counters", "github", "database", "logging", "config", "background"],
   metrics: ["inbox", "workflow-state", "counters", "reconcile", "buffer", "database", "cluster", "config"],
   health: ["database", "processing", "inbox", "buffer", "cluster", "config"],
   simulator: [],
-  commands: ["cluster", "config", "database", "inbox", "counters", "github", "reconcile", "simulator", ""],
+  commands: ["cluster", "config", "database", "inbox", "counters", "github", "reconcile", "simulator", "logging", ""],
 };
 
 interface Import {

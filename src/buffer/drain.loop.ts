@@ -5,6 +5,9 @@ import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import type { Pending } from "../inbox/accept.sql.js";
 import { BatchIntake } from "../inbox/batch-intake.js";
+import { pendingFields } from "../inbox/delivery-fields.js";
+import { type Fields, say } from "../logging/fields.js";
+import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Broker, type Message } from "./broker.js";
 import { DrainMetrics } from "./drain.metrics.js";
 
@@ -29,15 +32,17 @@ interface Readable extends Held {
 @Injectable()
 export class DrainLoop extends BackgroundLoop {
   #held: readonly Held[] = [];
+  readonly #isTalkative: boolean;
 
   constructor(
     private readonly broker: Broker,
     private readonly inbox: BatchIntake,
     private readonly metrics: DrainMetrics,
     schema: SchemaGate,
-    @Inject(CONFIG) config: Pick<Config, "POLL_INTERVAL">,
+    @Inject(CONFIG) config: Pick<Config, "POLL_INTERVAL"> & LogConfig,
   ) {
-    super("buffer-drain", config.POLL_INTERVAL, schema.ready);
+    super("buffer/drain", config.POLL_INTERVAL, schema.ready);
+    this.#isTalkative = isLogged(config, "buffer", "debug");
   }
 
   async runOnce(): Promise<Outcome> {
@@ -71,7 +76,7 @@ export class DrainLoop extends BackgroundLoop {
         stored.push(one.message);
       } catch (error) {
         if (isTransient(error)) throw error;
-        this.#setBack(one.message, `PostgreSQL refuses it: ${error instanceof Error ? error.message : String(error)}`);
+        this.#setBack({ ...fieldsOf(one.pending), error });
       }
     }
     return stored;
@@ -80,6 +85,8 @@ export class DrainLoop extends BackgroundLoop {
   async #accept(held: readonly Readable[]): Promise<void> {
     const prepared = held.map(({ pending }) => pending);
     await this.inbox.accept(prepared, STORE_SECONDS);
+    if (this.#isTalkative)
+      for (const pending of prepared) this.logger.debug(say("a delivery came out of the buffer into the inbox", fieldsOf(pending)));
   }
 
   #hold(message: Message): Held {
@@ -88,13 +95,15 @@ export class DrainLoop extends BackgroundLoop {
 
   #isReadable(one: Held): one is Readable {
     if (one.pending) return true;
-    this.#setBack(one.message, "it is not a delivery as a gateway writes it");
+    this.#setBack({ error: `message ${one.message.receipt} is not a delivery as a gateway writes it` });
     return false;
   }
 
   /** It is not acknowledged, so it comes again by itself. */
-  #setBack({ delivery, receipt }: Message, reason: string): void {
+  #setBack(fields: Fields): void {
     this.metrics.setBack();
-    this.logger.error(`a message of the buffer cannot be stored and stays there (${delivery?.id ?? receipt}): ${reason}`);
+    this.logger.error(say("a message of the buffer cannot be stored and stays there", fields));
   }
 }
+
+const fieldsOf = ({ delivery, projection }: Pending): Fields => pendingFields(delivery, projection);

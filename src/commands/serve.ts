@@ -1,8 +1,10 @@
+import { Logger } from "@nestjs/common";
 import cluster from "node:cluster";
 import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
 import { type Config, ConfigError } from "../config/config.js";
 import { misspelt } from "../config/misspelt.js";
+import { say as saying } from "../logging/fields.js";
 import { type Running, start } from "../main.js";
 import { type Prepared, prepare } from "./quick-start.js";
 
@@ -103,7 +105,8 @@ export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: numb
 
 /** A stray rejection is a defect to be read in the log, not a reason to stop counting. */
 function keepRunning(): void {
-  process.on("unhandledRejection", (reason) => say(`unhandled rejection: ${reason instanceof Error ? reason.stack : String(reason)}`));
+  const logger = new Logger("main");
+  process.on("unhandledRejection", (error) => logger.error(saying(`unhandled rejection: ${String(error)}`, { error })));
 }
 
 function quickStartNotice({ running, prepared }: Service): string {

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { readFileSync } from "node:fs";
 import { CONFIG, type Config } from "./config.js";
+import { rememberSecrets } from "./secret-values.js";
 import { variables } from "./variables.js";
 
 /** How old a reading may be. Milliseconds. */
@@ -67,6 +68,7 @@ export class LiveConfig {
       if (!parsed.success || text.trim() === "" || (Array.isArray(parsed.data) && parsed.data.length === 0))
         throw new Error(parsed.success ? "it is empty" : "it holds nothing that is allowed");
       if (reading.text !== undefined) this.#logger.log(`${name} was read again from ${name}_FILE`);
+      rememberSecrets({ [name]: parsed.data });
       reading.text = text;
       reading.value = parsed.data;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
+import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
 import { choice, duration, headers, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
@@ -197,8 +198,14 @@ export const variables = {
   OTEL_BSP_MAX_QUEUE_SIZE: whole(2_048, 1, 1_000_000).describe("spans that wait for their export; more are dropped"),
   OTEL_BSP_MAX_EXPORT_BATCH_SIZE: whole(512, 1, 1_000_000).describe("most spans in one export; at most OTEL_BSP_MAX_QUEUE_SIZE"),
 
-  LOG_LEVEL: choice("log", ["fatal", "error", "warn", "log", "debug", "verbose"]).describe("least level that is logged"),
+  LOG_LEVEL: text<LogLevel>("info", readLevel, LEVEL_FORMS).describe("least level that is logged; see [Observability](observability.md)"),
+  LOG_LEVELS: text<RoomLevels>(readRoomLevels("")!, readRoomLevels, ROOM_LEVEL_FORMS).describe(
+    "the same for single rooms, such as `processing=debug,github=warn`",
+  ),
   LOG_FORMAT: choice("auto", ["auto", "json", "pretty"]).describe("`auto`: pretty on a terminal, else JSON"),
+  LOG_DELIVERIES: choice("off", ["off", "on"]).describe(
+    "`on` logs each delivery at `info`: one line when it is answered, one when it is applied",
+  ),
 };
 
 /** Never shown, neither in errors nor in `config check`. */

@@ -41,7 +41,7 @@ const ENTRY = z.object({
 /** The delivery log that GitHub keeps of a hook, and redeliveries from it. */
 @Injectable()
 export class HookLog {
-  readonly #logger = new Logger("audit");
+  readonly #logger = new Logger("github");
 
   constructor(
     private readonly github: GitHub,

@@ -29,7 +29,7 @@ export class LedgerRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("ledger-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("inbox/ledger-retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -90,9 +90,11 @@ export async function undo(on: Queryable, { id, number }: Attempt): Promise<void
   ]);
 }
 
-/** Moves a delivery that has had all its attempts to the dead letters. @param attempts how many it had */
-export async function giveUp(on: Queryable, attempt: Attempt, cause: CauseOfDeath, attempts: number): Promise<void> {
-  for (const dead of await take(on, attempt)) await bury(on, dead, cause, attempts);
+/** Moves a delivery that has had all its attempts to the dead letters. @param attempts how many it had @returns it; empty where another has it by now */
+export async function giveUp(on: Queryable, attempt: Attempt, cause: CauseOfDeath, attempts: number): Promise<Claimed[]> {
+  const taken = await take(on, attempt);
+  for (const dead of taken) await bury(on, dead, cause, attempts);
+  return taken;
 }
 
 /** Deliveries that wait for a further attempt, by event. */

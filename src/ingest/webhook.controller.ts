@@ -2,7 +2,11 @@ import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
 import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
+import type { Delivery } from "../inbox/delivery.js";
+import { receivedFields } from "../inbox/delivery-fields.js";
 import { Intake } from "../inbox/intake.js";
+import { type Fields, say } from "../logging/fields.js";
+import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer.js";
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
@@ -11,20 +15,50 @@ import { readRawBody } from "./raw-body.js";
 import type { RequestTrace } from "./request-trace.js";
 import { signingSecret } from "./signature.js";
 
+/** What came to be known of a delivery while it was taken in, for its line in the log. */
+interface Seen {
+  delivery?: Delivery;
+}
+
 /** Takes one delivery in: headers, raw body, HMAC, and only then the inbox. */
 @Injectable()
 export class WebhookController {
   readonly #logger = new Logger("ingest");
+  /** How it tells of each delivery, if it does. */
+  readonly #level: "log" | "debug" | undefined;
+
   constructor(
     private readonly inbox: Intake,
     private readonly admission: AdmissionControl,
     private readonly metrics: IngestMetrics,
     private readonly live: LiveConfig,
     @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  ) {
+    this.#level = deliveryLevel(config, "ingest");
+  }
 
   /** The answer to `POST /webhook`; never throws, and answers within REQUEST_TIMEOUT. */
-  async receive(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
+  receive(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
+    return this.#level === undefined ? this.#answer(request, trace) : this.#answerAloud(request, trace, this.#level);
+  }
+
+  async #answerAloud(request: IncomingMessage, trace: RequestTrace | undefined, level: "log" | "debug"): Promise<Answer> {
+    const began = performance.now();
+    const seen: Seen = {};
+    const answer = await this.#answer(request, trace, seen);
+    this.#logger[level](
+      say(answer.status === 202 ? "a delivery was taken" : "a delivery was refused", {
+        ...fieldsOf(request, seen),
+        outcome: answer.reason,
+        status: answer.status,
+        duration_seconds: (performance.now() - began) / 1_000,
+        bytes: seen.delivery?.body.length,
+      }),
+    );
+    return answer;
+  }
+
+  async #answer(request: IncomingMessage, trace?: RequestTrace, seen?: Seen): Promise<Answer> {
     const headers = readHeaders(request.headers);
     if ("status" in headers) return headers;
     if (headers.signature === undefined) return unauthorized("X-Hub-Signature-256 is missing: set a secret on the webhook");
@@ -32,10 +66,16 @@ export class WebhookController {
     if (length > this.config.MAX_BODY_BYTES) return this.#tooLarge();
     const admission = this.admission.admit();
     if (!admission) return unavailable("overload-requests", "too many deliveries at once; send this one again later");
-    return this.#withinDeadline(this.#take(request, headers, admission, trace), admission);
+    return this.#withinDeadline(this.#take(request, headers, admission, trace, seen), admission);
   }
 
-  async #take(request: IncomingMessage, headers: DeliveryHeaders, admission: Admission, trace?: RequestTrace): Promise<Answer> {
+  async #take(
+    request: IncomingMessage,
+    headers: DeliveryHeaders,
+    admission: Admission,
+    trace?: RequestTrace,
+    seen?: Seen,
+  ): Promise<Answer> {
     const body = await readRawBody(request, this.config.MAX_BODY_BYTES, admission);
     if (body === "too-large") return this.#tooLarge();
     if (body === "over-budget") return unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
@@ -52,8 +92,14 @@ export class WebhookController {
         String(wait),
       ]);
     const { id, event, hookId, form, signature } = headers;
-    const acceptance = await this.inbox.accept({ id, event, hookId, form, body, signature, traceparent });
-    return acceptance === "accepted" ? ACCEPTED : DUPLICATE;
+    const delivery: Delivery = { id, event, hookId, form, body, signature, traceparent };
+    if (seen) seen.delivery = delivery;
+    try {
+      return (await this.inbox.accept(delivery)) === "accepted" ? ACCEPTED : DUPLICATE;
+    } catch (error) {
+      this.#logger.warn(say("a delivery could not be stored", { ...receivedFields(delivery), error }));
+      return NOT_STORED;
+    }
   }
 
   /** The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung database still takes memory. */
@@ -69,8 +115,8 @@ export class WebhookController {
         resolve(answer);
       };
       work.then(end, (error: unknown) => {
-        this.#logger.warn(`a delivery could not be stored: ${error instanceof Error ? error.message : String(error)}`);
-        end(unavailable("database", "the delivery could not be stored; send it again later"));
+        this.#logger.error(say("a delivery could not be taken in", { error }));
+        end(NOT_STORED);
       });
     });
   }
@@ -78,6 +124,15 @@ export class WebhookController {
   #tooLarge(): Answer {
     return problem(413, "too-large", `the body is over ${this.config.MAX_BODY_BYTES} bytes`, ["connection", "close"]);
   }
+}
+
+const NOT_STORED = unavailable("database", "the delivery could not be stored; send it again later");
+
+/** Before its signature held there is no delivery, only what its headers pretend. */
+function fieldsOf(request: IncomingMessage, { delivery }: Seen): Fields {
+  if (delivery) return receivedFields(delivery);
+  const headers = readHeaders(request.headers);
+  return "status" in headers ? {} : { delivery_id: headers.id, event: headers.event };
 }
 
 function unauthorized(detail: string): Answer {

@@ -1,12 +1,16 @@
-import { Injectable, Logger } from "@nestjs/common";
+import { Inject, Injectable, Logger } from "@nestjs/common";
+import { CONFIG } from "../config/config.js";
 import { Counters } from "../counters/counters.js";
 import { LabelPolicy } from "../counters/label-policy.js";
 import type { Queryable } from "../database/sql.js";
-import type { Claimed, InboxKey } from "../inbox/claim.sql.js";
+import type { Claimed } from "../inbox/claim.sql.js";
 import { bury } from "../inbox/dead-letters.sql.js";
+import { claimedFields } from "../inbox/delivery-fields.js";
 import { UnexpectedPayload } from "../inbox/projection/fields.js";
 import type { Projection } from "../inbox/projection/projection.js";
 import { readBody, readProjection } from "../inbox/projection/read.js";
+import { say } from "../logging/fields.js";
+import { deliveryLevel, type LogConfig } from "../logging/levels.js";
 import { upsertJobs } from "../workflow-state/jobs.sql.js";
 import { upsertRuns } from "../workflow-state/runs.sql.js";
 import { Batch } from "./batch.js";
@@ -15,20 +19,31 @@ import { fold } from "./fold.js";
 
 /** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
 export class Unreadable extends Error {
-  constructor(readonly keys: readonly InboxKey[]) {
-    super(`${keys.length} deliveries could not be read`);
+  constructor(readonly deliveries: readonly Claimed[]) {
+    super(`${deliveries.length} deliveries could not be read`);
   }
+}
+
+/** What became of claimed deliveries when they were read. */
+interface Readings {
+  readonly readable: readonly (readonly [Claimed, Projection])[];
+  readonly unreadable: readonly (readonly [Claimed, UnexpectedPayload])[];
 }
 
 /** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms. */
 @Injectable()
 export class Applier {
   readonly #logger = new Logger("processing");
+  /** How it tells of each delivery, if it does. */
+  readonly #level: "log" | "debug" | undefined;
 
   constructor(
     private readonly counters: Counters,
     private readonly policy: LabelPolicy,
-  ) {}
+    @Inject(CONFIG) config: LogConfig,
+  ) {
+    this.#level = deliveryLevel(config, "processing");
+  }
 
   /**
    * @returns call it once the transaction has committed
@@ -36,7 +51,11 @@ export class Applier {
    */
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newTally());
-    for (const [delivery, projection] of await this.#readAll(transaction, claimed)) {
+    const readings = readAll(claimed);
+    for (const [delivery, { name, message }] of readings.unreadable) {
+      await bury(transaction, delivery, { source: "projection", errorClass: name, message });
+    }
+    for (const [delivery, projection] of readings.readable) {
       fold(batch, this.policy, delivery.event, projection, delivery);
     }
     const freshJobs = await upsertJobs(transaction, [...batch.jobs.values()]);
@@ -49,29 +68,41 @@ export class Applier {
       const run = batch.runs.get(key);
       if (run) countRun(batch.tally, run, fresh);
     }
-    return this.counters.write(transaction, batch.tally);
+    const afterCommit = await this.counters.write(transaction, batch.tally);
+    return () => {
+      afterCommit();
+      this.#tell(readings);
+    };
   }
 
-  /** Reads all before any other statement; a delivery that says nothing usable is buried, with its payload. */
-  async #readAll(transaction: Queryable, claimed: readonly Claimed[]): Promise<[Claimed, Projection][]> {
-    const readable: [Claimed, Projection][] = [];
-    const unreadable: [Claimed, UnexpectedPayload][] = [];
-    for (const delivery of claimed) {
-      try {
-        readable.push([delivery, readDelivery(delivery)]);
-      } catch (error) {
-        if (!(error instanceof UnexpectedPayload)) throw error;
-        unreadable.push([delivery, error]);
-      }
-    }
-    const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload }) => payload === null);
-    if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
-    for (const [delivery, error] of unreadable) {
-      this.#logger.warn(`delivery ${delivery.id} (${delivery.event}) is a dead letter: ${error.message}`);
-      await bury(transaction, delivery, { source: "projection", errorClass: error.name, message: error.message });
-    }
-    return readable;
+  #tell({ readable, unreadable }: Readings): void {
+    for (const [delivery, error] of unreadable)
+      this.#logger.warn(say("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
+    if (this.#level === undefined) return;
+    const now = Date.now();
+    for (const [delivery] of readable)
+      this.#logger[this.#level](
+        // Another clock wrote down when it came.
+        say("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
+      );
   }
+}
+
+/** Reads all before any statement; what says nothing usable is to be buried, with its payload. */
+function readAll(claimed: readonly Claimed[]): Readings {
+  const readable: [Claimed, Projection][] = [];
+  const unreadable: [Claimed, UnexpectedPayload][] = [];
+  for (const delivery of claimed) {
+    try {
+      readable.push([delivery, readDelivery(delivery)]);
+    } catch (error) {
+      if (!(error instanceof UnexpectedPayload)) throw error;
+      unreadable.push([delivery, error]);
+    }
+  }
+  const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload }) => payload === null);
+  if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
+  return { readable, unreadable };
 }
 
 /** From the body where it came along: it is asked for where the projection says nothing usable. */

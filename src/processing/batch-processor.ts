@@ -4,12 +4,15 @@ import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
 import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
-import { type Claimed, claimOne, type InboxKey } from "../inbox/claim.sql.js";
+import { type Claimed, claimOne } from "../inbox/claim.sql.js";
+import { claimedFields } from "../inbox/delivery-fields.js";
 import { setAside } from "../inbox/retries.sql.js";
+import { say } from "../logging/fields.js";
+import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier, Unreadable } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
-import { backoff, causeOf, messageOf } from "./failure.js";
+import { backoff, causeOf } from "./failure.js";
 import { NextBatch, NOTHING } from "./next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
@@ -30,6 +33,7 @@ class Suspects extends Error {
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
+  readonly #isTalkative: boolean;
 
   constructor(
     private readonly database: Database,
@@ -37,8 +41,10 @@ export class BatchProcessor {
     private readonly next: NextBatch,
     private readonly metrics: ProcessingMetrics,
     private readonly tracing: Tracing,
-    @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF">,
-  ) {}
+    @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF"> & LogConfig,
+  ) {
+    this.#isTalkative = isLogged(config, "processing", "debug");
+  }
 
   /**
    * Processes one batch.
@@ -66,11 +72,11 @@ export class BatchProcessor {
   }
 
   async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {
-    if (error instanceof Unreadable) return this.#singly(error.keys);
+    if (error instanceof Unreadable) return this.#singly(error.deliveries);
     if (error instanceof Suspects) return this.#suspect(error);
     this.metrics.failed(isTransient(error) ? "transient" : "data");
     if (isTransient(error) || taken.length === 0) throw error;
-    this.#logger.warn(`a batch of ${taken.length} was refused, trying its deliveries one by one: ${messageOf(error)}`);
+    this.#logger.warn(say("a batch was refused, trying its deliveries one by one", { deliveries: taken.length, error }));
     return this.#singly(taken);
   }
 
@@ -95,7 +101,7 @@ export class BatchProcessor {
 
   /** One of these may have killed the worker, the others did nothing: none has used up an attempt, and each is tried alone (retry.loop.ts). */
   async #suspect({ deliveries, message }: Suspects): Promise<number> {
-    this.#logger.warn(`${message}; each is tried again alone`);
+    this.#logger.warn(say(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
     await this.database.transaction(async (transaction) => {
       await setAside(transaction, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
@@ -104,22 +110,32 @@ export class BatchProcessor {
         deliveries.map(({ id }) => id),
       );
     });
+    for (const delivery of deliveries) this.#logger.log(say("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
     return deliveries.length;
   }
 
   /** One row that cannot be read, or that the database refuses, must not hold up its neighbours. */
-  async #singly(keys: readonly InboxKey[]): Promise<number> {
+  async #singly(deliveries: readonly Claimed[]): Promise<number> {
     let processed = 0;
-    for (const key of keys) {
+    for (const delivery of deliveries) {
       try {
         processed += await this.#inTransaction(
-          (transaction) => claimOne(transaction, key),
+          (transaction) => claimOne(transaction, delivery),
           (transaction, claimed) => this.applier.apply(transaction, claimed),
         );
       } catch (error) {
         if (isTransient(error)) throw error;
-        this.#logger.warn(`a delivery was refused, trying it again later: ${messageOf(error)}`);
-        await setAside(this.database, [key], causeOf(error), 1, backoff(this.config.RETRY_BACKOFF, 1));
+        const pause = backoff(this.config.RETRY_BACKOFF, 1);
+        await setAside(this.database, [delivery], causeOf(error), 1, pause);
+        this.#logger.warn(
+          say("a delivery was refused and set aside, to be tried again", {
+            ...claimedFields(delivery),
+            source: causeOf(error).source,
+            attempts: 1,
+            pause_seconds: pause,
+            error,
+          }),
+        );
         processed += 1;
       }
     }
@@ -140,6 +156,7 @@ export class BatchProcessor {
         if (claimed.length === 0) return 0;
         const claimSeconds = (performance.now() - began) / 1_000;
         trace?.claimed(claimed);
+        if (this.#isTalkative) for (const delivery of claimed) this.#logger.debug(say("a delivery was claimed", claimedFields(delivery)));
         afterCommit = await apply(transaction, claimed);
         this.metrics.claimed(claimed, claimSeconds);
         return claimed.length;

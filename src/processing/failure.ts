@@ -9,7 +9,7 @@ export function causeOf(error: unknown): CauseOfDeath {
   return { source: "apply", errorClass: sqlState(error) ?? name, message: messageOf(error) };
 }
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /**
  * Seconds to wait after a failed attempt: full jitter, doubled each time, so that what failed together does not come

@@ -4,8 +4,11 @@ import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
+import type { Claimed } from "../inbox/claim.sql.js";
 import type { CauseOfDeath } from "../inbox/dead-letters.sql.js";
+import { claimedFields } from "../inbox/delivery-fields.js";
 import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../inbox/retries.sql.js";
+import { say } from "../logging/fields.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
@@ -32,7 +35,7 @@ export class RetryLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "MAX_ATTEMPTS" | "RETRY_BACKOFF" | "POLL_INTERVAL" | "PROCESSING_DEADLINE">,
   ) {
-    super("retries", config.POLL_INTERVAL, schema.ready);
+    super("processing/retries", config.POLL_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {
@@ -51,10 +54,11 @@ export class RetryLoop extends BackgroundLoop {
 
   async #try(attempt: Attempt): Promise<void> {
     const trace = this.tracing.isOn ? new BatchTrace(this.tracing, attempt.number) : undefined;
+    let claimed: readonly Claimed[] = [];
     try {
       const afterCommit = await this.database.transaction(async (bare) => {
         const transaction = trace?.watch(bare) ?? bare;
-        const claimed = await take(transaction, attempt);
+        claimed = await take(transaction, attempt);
         trace?.claimed(claimed);
         return this.applier.apply(transaction, claimed);
       });
@@ -68,12 +72,25 @@ export class RetryLoop extends BackgroundLoop {
       }
       this.metrics.failed("data");
       if (attempt.number >= this.config.MAX_ATTEMPTS) return this.#giveUp(attempt, causeOf(error), attempt.number);
-      await postpone(this.database, attempt, causeOf(error), backoff(this.config.RETRY_BACKOFF, attempt.number));
+      const pause = backoff(this.config.RETRY_BACKOFF, attempt.number);
+      await postpone(this.database, attempt, causeOf(error), pause);
+      for (const delivery of claimed)
+        this.logger.warn(
+          say("a delivery was refused again, to be tried again", {
+            ...claimedFields(delivery),
+            source: causeOf(error).source,
+            attempts: attempt.number,
+            pause_seconds: pause,
+            error,
+          }),
+        );
     }
   }
 
   async #giveUp(attempt: Attempt, cause: CauseOfDeath, attempts = attempt.number - 1): Promise<void> {
-    this.logger.error(`delivery ${attempt.id} is a dead letter after ${attempts} attempts: ${cause.message}`);
-    await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
+    const dead = await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
+    const { source, errorClass: name, message } = cause;
+    for (const delivery of dead)
+      this.logger.error(say("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }));
   }
 }

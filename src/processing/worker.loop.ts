@@ -13,7 +13,7 @@ export class WorkerLoop extends BackgroundLoop {
     pollSeconds: number,
     ready: Promise<void>,
   ) {
-    super(`worker-${number}`, pollSeconds, ready);
+    super(`processing/worker-${number}`, pollSeconds, ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -31,7 +31,7 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Asks GitHub how an attempt and its jobs stand, and words the answers as events. */
 @Injectable()
 export class AttemptLookup {
-  readonly #logger = new Logger("lookup");
+  readonly #logger = new Logger("reconcile/lookup");
 
   constructor(
     private readonly actions: Actions,

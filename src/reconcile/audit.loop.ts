@@ -29,7 +29,7 @@ export class AuditLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL" | "GITHUB_TOKEN" | "GITHUB_APP_ID">,
   ) {
-    super("audit", Math.min(LOOK_EVERY, config.AUDIT_INTERVAL), schema.ready);
+    super("reconcile/audit", Math.min(LOOK_EVERY, config.AUDIT_INTERVAL), schema.ready);
     this.#canAsk = config.GITHUB_TOKEN !== undefined || config.GITHUB_APP_ID !== undefined;
     this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
   }

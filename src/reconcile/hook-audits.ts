@@ -21,7 +21,7 @@ type Settings = Pick<Config, "AUDIT_INTERVAL" | "AUDIT_SETTLE" | "AUDIT_WINDOW" 
 /** What is known of the delivery logs: how far each was read, and what is missed. Rows and counters change together. */
 @Injectable()
 export class HookAudits {
-  readonly #logger = new Logger("audit");
+  readonly #logger = new Logger("reconcile/audit");
   #bufferedSince: number | undefined;
 
   constructor(

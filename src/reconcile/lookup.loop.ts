@@ -26,7 +26,7 @@ export class LookupLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RECONCILE_AFTER">,
   ) {
-    super("lookup", Math.max(LOOK_AT_MOST_EVERY, Math.min(LOOK_AT_LEAST_EVERY, config.RECONCILE_AFTER / 10)), schema.ready);
+    super("reconcile/lookup", Math.max(LOOK_AT_MOST_EVERY, Math.min(LOOK_AT_LEAST_EVERY, config.RECONCILE_AFTER / 10)), schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -23,7 +23,7 @@ export class LostLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("lost", config.LOST_CHECK_INTERVAL, schema.ready);
+    super("reconcile/lost", config.LOST_CHECK_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -12,7 +12,7 @@ const MOST_NAMED = 10;
 /** Deliveries that GitHub has in a log and we have not. Rows and counters change together. */
 @Injectable()
 export class MissedDeliveries {
-  readonly #logger = new Logger("redelivery");
+  readonly #logger = new Logger("reconcile/redelivery");
 
   constructor(
     private readonly database: Database,

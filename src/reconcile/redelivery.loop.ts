@@ -7,6 +7,7 @@ import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { GitHubError } from "../github/failure.js";
 import { HookLog } from "../github/hook-log.js";
+import { say } from "../logging/fields.js";
 import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import type { Due } from "./missed-deliveries.sql.js";
@@ -35,7 +36,7 @@ export class RedeliveryLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL" | "REDELIVERY">,
   ) {
-    super("redelivery", Math.min(1, config.AUDIT_INTERVAL), schema.ready);
+    super("reconcile/redelivery", Math.min(1, config.AUDIT_INTERVAL), schema.ready);
     this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
   }
 
@@ -61,7 +62,9 @@ export class RedeliveryLoop extends BackgroundLoop {
       if (!(error instanceof GitHubError)) throw error;
       await this.missed.notTaken(due, error);
       if (error.outcome === "gone" || error.outcome === "invalid") {
-        this.logger.warn(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`);
+        this.logger.warn(
+          say(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, { delivery_id: due.id, hook: due.hook }),
+        );
       } else {
         this.#letRest(hook.name, error);
       }

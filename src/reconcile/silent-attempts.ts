@@ -14,7 +14,7 @@ import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
 /** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
 @Injectable()
 export class SilentAttempts {
-  readonly #logger = new Logger("lookup");
+  readonly #logger = new Logger("reconcile/lookup");
 
   constructor(
     private readonly database: Database,

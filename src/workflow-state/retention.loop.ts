@@ -34,7 +34,7 @@ export class StateRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("state-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("workflow-state/retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

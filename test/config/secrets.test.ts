@@ -1,3 +1,4 @@
+import { Logger } from "@nestjs/common";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
@@ -9,6 +10,7 @@ import { expect, inject, it, onTestFinished } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
+import { captureLog } from "../support/log.js";
 import { deliveryHeaders, sign, startInstance, testEnvironment } from "../support/octogauge.js";
 import { freePort } from "../support/replica.js";
 
@@ -76,6 +78,30 @@ it("a database password that is rotated is used by the next connections", async 
   await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String), { timeout: 5_000 }).toBe(1);
 });
 
+it("a secret that was rotated is in no log line, neither is the one before", async () => {
+  const [first, second] = [`canary-${randomUUID()}`, `canary-${randomUUID()}`];
+  const file = secretFile(first);
+  const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
+  const log = captureLog();
+  const say = () => {
+    for (const secret of [first, second]) new Logger("github").warn(`somebody said ${secret}`);
+  };
+  const status = async (token: string) =>
+    (await fetch(`${instance.managementUrl}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status;
+  expect(await status(first)).toBe(200);
+  say();
+  expect(log.text()).not.toContain(first);
+  // Nobody has told us yet.
+  expect(log.text()).toContain(second);
+  const before = log.text().length;
+  file.write(second);
+  await expect.poll(() => status(second), { timeout: 5_000 }).toBe(200);
+  say();
+  const after = log.text().slice(before);
+  expect(after.match(/somebody said \[redacted\]"/g)).toHaveLength(2);
+  expect([first, second].filter((secret) => after.includes(secret))).toEqual([]);
+});
+
 it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   const canary = `canary-${randomUUID()}`;
   const [port, management, nowhere] = [await freePort(), await freePort(), await freePort()];
@@ -106,7 +132,11 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
     ...secrets,
     PORT: String(port),
     MANAGEMENT_PORT: String(management),
-    LOG_LEVEL: "verbose",
+    LOG_LEVEL: "trace",
+    LOG_DELIVERIES: "on",
+    REDIS_URL: `redis://:${canary}@127.0.0.1:1`,
+    GITHUB_TOKEN: canary,
+    OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer ${canary}`,
   });
   const serving = run(["serve"], environment);
   const webhook = `http://127.0.0.1:${port}/webhook`;
@@ -147,5 +177,8 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await serving.ended;
   expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
   expect(said.length).toBeGreaterThan(500);
+  for (const line of ["a delivery was taken", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
+    expect(said).toContain(`"msg":"${line}"`);
+  expect(said).not.toContain("sha256");
   expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);
 }, 60_000);

@@ -59,11 +59,11 @@ describe("any permutation and any duplication, cut anywhere, over several worker
       (size) =>
         new BatchProcessor(
           get(Database),
-          new Applier(new Counters(policy, config), policy),
+          new Applier(new Counters(policy, config), policy, config),
           new NextBatch(get(RateLimiter), get(ProcessingMetrics), { BATCH_SIZE: size }),
           get(ProcessingMetrics),
           new Tracing(),
-          { RETRY_BACKOFF: 0.001 },
+          { ...config, RETRY_BACKOFF: 0.001 },
         ),
     );
   }

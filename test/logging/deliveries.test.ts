@@ -1,0 +1,194 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
+import { claim } from "../../src/inbox/claim.sql.js";
+import { receivedFields } from "../../src/inbox/delivery-fields.js";
+import { Applier } from "../../src/processing/applier.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { Gate } from "../support/gate.js";
+import { captureLog, told } from "../support/log.js";
+import { deliveryHeaders, post, sign, startInstance } from "../support/octogauge.js";
+import { jobPayload, RAN } from "../support/payloads.js";
+
+/** With it no line but those of deliveries. */
+const ALOUD = { LOG_DELIVERIES: "on", LOG_LEVEL: "info" };
+const CANARY = "a-word-of-the-body";
+const payload = (id: number) => jobPayload("completed", { ...RAN, id, workflow_name: CANARY });
+
+const GATEWAY = { level: "info", room: "ingest", duration_seconds: "some" };
+const ofJob = (id: string) => ({ delivery_id: id, event: "workflow_job", repository: "acme/api" });
+
+describe("LOG_DELIVERIES", () => {
+  it("tells of each delivery when it is answered and when it is applied, and of no body and no signature", async () => {
+    const instance = await startInstance(ALOUD);
+    const { lines, text } = captureLog(ALOUD);
+    const [id, odd, wrong] = [randomUUID(), randomUUID(), randomUUID()];
+    const body = JSON.stringify(payload(1));
+    await post(instance.webhook, "workflow_job", payload(1), id);
+    await expect.poll(() => lines.length).toBe(2);
+    await post(instance.webhook, "workflow_job", payload(1), id);
+    await post(instance.webhook, "workflow_job", `${CANARY} is no JSON`, odd);
+    await expect.poll(() => lines.length).toBe(5);
+    const headers = deliveryHeaders("workflow_job", body, wrong);
+    await fetch(instance.webhook, { method: "POST", headers: { ...headers, "x-hub-signature-256": sign(body, "another") }, body });
+    await fetch(instance.webhook, { method: "POST", headers: { ...headers, "x-github-event": `Star ${CANARY}` }, body });
+    await fetch(instance.webhook);
+    const bytes = Buffer.byteLength(body);
+    expect(told(lines)).toEqual([
+      { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was taken" },
+      { level: "info", room: "processing", ...ofJob(id), age_seconds: "some", msg: "a delivery was applied" },
+      { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was taken" },
+      {
+        ...GATEWAY,
+        delivery_id: odd,
+        event: "workflow_job",
+        outcome: "accepted",
+        status: 202,
+        bytes: CANARY.length + 11,
+        msg: "a delivery was taken",
+      },
+      {
+        level: "warn",
+        room: "processing",
+        delivery_id: odd,
+        event: "workflow_job",
+        source: "projection",
+        error: { class: "UnexpectedPayload", message: "the body is not JSON" },
+        msg: "a delivery is a dead letter",
+      },
+      { ...GATEWAY, delivery_id: wrong, event: "workflow_job", outcome: "signature", status: 401, msg: "a delivery was refused" },
+      { ...GATEWAY, outcome: "event-header", status: 400, msg: "a delivery was refused" },
+    ]);
+    expect(lines[0]?.["duration_seconds"]).toBeGreaterThan(0);
+    expect(lines[1]?.["age_seconds"]).toBeLessThan(60);
+    expect(text()).not.toContain(CANARY);
+    expect(text()).not.toContain("sha256");
+  });
+
+  it.each([
+    [{}, []],
+    [{ LOG_LEVELS: "ingest=debug" }, [["debug", "ingest", "a delivery was taken"]]],
+    [
+      { LOG_LEVELS: "processing=debug" },
+      [
+        ["debug", "processing", "a delivery was claimed"],
+        ["debug", "processing", "a delivery was applied"],
+      ],
+    ],
+    [{ ...ALOUD, LOG_LEVELS: "ingest=warn" }, [["info", "processing", "a delivery was applied"]]],
+  ] as [Record<string, string>, string[][]][])("with %j: %j", async (overrides, expected) => {
+    const environment = { LOG_LEVEL: "info", ...overrides };
+    const instance = await startInstance(environment);
+    const { lines } = captureLog(environment);
+    await post(instance.webhook, "workflow_job", payload(1));
+    const applied = () => rowsOf(instance.databaseUrl, "SELECT FROM octogauge.workflow_jobs");
+    await expect.poll(applied).toHaveLength(1);
+    await expect.poll(() => lines.map(({ level, room, msg }) => [level, room, msg])).toEqual(expected);
+  });
+
+  it("names what could not be stored", async () => {
+    const gate = await Gate.before(await freshDatabase());
+    const instance = await startInstance({ LOG_LEVEL: "info", MODE: "gateway" }, gate.url);
+    const { lines } = captureLog();
+    gate.refuse();
+    const id = randomUUID();
+    expect((await post(instance.webhook, "workflow_job", payload(1), id)).status).toBe(503);
+    gate.open();
+    const [line] = lines.filter(({ room }) => room === "ingest");
+    expect(line).toMatchObject({ level: "warn", ...ofJob(id), msg: "a delivery could not be stored" });
+    expect(line?.["error"]).toEqual({ class: "Error", message: "Connection terminated unexpectedly" });
+  });
+});
+
+describe("what goes wrong with a delivery", () => {
+  it("is told from the first refusal to the dead letter", async () => {
+    const fleet = await stillFleet({ MAX_ATTEMPTS: "3", LOG_LEVEL: "info" });
+    const { lines, text } = captureLog();
+    await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT refused CHECK (job_id <> 3)");
+    const ids = [randomUUID(), randomUUID()];
+    await fleet.accept("workflow_job", payload(1), ids[0]);
+    await fleet.accept("workflow_job", payload(3), ids[1]);
+    await fleet.process();
+    await fleet.retry();
+    const message = 'new row for relation "workflow_jobs" violates check constraint "refused"';
+    const error = { class: "error", code: "23514", message };
+    const failed = { ...ofJob(ids[1]!), source: "apply" };
+    expect(told(lines)).toEqual([
+      { level: "warn", room: "processing", deliveries: 2, error, msg: "a batch was refused, trying its deliveries one by one" },
+      {
+        level: "warn",
+        room: "processing",
+        ...failed,
+        attempts: 1,
+        pause_seconds: "some",
+        error,
+        msg: "a delivery was refused and set aside, to be tried again",
+      },
+      {
+        level: "warn",
+        room: "processing",
+        loop: "retries",
+        ...failed,
+        attempts: 2,
+        pause_seconds: "some",
+        error,
+        msg: "a delivery was refused again, to be tried again",
+      },
+      {
+        level: "error",
+        room: "processing",
+        loop: "retries",
+        ...failed,
+        attempts: 3,
+        error: { class: "23514", message },
+        msg: "a delivery is a dead letter",
+      },
+    ]);
+    // The row that was refused is in the server's error as well.
+    expect(text()).not.toContain(CANARY);
+  });
+
+  it("is told of what a dead worker left", async () => {
+    const fleet = await stillFleet({ LOG_LEVEL: "info" });
+    const { lines } = captureLog();
+    const id = randomUUID();
+    await fleet.accept("workflow_job", payload(1), id);
+    await beginBatch(fleet.get(Database), randomUUID(), [id]);
+    await fleet.process();
+    expect(told(lines)).toEqual([
+      {
+        level: "warn",
+        room: "processing",
+        deliveries: 1,
+        msg: "1 deliveries were left by a worker that ended or hung; each is tried again alone",
+      },
+      { level: "info", room: "processing", ...ofJob(id), source: "crash", msg: "a delivery was set aside" },
+    ]);
+  });
+});
+
+it("lines of a delivery that is traced name its trace and span", async () => {
+  const fleet = await stillFleet(ALOUD);
+  const { lines } = captureLog(ALOUD);
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const trace = { trace_id: "0af7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331" };
+  await fleet.accept("workflow_job", payload(1));
+  await fleet.accept("workflow_job", "no JSON");
+  const afterCommit = await fleet.get(Database).transaction(async (transaction) => {
+    const rows = await claim(transaction, 10);
+    return fleet.get(Applier).apply(
+      transaction,
+      rows.map((row) => ({ ...row, traceparent })),
+    );
+  });
+  afterCommit();
+  expect(lines.map(({ msg, trace_id, span_id }) => ({ msg, trace_id, span_id }))).toEqual([
+    { msg: "a delivery is a dead letter", ...trace },
+    { msg: "a delivery was applied", ...trace },
+  ]);
+  const body = Buffer.from(JSON.stringify(payload(1)));
+  const delivery = { id: "d", event: "workflow_job", hookId: null, form: false, body, traceparent };
+  expect(receivedFields(delivery)).toEqual({ ...ofJob("d"), ...trace });
+});
