@@ -3,6 +3,7 @@ import { Retries1795300000000 } from "./1795300000000-retries.js";
 import { Repair1795600000000 } from "./1795600000000-repair.js";
 import { Fairness1796000000000 } from "./1796000000000-fairness.js";
 import { Traceparent1796300000000 } from "./1796300000000-traceparent.js";
+import { CiTraces1796600000000 } from "./1796600000000-ci-traces.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   Repair1795600000000,
   Fairness1796000000000,
   Traceparent1796300000000,
+  CiTraces1796600000000,
 ];

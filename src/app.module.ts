@@ -28,7 +28,7 @@ export class AppModule {
   }
 }
 
-async function roomsOf({ MODE, BUFFER }: Config): Promise<(Type<unknown> | DynamicModule)[]> {
+async function roomsOf({ MODE, BUFFER, CI_TRACES }: Config): Promise<(Type<unknown> | DynamicModule)[]> {
   const rooms: (Type<unknown> | DynamicModule)[] = [];
   const isBuffered = BUFFER !== "none";
   if (MODE !== "worker") {
@@ -38,6 +38,7 @@ async function roomsOf({ MODE, BUFFER }: Config): Promise<(Type<unknown> | Dynam
   if (MODE !== "gateway") {
     rooms.push((await import("./processing/processing.module.js")).ProcessingModule);
     rooms.push((await import("./reconcile/reconcile.module.js")).ReconcileModule);
+    if (CI_TRACES === "on") rooms.push((await import("./outbound/outbound.module.js")).OutboundModule);
     if (isBuffered) rooms.push((await import("./buffer/drain.module.js")).BufferDrainModule);
   }
   return rooms;

@@ -99,6 +99,10 @@ function contradictions(values: Record<string, string | undefined>): string[] {
       `OTEL_BSP_MAX_EXPORT_BATCH_SIZE is "${number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")}"; allowed: at most OTEL_BSP_MAX_QUEUE_SIZE`,
     );
   }
+  const endpoints = [values["OTEL_EXPORTER_OTLP_ENDPOINT"], values["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]];
+  if (values["CI_TRACES"]?.trim() === "on" && !endpoints.some((endpoint) => endpoint?.trim())) {
+    problems.push("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
+  }
   problems.push(...credentialProblems(values));
   if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
     problems.push(

@@ -21,6 +21,7 @@ export const LOG_ROOMS = [
   "inbox",
   "ingest",
   "metrics",
+  "outbound",
   "processing",
   "reconcile",
   "tracing",

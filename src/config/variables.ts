@@ -170,6 +170,13 @@ export const variables = {
   ).describe("upper bounds of the histograms in seconds, for all or per metric"),
   COMPAT_METRICS: choice("none", ["none", "promgithub"]).describe("`promgithub` adds that exporter's metric names, for a migration"),
 
+  CI_TRACES: choice("off", ["off", "on"]).describe(
+    "whether finished runs are sent as traces to OTEL_EXPORTER_OTLP_ENDPOINT: run, jobs and steps; the same in all workers. See [Observability](observability.md)",
+  ),
+  CI_TRACES_SETTLE: duration(60, 0).describe("how long after the completion of a run its jobs may still come, before its trace is sent"),
+  CI_TRACES_WAIT: duration(600, 0).describe("how long a trace waits at most for jobs that are known and have not completed"),
+  CI_TRACES_RETENTION: duration(3 * DAY, 1).describe("a trace that could not be sent for so long is dropped, and counted"),
+
   OTEL_SDK_DISABLED: choice("false", ["false", "true"]).describe("`true` turns tracing off, whatever else is set"),
   OTEL_TRACES_EXPORTER: text<"none" | "otlp" | "console" | undefined>(
     undefined,

@@ -114,6 +114,18 @@ export const GAUGES = {
   ),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
   retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
+  ciTracesPending: family(
+    "octogauge_ci_traces_pending",
+    "gauge",
+    [],
+    "Traces of finished runs that are yet to be sent; with `CI_TRACES` only.",
+  ),
+  ciTracesOldest: family(
+    "octogauge_ci_traces_oldest_pending_age_seconds",
+    "gauge",
+    [],
+    "For how long the trace that has waited longest has; with `CI_TRACES` only.",
+  ),
   hookVerified: family(
     "octogauge_hook_last_verified_timestamp_seconds",
     "gauge",

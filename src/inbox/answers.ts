@@ -17,14 +17,18 @@ export interface AnswerDelivery {
   readonly payload: unknown;
 }
 
-/** Puts answers into the inbox, in the transaction of `on`: processing applies them as it applies events. */
-export async function putAnswers(on: Queryable, answers: readonly AnswerDelivery[]): Promise<void> {
+/**
+ * Puts answers into the inbox, in the transaction of `on`: processing applies them as it applies events.
+ * @param areWhole whether somebody reads more of them than their projection
+ */
+export async function putAnswers(on: Queryable, answers: readonly AnswerDelivery[], areWhole = false): Promise<void> {
   for (let from = 0; from < answers.length; from += BATCH) {
     const batch = answers.slice(from, from + BATCH).map(({ id, event, payload }) => {
       // Octogauge reads no number beyond 2^53.
       const whole = Buffer.from(JSON.stringify(payload, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
-      const body = prune(payloadEventOf(event), false, whole) ?? whole;
-      return { delivery: { id, event, hookId: null, form: false, body }, projection: body, priority: LANE };
+      const projection = prune(payloadEventOf(event), false, whole) ?? whole;
+      const body = areWhole ? whole : projection;
+      return { delivery: { id, event, hookId: null, form: false, body }, projection, priority: LANE };
     });
     await acceptBatch(
       on,

@@ -14,7 +14,7 @@ export interface Claimed {
   readonly hookId: string | null;
   readonly form: boolean;
   readonly projection: string | null;
-  /** From a batch only where there is no projection. */
+  /** From a batch only where there is no projection, and of completions where they are asked for. */
   readonly payload: Buffer | null;
   /** The context of its trace, where it is traced. */
   readonly traceparent?: string | null;
@@ -30,16 +30,22 @@ export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
 /** Payload bytes of one claim: rows without a projection bring theirs, and 500 bodies of 25 MB would not fit into the process. */
 const CLAIM_BYTES = 16_777_216;
 
-const BYTES = "CASE WHEN i.projection IS NULL THEN octet_length(i.payload) ELSE 0 END AS bytes";
+// Which rows of a batch come with their payload.
+const UNPROJECTED = "i.projection IS NULL";
 
-/** Of a batch, with the payload where there is no projection. */
-export const ROW = `i.seq::text AS seq, ${COLUMNS}, CASE WHEN i.projection IS NULL THEN i.payload END AS payload`;
+/** As well those of runs and jobs that may have completed, which say so in their action or their status. */
+const COMPLETIONS = `(${UNPROJECTED} OR i.event IN ('workflow_job', 'workflow_run', 'workflow_job.lookup', 'workflow_run.lookup')
+      AND position('"completed"' IN i.projection) > 0)`;
+
+const bytes = (whole: string) => `CASE WHEN ${whole} THEN octet_length(i.payload) ELSE 0 END AS bytes`;
+
+const row = (whole: string) => `i.seq::text AS seq, ${COLUMNS}, CASE WHEN ${whole} THEN i.payload END AS payload`;
 
 // The keys are fenced in a materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while
 // those before it have not filled the batch, since rows are pulled, and locked, one by one.
-const IN_LANES = `
+const inLanes = (whole: string) => `
     SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
-      SELECT i.priority, i.seq, ${BYTES}
+      SELECT i.priority, i.seq, ${bytes(whole)}
       FROM octogauge.inbox i WHERE i.priority = lane.priority AND i.seq >= lane.floor
       ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row`;
 
@@ -48,18 +54,23 @@ const FITTING = `
     WHERE before < ${CLAIM_BYTES}`;
 
 // Claim and delete in one statement: no status to flip, no lease to lose.
-const CLAIM = `
-  WITH claimed AS MATERIALIZED (${IN_LANES} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
+const claimOf = (whole: string) => `
+  WITH claimed AS MATERIALIZED (${inLanes(whole)} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
   DELETE FROM octogauge.inbox i USING fitting c
   WHERE i.priority = c.priority AND i.seq = c.seq
-  RETURNING ${ROW}`;
+  RETURNING ${row(whole)}`;
 
 // What was put off and is due goes first, since it has waited, but has half a batch at most: others wait for none of its limits.
-const HOLD = `
+const holdOf = (whole: string) => `
   WITH due AS MATERIALIZED (
-    SELECT i.priority, i.seq, ${BYTES} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
-  ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${IN_LANES}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  SELECT ${ROW}, i.granted FROM octogauge.inbox i JOIN fitting c ON i.priority = c.priority AND i.seq = c.seq`;
+    SELECT i.priority, i.seq, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
+  ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${inLanes(whole)}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
+  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i JOIN fitting c ON i.priority = c.priority AND i.seq = c.seq`;
+
+const CLAIM = claimOf(UNPROJECTED);
+const CLAIM_WHOLE = claimOf(COMPLETIONS);
+const HOLD = holdOf(UNPROJECTED);
+const HOLD_WHOLE = holdOf(COMPLETIONS);
 
 const CLAIM_ONE = `
   WITH claimed AS MATERIALIZED (
@@ -73,14 +84,16 @@ const CLAIM_ONE = `
  * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.
  * @param floors the lowest sequence number to look at, for each of LANES
  * @param order of the lanes
+ * @param withCompletions whether the payloads of completed runs and jobs come along
  */
 export async function claim(
   on: Queryable,
   limit: number,
   floors: readonly number[] = LANES.map(() => 0),
   order: readonly number[] = LANES,
+  withCompletions = false,
 ): Promise<Claimed[]> {
-  return sql<Claimed>(on, CLAIM, parameters(limit, floors, order));
+  return sql<Claimed>(on, withCompletions ? CLAIM_WHOLE : CLAIM, parameters(limit, floors, order));
 }
 
 /** A row that this transaction has locked, and that is still in the inbox. */
@@ -99,8 +112,9 @@ export async function hold(
   floors: readonly number[],
   order: readonly number[],
   areLimited: boolean,
+  withCompletions = false,
 ): Promise<Held[]> {
-  return sql<Held>(on, HOLD, [...parameters(limit, floors, order), areLimited]);
+  return sql<Held>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]);
 }
 
 const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [

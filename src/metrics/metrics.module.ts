@@ -8,6 +8,7 @@ import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { BufferCollector } from "./collectors/buffer.collector.js";
+import { CiTracesCollector } from "./collectors/ci-traces.collector.js";
 import { CountersCollector } from "./collectors/counters.collector.js";
 import { DeadLettersCollector } from "./collectors/dead-letters.collector.js";
 import { GitHubCollector } from "./collectors/github.collector.js";
@@ -63,15 +64,17 @@ export class MetricsModule {
         OpenGauges,
         ...collectors,
         BufferCollector,
+        CiTracesCollector,
         PromgithubCollector,
         {
           provide: COLLECTORS,
-          useFactory: (config: Config, buffer: Collector, promgithub: Collector, ...own: Collector[]) => [
+          useFactory: (config: Config, buffer: Collector, traces: Collector, promgithub: Collector, ...own: Collector[]) => [
             ...own,
             ...(config.BUFFER === "none" ? [] : [buffer]),
+            ...(config.CI_TRACES === "off" ? [] : [traces]),
             ...(config.COMPAT_METRICS === "promgithub" ? [promgithub] : []),
           ],
-          inject: [CONFIG, BufferCollector, PromgithubCollector, ...collectors],
+          inject: [CONFIG, BufferCollector, CiTracesCollector, PromgithubCollector, ...collectors],
         },
         ProcessMetrics,
         ...processMetricProviders,

@@ -8,12 +8,15 @@ import { bury } from "../inbox/dead-letters.sql.js";
 import { claimedFields } from "../inbox/delivery-fields.js";
 import { UnexpectedPayload } from "../inbox/projection/fields.js";
 import type { Projection } from "../inbox/projection/projection.js";
-import { readBody, readProjection } from "../inbox/projection/read.js";
+import { parseBody, project, readProjection } from "../inbox/projection/read.js";
 import { say } from "../logging/fields.js";
 import { deliveryLevel, type LogConfig } from "../logging/levels.js";
+import type { Completions } from "../outbound/completions.js";
+import { FACT, has } from "../workflow-state/facts.js";
 import { upsertJobs } from "../workflow-state/jobs.sql.js";
 import { upsertRuns } from "../workflow-state/runs.sql.js";
 import { Batch } from "./batch.js";
+import { COMPLETIONS, type NewCompletions } from "./completions.provider.js";
 import { countJob, countRun } from "./count-facts.js";
 import { fold } from "./fold.js";
 
@@ -30,7 +33,7 @@ interface Readings {
   readonly unreadable: readonly (readonly [Claimed, UnexpectedPayload])[];
 }
 
-/** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms. */
+/** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms, traces. */
 @Injectable()
 export class Applier {
   readonly #logger = new Logger("processing");
@@ -41,6 +44,7 @@ export class Applier {
     private readonly counters: Counters,
     private readonly policy: LabelPolicy,
     @Inject(CONFIG) config: LogConfig,
+    @Inject(COMPLETIONS) private readonly newCompletions: NewCompletions = undefined,
   ) {
     this.#level = deliveryLevel(config, "processing");
   }
@@ -51,7 +55,8 @@ export class Applier {
    */
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newTally());
-    const readings = readAll(claimed);
+    const completions = this.newCompletions?.();
+    const readings = readAll(claimed, completions);
     for (const [delivery, { name, message }] of readings.unreadable) {
       await bury(transaction, delivery, { source: "projection", errorClass: name, message });
     }
@@ -69,6 +74,7 @@ export class Applier {
       if (run) countRun(batch.tally, run, fresh);
     }
     const afterCommit = await this.counters.write(transaction, batch.tally);
+    await completions?.write(transaction, completed(freshJobs), completed(freshRuns));
     return () => {
       afterCommit();
       this.#tell(readings);
@@ -89,12 +95,12 @@ export class Applier {
 }
 
 /** Reads all before any statement; what says nothing usable is to be buried, with its payload. */
-function readAll(claimed: readonly Claimed[]): Readings {
+function readAll(claimed: readonly Claimed[], completions: Completions | undefined): Readings {
   const readable: [Claimed, Projection][] = [];
   const unreadable: [Claimed, UnexpectedPayload][] = [];
   for (const delivery of claimed) {
     try {
-      readable.push([delivery, readDelivery(delivery)]);
+      readable.push([delivery, readDelivery(delivery, completions)]);
     } catch (error) {
       if (!(error instanceof UnexpectedPayload)) throw error;
       unreadable.push([delivery, error]);
@@ -105,7 +111,21 @@ function readAll(claimed: readonly Claimed[]): Readings {
   return { readable, unreadable };
 }
 
-/** From the body where it came along: it is asked for where the projection says nothing usable. */
-function readDelivery({ event, form, projection, payload }: Claimed): Projection {
-  return payload === null ? readProjection(event, projection ?? "") : readBody(event, form, payload);
+/** From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted. */
+function readDelivery({ event, form, projection, payload }: Claimed, completions: Completions | undefined): Projection {
+  if (payload === null) return readProjection(event, projection ?? "");
+  try {
+    const body = parseBody(form, payload);
+    const read = project(event, body);
+    completions?.note(read, body);
+    return read;
+  } catch (error) {
+    // Nobody would have looked at the body, if it were not for its trace.
+    if (completions && projection !== null) return readProjection(event, projection);
+    throw error;
+  }
 }
+
+/** Of what became known, whose completion did. */
+const completed = <Key>(fresh: ReadonlyMap<Key, number>): Key[] =>
+  [...fresh].filter(([, facts]) => has(facts, FACT.completed)).map(([key]) => key);

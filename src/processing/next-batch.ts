@@ -28,12 +28,15 @@ export const NOTHING: Taken = { rows: [], count: 0, lookedAtAll: false, leased: 
 export class NextBatch {
   readonly #floor = new ClaimFloor();
   readonly #order = new LaneOrder();
+  readonly #withCompletions: boolean;
 
   constructor(
     private readonly limiter: RateLimiter,
     private readonly metrics: ProcessingMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE">,
-  ) {}
+    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE"> & Partial<Pick<Config, "CI_TRACES">>,
+  ) {
+    this.#withCompletions = config.CI_TRACES === "on";
+  }
 
   /** Takes the next batch out of the inbox. */
   async take(transaction: Queryable): Promise<Taken> {
@@ -44,11 +47,11 @@ export class NextBatch {
     const lookedAtAll = from.sweep === "whole";
     // What was put off by a limit that is configured no more is found by the sweeps, due or not.
     if (!this.limiter.isOn && !lookedAtAll) {
-      const rows = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next());
+      const rows = await claim(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next(), this.#withCompletions);
       looked(rows);
       return { rows, count: rows.length, lookedAtAll, leased: [] };
     }
-    const held = await hold(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next(), this.limiter.isOn);
+    const held = await hold(transaction, this.config.BATCH_SIZE, from.floors, this.#order.next(), this.limiter.isOn, this.#withCompletions);
     looked(held);
     const { now, later, leased } = await this.limiter.judge(held);
     try {

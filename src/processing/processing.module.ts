@@ -4,6 +4,7 @@ import { DatabaseModule } from "../database/database.module.js";
 import { LedgerRetention } from "../inbox/retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
+import { completionsProvider } from "./completions.provider.js";
 import { BatchProcessor } from "./batch-processor.js";
 import { NextBatch } from "./next-batch.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
@@ -20,6 +21,7 @@ import { Workers } from "./workers.js";
   imports: [DatabaseModule, CountersModule, WorkflowStateModule],
   providers: [
     Applier,
+    completionsProvider,
     BatchProcessor,
     NextBatch,
     RateLimiter,

@@ -21,7 +21,7 @@ export class SilentAttempts {
     private readonly counters: Counters,
     private readonly github: GitHub,
     private readonly lookup: AttemptLookup,
-    @Inject(CONFIG) private readonly config: Pick<Config, "RECONCILE_AFTER" | "RECONCILE_BUDGET">,
+    @Inject(CONFIG) private readonly config: Pick<Config, "RECONCILE_AFTER" | "RECONCILE_BUDGET" | "CI_TRACES">,
   ) {}
 
   get canBeAsked(): boolean {
@@ -55,7 +55,7 @@ export class SilentAttempts {
   }
 
   async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
-    if (said.outcome === "answered") await putAnswers(transaction, said.answers);
+    if (said.outcome === "answered") await putAnswers(transaction, said.answers, this.config.CI_TRACES === "on");
     if (said.outcome === "gone") await closeGone(transaction, attempt);
     if (said.outcome === "answered" && said.jobs) await closeAbsentJobs(transaction, attempt, said.jobs);
     const isFound = said.outcome === "answered" || said.outcome === "unchanged";

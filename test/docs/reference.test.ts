@@ -11,8 +11,9 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`).join("\n");
 
 it("docs/metrics.md is what the code answers", async () => {
-  // With a buffer, whose broker need not be there, so that its metrics are there.
-  await stillFleet({ BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1" });
+  // With a buffer and traces, whose servers need not be there, so that their metrics are there.
+  const parts = { BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1", CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
+  await stillFleet(parts);
   const families = (all: Readonly<Record<string, Family>>) =>
     table(
       ["name", "type", "labels", "meaning"],

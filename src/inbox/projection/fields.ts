@@ -34,9 +34,12 @@ const UNFIT = /[\u0000-\u0009\u000b-\u001f\u007f]|\p{Surrogate}/u;
 // oxlint-disable-next-line no-control-regex
 const ALL_UNFIT = new RegExp(UNFIT.source, "gu");
 
-export function asLabel(value: unknown): string {
+export const asLabel = (value: unknown): string => asText(value, LONGEST_TEXT);
+
+/** The same with another limit, in UTF-16 units. */
+export function asText(value: unknown, longest: number): string {
   if (typeof value !== "string") return "";
-  const text = value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT - 1)}…` : value;
+  const text = value.length > longest ? `${value.slice(0, longest - 1)}…` : value;
   // PostgreSQL stores no U+0000, and half a surrogate pair is no UTF-8.
   return UNFIT.test(text) ? text.replace(ALL_UNFIT, "\ufffd") : text;
 }

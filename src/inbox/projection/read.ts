@@ -19,7 +19,7 @@ const READERS: Readonly<Record<string, Reader>> = {
  * @throws {UnexpectedPayload} saying what is not as expected
  */
 export function readProjection(event: string, json: string): Projection {
-  return read(event, json, true);
+  return project(event, parse(json), true);
 }
 
 /**
@@ -27,13 +27,24 @@ export function readProjection(event: string, json: string): Projection {
  * @throws {UnexpectedPayload} saying what is not as expected
  */
 export function readBody(event: string, form: boolean, body: Buffer): Projection {
-  const json = form ? formPayload(body) : body;
-  if (!json) throw new UnexpectedPayload("the form has no payload field");
-  return read(event, json.toString("utf8"), false);
+  return project(event, parseBody(form, body));
 }
 
-function read(event: string, json: string, isStored: boolean): Projection {
-  const payload = parse(json);
+/**
+ * The JSON of a body.
+ * @throws {UnexpectedPayload} where it is no object
+ */
+export function parseBody(form: boolean, body: Buffer): Fields {
+  const json = form ? formPayload(body) : body;
+  if (!json) throw new UnexpectedPayload("the form has no payload field");
+  return parse(json.toString("utf8"));
+}
+
+/**
+ * Of a whole payload, unless it is a stored projection.
+ * @throws {UnexpectedPayload} saying what is not as expected
+ */
+export function project(event: string, payload: Fields, isStored = false): Projection {
   const name = payloadEventOf(event);
   const reader = Object.hasOwn(READERS, name) ? READERS[name] : undefined;
   return reader ? reader(payload, isStored) : { kind: "other", action: label(payload, "action") };

@@ -1,0 +1,46 @@
+import type { Queryable } from "../database/sql.js";
+import type { Fields } from "../inbox/projection/fields.js";
+import type { Projection } from "../inbox/projection/projection.js";
+import { addJobs, addRuns, keyOf, reopen } from "./ci-outbox.sql.js";
+import { type JobRecord, recordJob, recordRun, type RunRecord } from "./ci-records.js";
+
+/** What the deliveries of one batch say of jobs and runs that have completed, for their traces. */
+export class Completions {
+  readonly #jobs = new Map<number, JobRecord>();
+  readonly #runs = new Map<string, RunRecord>();
+
+  /** @param settle seconds that the jobs of a completed run still have to come in */
+  constructor(private readonly settle: number) {}
+
+  /** Reads the body of a delivery. Whatever it lacks, it does not throw: a trace is not worth a delivery. */
+  note(projection: Projection, body: Fields): void {
+    if (projection.kind === "workflow_job" && says(projection, "completed")) {
+      const job = recordJob(projection, body);
+      const before = this.#jobs.get(projection.id);
+      // A check run of another app comes with less than the job that it is about.
+      if (job && !(before && before.steps.length > job.steps.length)) this.#jobs.set(job.jobId, job);
+    }
+    if (projection.kind === "workflow_run" && says(projection, "completed")) {
+      const run = recordRun(projection, body);
+      if (run) this.#runs.set(keyOf(run), run);
+    }
+  }
+
+  /**
+   * Keeps those whose completion was not known before this batch, in its transaction, as the last of its locks.
+   * @param runs by {@link keyOf}
+   */
+  async write(on: Queryable, freshJobs: readonly number[], freshRuns: readonly string[]): Promise<void> {
+    const jobs = freshJobs.flatMap((id) => this.#jobs.get(id) ?? []);
+    const runs = freshRuns.flatMap((key) => this.#runs.get(key) ?? []);
+    await addJobs(on, jobs);
+    await addRuns(on, runs, this.settle);
+    const [added, others] = [new Set(runs.map(keyOf)), new Map(jobs.map((job) => [keyOf(job), job]))];
+    for (const key of added) others.delete(key);
+    await reopen(on, [...others.values()], this.settle);
+  }
+}
+
+/** An answer to a question of ours has no action. */
+const says = ({ action, status }: { readonly action: string; readonly status: string }, word: string): boolean =>
+  action === word || (action === "" && status === word);

@@ -1,0 +1,26 @@
+/** GitHub's conclusions in the words of OpenTelemetry's CI/CD conventions; those that it has no word for stay as they are. */
+const RESULTS: Readonly<Record<string, string>> = {
+  success: "success",
+  neutral: "success",
+  failure: "failure",
+  cancelled: "cancellation",
+  skipped: "skip",
+  timed_out: "timeout",
+  // GitHub's own doing, not the workflow's.
+  startup_failure: "error",
+  stale: "error",
+  "": "unknown",
+};
+
+const ERRORS = new Set(["failure", "timeout", "error"]);
+
+/** How a run, a job or a step ended. */
+export interface Ending {
+  readonly result: string;
+  readonly isError: boolean;
+}
+
+export function endingOf(conclusion: string): Ending {
+  const result = Object.hasOwn(RESULTS, conclusion) ? (RESULTS[conclusion] ?? "") : conclusion;
+  return { result, isError: ERRORS.has(result) };
+}

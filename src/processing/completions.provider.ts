@@ -1,0 +1,19 @@
+import type { FactoryProvider } from "@nestjs/common";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Completions } from "../outbound/completions.js";
+
+/** Injection token of what makes the {@link Completions} of a batch; undefined where nobody wants them. */
+export const COMPLETIONS = Symbol("COMPLETIONS");
+
+export type NewCompletions = (() => Completions) | undefined;
+
+/** Loaded only where finished runs are sent as traces. */
+export const completionsProvider: FactoryProvider<NewCompletions> = {
+  provide: COMPLETIONS,
+  inject: [CONFIG],
+  useFactory: async (config: Config) => {
+    if (config.CI_TRACES === "off") return undefined;
+    const module = await import("../outbound/completions.js");
+    return () => new module.Completions(config.CI_TRACES_SETTLE);
+  },
+};
