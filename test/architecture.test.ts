@@ -13,7 +13,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   cluster: [],
   tracing: ["config"],
   database: ["config"],
-  github: ["config"],
+  github: ["tracing", "config"],
   inbox: ["database", "tracing", "logging", "config", "background"],
   "workflow-state": ["database", "config", "background"],
   counters: ["database", "config"],
@@ -22,10 +22,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ingest: ["inbox", "tracing", "logging", "config"],
   processing: ["inbox", "workflow-state", "counters", "outbound", "database", "tracing", "logging", "config", "background"],
   reconcile: ["inbox", "buffer", "workflow-state", "counters", "github", "database", "logging", "config", "background"],
-  metrics: ["inbox", "workflow-state", "counters", "outbound", "reconcile", "buffer", "database", "cluster", "config"],
+  metrics: ["inbox", "workflow-state", "counters", "outbound", "reconcile", "buffer", "database", "tracing", "cluster", "config"],
   health: ["database", "processing", "inbox", "buffer", "cluster", "config"],
   simulator: [],
-  commands: ["cluster", "config", "database", "inbox", "counters", "github", "reconcile", "simulator", "logging", ""],
+  commands: ["cluster", "config", "database", "inbox", "counters", "github", "reconcile", "simulator", "tracing", "logging", ""],
 };
 
 interface Import {

@@ -13,6 +13,7 @@ import { patient } from "../github/patient.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
 import { FleetLimits } from "../reconcile/fleet-limits.js";
+import { Tracing } from "../tracing/tracing.js";
 import { withDatabase } from "./with-database.js";
 
 /** Fills in what is open at GitHub now, and says on stderr how far it is. */
@@ -28,6 +29,7 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
     new Credentials(config, new LiveConfig(config)),
     new FleetLimits(database, config),
     new GitHubMetrics(requests),
+    new Tracing(),
   );
   if (!github.isConfigured)
     throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");

@@ -1,4 +1,7 @@
 import { Injectable, Logger } from "@nestjs/common";
+import { SpanKind } from "@opentelemetry/api";
+import { now } from "../tracing/clock.js";
+import { end, Tracing } from "../tracing/tracing.js";
 import { Credentials, type Principal, type Whose } from "./credentials.js";
 import { GitHubError, judge, resetsIn } from "./failure.js";
 import { GitHubMetrics } from "./github.metrics.js";
@@ -41,6 +44,7 @@ export class GitHub {
     private readonly credentials: Credentials,
     private readonly limits: Limits,
     private readonly metrics: GitHubMetrics,
+    private readonly tracing: Tracing,
   ) {}
 
   /** Whether there is anybody to ask as. */
@@ -56,6 +60,25 @@ export class GitHub {
    * @throws {GitHubError} `limited` without a request where a pause is on
    */
   async ask(question: Question): Promise<Answer> {
+    if (!this.tracing.isOn) return this.#ask(question);
+    const { purpose, method = "GET", path } = question;
+    const attributes = { "http.request.method": method, "url.path": path.split("?", 1)[0] ?? "" };
+    const span = this.tracing.start(`GitHub ${purpose}`, { kind: SpanKind.CLIENT, attributes });
+    try {
+      const answer = await this.#ask(question);
+      end(span);
+      return answer;
+    } catch (error) {
+      if (error instanceof GitHubError) {
+        span.setAttribute("octogauge.outcome", error.outcome);
+        if (error.status !== undefined) span.setAttribute("http.response.status_code", error.status);
+      }
+      end(span, now(), error);
+      throw error;
+    }
+  }
+
+  async #ask(question: Question): Promise<Answer> {
     const { name: principal, octokit } = await this.#principal(question);
     await this.#mayAsk(principal, question.reserve);
     try {

@@ -1,6 +1,9 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
+import type { Span } from "@opentelemetry/api";
 import { GAUGES } from "../counters/catalogue.js";
 import { Database } from "../database/database.js";
+import { now } from "../tracing/clock.js";
+import { end, Tracing } from "../tracing/tracing.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { type CollectedFamily, expose, type Format, Samples } from "./exposition.js";
 
@@ -21,6 +24,7 @@ export class Scrape {
   constructor(
     @Inject(COLLECTORS) private readonly collectors: readonly Collector[],
     private readonly database: Database,
+    private readonly tracing: Tracing,
   ) {}
 
   async text(format: Format): Promise<string> {
@@ -41,32 +45,39 @@ export class Scrape {
     const seconds = new Samples(GAUGES.collectorDuration);
     const collected: CollectedFamily[] = [];
     const deadline = performance.now() + DEADLINE_MS;
+    const span = this.tracing.isOn ? this.tracing.start("scrape") : undefined;
     // One after the other: side by side they would take all of the server's cores from the commits of ingest.
     for (const collector of this.collectors) {
       const began = performance.now();
-      const families = await this.#collect(collector, deadline - began);
+      const families = await this.#collect(collector, deadline - began, span);
       success.set([collector.name], families ? 1 : 0);
       seconds.set([collector.name], Math.round(performance.now() - began) / 1_000);
       if (families) collected.push(...families);
     }
+    if (span) end(span);
     return [...collected, success.collected(), seconds.collected()];
   }
 
   /** A question that was given up still takes a connection: it is not asked a second time meanwhile. */
-  async #ask(collector: Collector, seconds: number): Promise<readonly CollectedFamily[]> {
+  async #ask(collector: Collector, seconds: number, span: Span | undefined): Promise<readonly CollectedFamily[]> {
     this.#unanswered.add(collector);
     try {
-      return await collector.collect(this.database.within(seconds));
+      const database = this.database.within(seconds);
+      return await collector.collect(span ? this.tracing.traced(database, span) : database);
     } finally {
       this.#unanswered.delete(collector);
     }
   }
 
-  async #collect(collector: Collector, milliseconds: number): Promise<readonly CollectedFamily[] | undefined> {
+  async #collect(collector: Collector, milliseconds: number, parent: Span | undefined): Promise<readonly CollectedFamily[] | undefined> {
+    const span = parent && this.tracing.start(`collect ${collector.name}`, { parent: parent.spanContext() });
     try {
       if (this.#unanswered.has(collector)) throw new Error("its question of an earlier scrape is not answered yet");
-      return await within(milliseconds, () => this.#ask(collector, milliseconds / 1_000));
+      const families = await within(milliseconds, () => this.#ask(collector, milliseconds / 1_000, span));
+      if (span) end(span);
+      return families;
     } catch (error) {
+      if (span) end(span, now(), error);
       this.#logger.warn(`collector ${collector.name} failed: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }

@@ -4,6 +4,7 @@ import { Scrape } from "../../src/metrics/scrape.js";
 import { stillFleet } from "../support/fleet.js";
 import { post, startInstance } from "../support/octogauge.js";
 import { repository } from "../support/payloads.js";
+import { Tracing } from "../../src/tracing/tracing.js";
 
 const OPENMETRICS =
   "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
@@ -43,7 +44,7 @@ describe("/metrics", () => {
         return [];
       },
     };
-    const scrape = new Scrape([counting], (await stillFleet()).get(Database));
+    const scrape = new Scrape([counting], (await stillFleet()).get(Database), new Tracing());
     const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.text("text")));
     expect([readings, new Set(answers).size]).toEqual([1, 1]);
     await scrape.text("openmetrics");
@@ -61,6 +62,7 @@ describe("/metrics", () => {
     const scrape = new Scrape(
       [collector("quick", async () => []), collector("hung", () => new Promise(() => undefined)), collector("late", async () => [])],
       database,
+      new Tracing(),
     );
     const text = scrape.text("text");
     await vi.advanceTimersByTimeAsync(9_000);

@@ -28,6 +28,7 @@ import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
 import { explainAll } from "./explain.js";
 import type { Plan } from "./plan.js";
+import { Tracing } from "../../src/tracing/tracing.js";
 
 const DELIVERIES = 300;
 
@@ -46,7 +47,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await loseAWorker(get(BatchProcessor), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
-    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database).text("text");
+    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database, new Tracing()).text("text");
     await get(Readiness).backlog();
     await audit(get(HookAudits), get(MissedDeliveries));
     await lookUp(get(SilentAttempts), database);

@@ -15,6 +15,7 @@ import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { guid } from "../truth/histories.js";
 import { freshDatabase, rowsOf } from "./database.js";
 import { testEnvironment } from "./octogauge.js";
+import { Tracing } from "../../src/tracing/tracing.js";
 
 let fleets = 0;
 
@@ -72,7 +73,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     },
     /** A fresh reading, as any replica would answer. */
     exposition: (format: "text" | "openmetrics" = "text") =>
-      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database)).text(format),
+      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database), new Tracing()).text(format),
     /** Sample lines whose name begins with `prefix`. */
     async samples(prefix: string) {
       return (await this.exposition()).split("\n").filter((line) => line.startsWith(prefix));

@@ -7,6 +7,7 @@ import { OtlpCollector, type ReceivedSpan } from "../support/otlp-collector.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 import { Gate } from "../support/gate.js";
 import { Replica } from "../support/replica.js";
+import { startScripted } from "../support/scripted-github.js";
 
 const FAST = { OTEL_BSP_SCHEDULE_DELAY: "20", LOG_LEVEL: "fatal" };
 
@@ -167,6 +168,34 @@ it("a delivery that fails, is tried again, dies and is replayed stays in its tra
   );
   expect(attempts.map(({ attributes }) => attributes["octogauge.attempt"])).toContain(2);
   expect(attempts.find(({ status }) => status.code === 2)!.attributes["error.type"]).toBe("23514");
+});
+
+it("a scrape says which collector took its time, and a question to GitHub how it was answered", async () => {
+  const collector = await collecting();
+  const host = await startScripted(() => ({ status: 404, text: '{"message":"Not Found"}' }));
+  const instance = await startInstance({
+    ...collector.environment,
+    ...FAST,
+    GITHUB_API_URL: host.url,
+    GITHUB_TOKEN: "t",
+    GITHUB_HOOKS: "org:acme:7",
+    AUDIT_INTERVAL: "0.05",
+  });
+  expect((await fetch(`${instance.managementUrl}/metrics`)).status).toBe(200);
+  await collector.waitFor(({ spans }) => named(spans, "scrape").length > 0 && spans.some(({ name }) => name.startsWith("GitHub ")));
+  const scrape = named(collector.spans, "scrape")[0]!;
+  const collections = collector.spans.filter(({ parentSpanId }) => parentSpanId === scrape.spanId);
+  expect(collections.length).toBeGreaterThan(5);
+  expect(collections.every(({ name }) => name.startsWith("collect "))).toBe(true);
+  const counters = collections.find(({ name }) => name === "collect counters")!;
+  expect(collector.spans.filter(({ parentSpanId }) => parentSpanId === counters.spanId).map(({ name }) => name)).toContain(
+    "SELECT counter_series",
+  );
+  expect(collector.spans.find(({ name }) => name.startsWith("GitHub "))).toMatchObject({
+    kind: 3,
+    attributes: { "http.request.method": "GET", "http.response.status_code": 404, "octogauge.outcome": "gone" },
+    status: { code: 2 },
+  });
 });
 
 it("a collector that is away costs nothing but its traces", async () => {
