@@ -105,7 +105,18 @@ export const GAUGES = {
     ["priority"],
     "Deliveries that RATE_LIMITS put off; they are not among the pending ones.",
   ),
-  inboxOldest: family("octogauge_inbox_oldest_pending_age_seconds", "gauge", ["priority"], "Age of the delivery that has waited longest."),
+  inboxOldest: family(
+    "octogauge_inbox_oldest_pending_age_seconds",
+    "gauge",
+    ["priority"],
+    "Age of the delivery that has waited longest; surplus, which is meant to wait, apart.",
+  ),
+  inboxOldestSurplus: family(
+    "octogauge_inbox_oldest_surplus_age_seconds",
+    "gauge",
+    ["priority"],
+    "Age of the surplus that has waited longest: beyond the fair share of its repository, or replayed.",
+  ),
   bufferPending: family(
     "octogauge_buffer_pending",
     "gauge",

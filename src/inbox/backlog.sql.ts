@@ -1,5 +1,5 @@
 import { type Queryable, sql } from "../database/sql.js";
-import { DELAYED_LANES, LANES, PRIORITY_LANES, priorityOf } from "./lanes.js";
+import { DELAYED_LANES, isSurplus, LANES, PRIORITY_LANES, priorityOf } from "./lanes.js";
 
 /** What waits of one priority. */
 export interface Backlog {
@@ -9,8 +9,10 @@ export interface Backlog {
   readonly surplus: number;
   /** Beside these, what RATE_LIMITS put off and is not due. */
   readonly delayed: number;
-  /** Of what is pending. Seconds, by the database's clock. */
+  /** Of what is pending within the fair share of its repository. Seconds, by the database's clock. */
   readonly oldestAge: number;
+  /** Of the surplus. Seconds. */
+  readonly oldestSurplusAge: number;
 }
 
 interface Lane {
@@ -41,14 +43,17 @@ export async function readBacklog(on: Queryable): Promise<Backlog[]> {
     return {
       priority,
       pending: sum(waiting) + sum(ownDue),
-      surplus: sum(waiting.filter(({ lane }) => !PRIORITY_LANES.includes(lane))),
+      surplus: sum([...waiting, ...ownDue].filter(({ lane }) => isSurplus(lane))),
       delayed: Math.max(0, sum(own) - sum(waiting) - sum(ownDue)),
-      oldestAge: Math.max(...[...waiting, ...ownDue].map(({ age }) => age)),
+      oldestAge: oldest([...waiting, ...ownDue].filter(({ lane }) => !isSurplus(lane))),
+      oldestSurplusAge: oldest([...waiting, ...ownDue].filter(({ lane }) => isSurplus(lane))),
     };
   });
 }
 
 const sum = (lanes: readonly Lane[]): number => lanes.reduce((total, { count }) => total + count, 0);
+
+const oldest = (lanes: readonly Lane[]): number => Math.max(0, ...lanes.map(({ age }) => age));
 
 const heads = (lanes: readonly number[]) => `(VALUES ${values(lanes)}) p(priority),
     LATERAL (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1) head`;
@@ -58,10 +63,13 @@ export const HEADS = heads([...LANES, ...DELAYED_LANES]);
 
 const OLDEST = `
   SELECT greatest(
-    (SELECT extract(epoch FROM now() - min(received_at)) FROM ${heads(LANES)}),
-    (SELECT extract(epoch FROM now() - due_at) FROM octogauge.inbox WHERE due_at <= now() ORDER BY due_at LIMIT 1), 0)::float8 AS age`;
+    (SELECT extract(epoch FROM now() - min(received_at)) FROM ${heads(PRIORITY_LANES)}),
+    (SELECT extract(epoch FROM now() - due_at) FROM octogauge.inbox WHERE due_at <= now() AND priority < ${DELAYED_LANES.find(isSurplus)} ORDER BY due_at LIMIT 1), 0)::float8 AS age`;
 
-/** Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is late only once it is due. */
+/**
+ * Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is late only once it
+ * is due, and what is beyond its repository's fair share is meant to wait.
+ */
 export async function oldestPendingAge(on: Queryable): Promise<number> {
   const [row] = await sql<{ age: number }>(on, OLDEST);
   return Math.max(0, row?.age ?? 0);

@@ -11,6 +11,9 @@ export const LANES: readonly number[] = [...PRIORITY_LANES, ...SURPLUS_LANES];
 /** Off the road, one beside each of LANES: what `RATE_LIMITS` put off, until it is due. */
 export const DELAYED_LANES: readonly number[] = [...range(LANES.length), ...range(LANES.length + LANE_COUNT)];
 
+/** Whether what waits there is beyond the fair share of its repository. */
+export const isSurplus = (lane: number): boolean => lane % LANES.length >= LANE_COUNT;
+
 /** The lane of a delivery, as long as its repository has its fair share. @param projection where its action stands, if it has one */
 export function laneOf({ lanes, other, byAction }: Priorities, event: string, projection: Buffer | null): number {
   const action = byAction && projection ? ACTION.exec(projection.toString("latin1"))?.[1] : undefined;

@@ -35,8 +35,8 @@ const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[
 // Whoever begins to lead may have been started with what was wrong put right.
 const AT_ONCE = "UPDATE octogauge.audited_hooks SET due_at = least(due_at, now())";
 
-/** A hook that nobody has tended for so long is not shown: it is no longer configured anywhere. */
-const TENDED = "due_at > now() - interval '15 minutes'";
+/** A hook that nobody has tended for so long is not shown: it is no longer configured anywhere. Long enough for the alert that nobody audits. */
+const TENDED = "due_at > now() - interval '3 hours'";
 
 // The hook that has waited longest, so that all come to their turn, page by page.
 const NEXT = `
