@@ -57,7 +57,9 @@ export const cleanStack = (stack: string): string => clipped(masked(stack).repla
 
 function cleanValue(value: unknown, withStack: boolean, depth: number): unknown {
   if (typeof value === "string") return cleanText(value);
-  if (value === null || typeof value === "boolean" || typeof value === "number") return value;
+  if (value === null || typeof value === "boolean") return value;
+  // Of seconds, microseconds.
+  if (typeof value === "number") return Math.round(value * 1e6) / 1e6;
   if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || ArrayBuffer.isView(value) || depth >= DEEPEST) return REDACTED;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();

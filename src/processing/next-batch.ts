@@ -1,10 +1,13 @@
-import { Inject, Injectable } from "@nestjs/common";
+import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import type { Queryable } from "../database/sql.js";
 import { ClaimFloor } from "../inbox/claim-floor.js";
 import { claim, type Claimed, hold, remove } from "../inbox/claim.sql.js";
 import { delay } from "../inbox/delay.sql.js";
+import { claimedFields } from "../inbox/delivery-fields.js";
 import { LaneOrder } from "../inbox/lane-order.js";
+import { say } from "../logging/fields.js";
+import { isLogged, type LogConfig } from "../logging/levels.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { Demand } from "./rate-limits.sql.js";
@@ -29,13 +32,16 @@ export class NextBatch {
   readonly #floor = new ClaimFloor();
   readonly #order = new LaneOrder();
   readonly #withCompletions: boolean;
+  readonly #logger = new Logger("processing");
+  readonly #isTalkative: boolean;
 
   constructor(
     private readonly limiter: RateLimiter,
     private readonly metrics: ProcessingMetrics,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE"> & Partial<Pick<Config, "CI_TRACES">>,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE"> & Partial<Pick<Config, "CI_TRACES">> & LogConfig,
   ) {
     this.#withCompletions = config.CI_TRACES === "on";
+    this.#isTalkative = isLogged(config, "processing", "debug");
   }
 
   /** Takes the next batch out of the inbox. */
@@ -62,6 +68,10 @@ export class NextBatch {
       throw error;
     }
     this.metrics.delayed(later.length);
+    if (this.#isTalkative && later.length > 0) {
+      const isDelayed = new Set(later.map(({ key }) => key));
+      for (const row of held) if (isDelayed.has(row)) this.#logger.debug(say("a delivery was put off by RATE_LIMITS", claimedFields(row)));
+    }
     return { rows: now, count: held.length, lookedAtAll, leased };
   }
 

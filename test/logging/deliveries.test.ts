@@ -96,7 +96,7 @@ describe("LOG_DELIVERIES", () => {
     const id = randomUUID();
     expect((await post(instance.webhook, "workflow_job", payload(1), id)).status).toBe(503);
     gate.open();
-    const [line] = lines.filter(({ room }) => room === "ingest");
+    const line = lines.find(({ room }) => room === "ingest");
     expect(line).toMatchObject({ level: "warn", ...ofJob(id), msg: "a delivery could not be stored" });
     expect(line?.["error"]).toEqual({ class: "Error", message: "Connection terminated unexpectedly" });
   });
@@ -150,6 +150,20 @@ describe("what goes wrong with a delivery", () => {
     expect(text()).not.toContain(CANARY);
   });
 
+  it("is told of what waits for its limit, at debug", async () => {
+    const overrides = { LOG_LEVELS: "processing=debug", RATE_LIMITS: "acme=0.01" };
+    const fleet = await stillFleet(overrides);
+    const { lines } = captureLog(overrides);
+    const ids = [randomUUID(), randomUUID()];
+    for (const [index, id] of ids.entries()) await fleet.accept("workflow_job", payload(index + 1), id);
+    await fleet.process();
+    expect(lines.map(({ delivery_id, repository, msg }) => [delivery_id, repository, msg])).toEqual([
+      [ids[1], "acme/api", "a delivery was put off by RATE_LIMITS"],
+      [ids[0], "acme/api", "a delivery was claimed"],
+      [ids[0], "acme/api", "a delivery was applied"],
+    ]);
+  });
+
   it("is told of what a dead worker left", async () => {
     const fleet = await stillFleet({ LOG_LEVEL: "info" });
     const { lines } = captureLog();
@@ -180,7 +194,7 @@ it("lines of a delivery that is traced name its trace and span", async () => {
     const rows = await claim(transaction, 10);
     return fleet.get(Applier).apply(
       transaction,
-      rows.map((row) => ({ ...row, traceparent })),
+      rows.map((row) => Object.assign(row, { traceparent })),
     );
   });
   afterCommit();

@@ -94,7 +94,7 @@ async function lookUp(silent: SilentAttempts, database: Database): Promise<void>
 /** A batch under limits, some of whose rows are beyond them. */
 async function putOff(metrics: ProcessingMetrics, database: Database): Promise<void> {
   const limiter = new RateLimiter(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
-  const next = new NextBatch(limiter, metrics, { BATCH_SIZE: 500 });
+  const next = new NextBatch(limiter, metrics, loadConfig({ BATCH_SIZE: "500" }));
   await next.giveBack(await database.transaction((transaction) => next.take(transaction)));
 }
 

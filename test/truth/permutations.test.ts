@@ -60,7 +60,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
         new BatchProcessor(
           get(Database),
           new Applier(new Counters(policy, config), policy, config),
-          new NextBatch(get(RateLimiter), get(ProcessingMetrics), { BATCH_SIZE: size }),
+          new NextBatch(get(RateLimiter), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
           get(ProcessingMetrics),
           new Tracing(),
           { ...config, RETRY_BACKOFF: 0.001 },
