@@ -1,10 +1,8 @@
 import { ClaimFloor } from "../src/inbox/claim-floor.js";
 import { claim } from "../src/inbox/claim.sql.js";
-import { LiveConfig } from "../src/config/live-config.js";
-import { Database } from "../src/database/database.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
-import { benchConfig } from "./servers/parts.js";
+import { benchConfig, databaseOf } from "./servers/parts.js";
 import { type Figures, percentile, Rounds } from "./statistics.js";
 
 interface Scale {
@@ -36,7 +34,7 @@ export async function benchBacklog(
     await query(url, "VACUUM ANALYZE octogauge.inbox");
     const holder = held ? await holdSnapshot(url) : undefined;
     const config = benchConfig({ DATABASE_URL: url });
-    const database = new Database(config, new LiveConfig(config));
+    const database = databaseOf(config);
     await database.connect();
     const floor = new ClaimFloor();
     const latencies: number[] = [];

@@ -1,7 +1,8 @@
-import { register } from "prom-client";
 import { Counter, Histogram } from "prom-client";
 import { type Config, loadConfig } from "../../src/config/config.js";
 import { LiveConfig } from "../../src/config/live-config.js";
+import { Database } from "../../src/database/database.js";
+import { DatabaseMetrics } from "../../src/database/database.metrics.js";
 import type { GroupCommit } from "../../src/inbox/group-commit.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
@@ -25,10 +26,21 @@ export function benchConfig(overrides: Record<string, string> = {}): Config {
   });
 }
 
+/** The product's database, with metrics that nobody reads. */
+export const databaseOf = (config: Config): Database =>
+  new Database(
+    config,
+    new LiveConfig(config),
+    new DatabaseMetrics(
+      new Histogram({ name: "database_seconds", help: "seconds", labelNames: ["result"], registers: [] }),
+      new Counter({ name: "database_failures", help: "failures", labelNames: ["kind"], registers: [] }),
+    ),
+  );
+
 /** The product's public listener before an inbox of the benchmark's own. */
 export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: Config): Promise<void> {
   const metrics = new IngestMetrics(
-    new Histogram({ name: "seconds", help: "seconds", labelNames: ["status"], registers: [register] }),
+    new Histogram({ name: "seconds", help: "seconds", labelNames: ["status"], registers: [], enableExemplars: true }),
     new Counter({ name: "outcomes", help: "outcomes", labelNames: ["outcome"] }),
     new Counter({ name: "secrets", help: "secrets", labelNames: ["secret"] }),
   );

@@ -1,9 +1,7 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
-import { LiveConfig } from "../../src/config/live-config.js";
 import { Counters } from "../../src/counters/counters.js";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
-import { Database } from "../../src/database/database.js";
 import { sql } from "../../src/database/sql.js";
 import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
 import { readBody } from "../../src/inbox/projection/read.js";
@@ -12,14 +10,14 @@ import { countJob, countRun } from "../../src/processing/count-facts.js";
 import { fold } from "../../src/processing/fold.js";
 import { upsertJobs } from "../../src/workflow-state/jobs.sql.js";
 import { upsertRuns } from "../../src/workflow-state/runs.sql.js";
-import { benchConfig, listenBefore } from "./parts.js";
+import { benchConfig, databaseOf, listenBefore } from "./parts.js";
 
 // Each delivery is processed inside its request, in a transaction of its own: its id, its row of state, its counters and its
 // histograms. The listener and the statements are the product's, a pool of 10 as well; without the inbox, and without group commit.
 // The counters of one delivery still share a statement, which is kinder than the tools before us were to themselves.
 Logger.overrideLogger(false);
 const config = benchConfig();
-const database = new Database(config, new LiveConfig(config));
+const database = databaseOf(config);
 await database.connect();
 const policy = new LabelPolicy(config);
 const counters = new Counters(policy, config);

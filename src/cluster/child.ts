@@ -1,11 +1,14 @@
 import { register } from "prom-client";
+import type { Told } from "./process-totals.js";
 import { isOurs, type ToChild, type ToPrimary } from "./messages.js";
 
 /** Tells the primary that this child does its work, and answers when asked for its metrics. */
 export function reportToPrimary(webhookUrl: string | undefined): void {
   process.on("message", (message: unknown) => {
     if (!isOurs<ToChild>(message)) return;
-    void register.getMetricsAsJSON().then((metrics) => say({ octogauge: "metrics", question: message.question, metrics }));
+    void register
+      .getMetricsAsJSON()
+      .then((metrics) => say({ octogauge: "metrics", question: message.question, metrics: metrics as unknown as Told[] }));
   });
   say({ octogauge: "ready", webhookUrl });
 }

@@ -62,9 +62,19 @@ export class Children {
 
   /** The metrics of all children, living and dead, added up as a text exposition. */
   async metrics(): Promise<string> {
+    await this.#askAll();
+    return this.#totals.text();
+  }
+
+  /** The same as they are, with exemplars. */
+  async told(): Promise<readonly Told[]> {
+    await this.#askAll();
+    return this.#totals.total();
+  }
+
+  async #askAll(): Promise<void> {
     const ready = [...this.#children].filter(([, { isReady }]) => isReady);
     await Promise.all(ready.map(async ([child]) => this.#totals.note(child.id, await this.#ask(child))));
-    return this.#totals.text();
   }
 
   #fork(): void {

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient, QueryConfig } from "pg";
+import type { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient, sqlState } from "./errors.js";
 
 /** Whether the connection itself failed: the server ended it, or said nothing, or not to the end. */
@@ -16,23 +17,40 @@ export class Connections {
   readonly #broken = new WeakSet<PoolClient>();
   #failures = 0;
 
-  constructor(private readonly pool: Pool) {
+  constructor(
+    private readonly pool: Pool,
+    private readonly metrics: DatabaseMetrics,
+  ) {
     pool.on("connect", (client) => this.#madeBefore.set(client, this.#failures));
   }
 
   async take(): Promise<PoolClient> {
     for (;;) {
-      const client = await this.pool.connect();
+      const client = await this.#connect();
       if (this.#isOfNow(client)) return client;
       client.release(true);
     }
   }
 
+  async #connect(): Promise<PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      this.metrics.notConnected();
+      throw error;
+    }
+  }
+
   /** Runs a statement on a taken connection, and gives it up after so many seconds, together with the connection. */
   async ask(client: PoolClient, seconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const began = performance.now();
+    const took = () => (performance.now() - began) / 1_000;
     try {
-      return await client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
+      const result = await client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
+      this.metrics.answered(took());
+      return result;
     } catch (error) {
+      this.metrics.failed(error, took());
       if (isBroken(error)) this.#broken.add(client);
       throw error;
     }

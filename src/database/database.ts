@@ -5,6 +5,7 @@ import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { Connections } from "./connections.js";
+import { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient } from "./errors.js";
 import { Patience } from "./patience.js";
 import { type Queryable } from "./sql.js";
@@ -29,6 +30,7 @@ export class Database implements Queryable, OnApplicationShutdown {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     live: LiveConfig,
+    private readonly metrics: DatabaseMetrics,
   ) {
     const onPoolError = (error: Error) => {
       if (!this.#closing) this.#logger.warn(`idle connection lost: ${error.message}`);
@@ -46,7 +48,7 @@ export class Database implements Queryable, OnApplicationShutdown {
     for (let told = false; ; told = true) {
       try {
         await this.#dataSource.initialize();
-        this.#made = new Connections(this.pool);
+        this.#made = new Connections(this.pool, this.metrics);
         if (this.#closing) await this.#dataSource.destroy();
         return;
       } catch (error) {

@@ -37,6 +37,7 @@ export class GroupCommit implements Intake {
     const flush = { size: config.FLUSH_SIZE, bytes: FLUSH_BYTES, store: (batch: readonly Pending[]) => this.#store(batch) };
     this.#small = new FlushQueue(flush);
     this.#large = new FlushQueue(flush);
+    metrics.watch(() => this.waiting);
   }
 
   /** Deliveries that wait for a flush. */

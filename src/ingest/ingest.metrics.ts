@@ -1,6 +1,7 @@
 import { Injectable } from "@nestjs/common";
-import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
+import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Histogram } from "prom-client";
+import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
 import type { Answer } from "./answer.js";
 
 const SECONDS = "octogauge_http_request_duration_seconds";
@@ -8,7 +9,7 @@ const OUTCOMES = "octogauge_deliveries_total";
 const SECRETS = "octogauge_webhook_secret_uses_total";
 
 export const ingestMetricProviders = [
-  makeHistogramProvider({
+  makeExemplarHistogramProvider({
     name: SECONDS,
     help: "Time to answer a request of the public listener.",
     labelNames: ["status"],
@@ -35,8 +36,9 @@ export class IngestMetrics {
     @InjectMetric(SECRETS) private readonly secrets: Counter,
   ) {}
 
-  answered(answer: Answer, seconds: number): void {
-    this.seconds.observe({ status: String(answer.status) }, seconds);
+  /** @param traceId of the delivery */
+  answered(answer: Answer, seconds: number, traceId?: string): void {
+    this.seconds.observe({ labels: { status: String(answer.status) }, value: seconds, ...exemplarOf(traceId) });
     this.outcomes.inc({ outcome: answer.reason });
   }
 

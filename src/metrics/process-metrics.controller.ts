@@ -1,22 +1,30 @@
-import { Controller, Get, Inject, Res, UseGuards } from "@nestjs/common";
-import { PrometheusController } from "@willsoto/nestjs-prometheus";
+import { Controller, Get, Headers, Inject, Res, UseGuards } from "@nestjs/common";
 import type { Response } from "express";
 import { register } from "prom-client";
 import { Children } from "../cluster/children.js";
+import type { Told } from "../cluster/process-totals.js";
+import { CONTENT_TYPES, negotiate } from "./exposition.js";
 import { MetricsTokenGuard } from "./metrics-token.guard.js";
+import { openMetricsOf } from "./process-exposition.js";
 
 /** This process alone, or all of this machine's where it is the primary of a cluster: to be scraped on every replica. */
 @Controller("metrics/process")
 @UseGuards(MetricsTokenGuard)
-export class ProcessMetricsController extends PrometheusController {
-  constructor(@Inject(Children) private readonly children: Children | undefined) {
-    super();
-  }
+export class ProcessMetricsController {
+  constructor(@Inject(Children) private readonly children: Children | undefined) {}
 
   @Get()
-  override async index(@Res({ passthrough: true }) response: Response): Promise<string> {
-    if (!this.children) return super.index(response);
-    response.header("content-type", register.contentType);
-    return this.children.metrics();
+  async process(@Headers("accept") accept: string | undefined, @Res() response: Response): Promise<void> {
+    const format = negotiate(accept);
+    const text = format === "openmetrics" ? openMetricsOf(await this.#told()) : await this.#text();
+    response.setHeader("content-type", CONTENT_TYPES[format]).end(text);
+  }
+
+  #text(): Promise<string> {
+    return this.children ? this.children.metrics() : register.metrics();
+  }
+
+  async #told(): Promise<readonly Told[]> {
+    return this.children ? this.children.told() : ((await register.getMetricsAsJSON()) as unknown as Told[]);
   }
 }

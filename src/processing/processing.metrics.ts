@@ -2,6 +2,7 @@ import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Histogram } from "prom-client";
 import { priorityOf } from "../inbox/lanes.js";
+import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
 
 const SIZE = "octogauge_processing_batch_size";
 const DELIVERIES = "octogauge_processing_deliveries_total";
@@ -20,8 +21,8 @@ export const processingMetricProviders = [
   }),
   makeCounterProvider({ name: DELIVERIES, help: "Deliveries that were claimed for processing, by priority.", labelNames: ["priority"] }),
   makeCounterProvider({ name: DELAYED, help: "Times that a delivery was put off by RATE_LIMITS." }),
-  makeHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
-  makeHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
+  makeExemplarHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
+  makeExemplarHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
   makeCounterProvider({
     name: ERRORS,
     help: "Failed processing transactions: `transient` ones are repeated whole, `data` errors row by row; `crash`: another worker died of its batch.",
@@ -41,20 +42,22 @@ export class ProcessingMetrics {
     @InjectMetric(ERRORS) private readonly errors: Counter,
   ) {}
 
-  claimed(deliveries: readonly { readonly priority: number }[], seconds: number): void {
+  /** @param traceId of a delivery among them, or of the batch */
+  claimed(deliveries: readonly { readonly priority: number }[], seconds: number, traceId?: string): void {
     this.size.observe(deliveries.length);
     const counts = new Map<number, number>();
     for (const { priority: lane } of deliveries) counts.set(priorityOf(lane), (counts.get(priorityOf(lane)) ?? 0) + 1);
     for (const [priority, count] of counts) this.deliveries.inc({ priority }, count);
-    this.claimSeconds.observe(seconds);
+    this.claimSeconds.observe({ value: seconds, ...exemplarOf(traceId) });
   }
 
   delayed(deliveries: number): void {
     this.putOff.inc(deliveries);
   }
 
-  applied(seconds: number): void {
-    this.batchSeconds.observe(seconds);
+  /** @param traceId likewise */
+  applied(seconds: number, traceId?: string): void {
+    this.batchSeconds.observe({ value: seconds, ...exemplarOf(traceId) });
   }
 
   failed(kind: "transient" | "data" | "crash"): void {

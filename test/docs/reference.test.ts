@@ -33,7 +33,7 @@ it("docs/metrics.md is what the code answers", async () => {
 \`/metrics\` is the fleet: any replica answers it the same, from PostgreSQL. Scrape it **once**, through the Service. Scraped on every replica, sums would be
 multiplied by their number. \`/metrics/process\` is one process; scrape it on every replica.
 
-Both speak the Prometheus text format; \`/metrics\` also speaks OpenMetrics, by \`Accept\`.
+Both speak the Prometheus text format, and OpenMetrics by \`Accept\`.
 
 - \`owner\` and \`repo\` are the two halves of the repository's full name.
 - \`runs_on\` is the sorted runner labels joined by commas, empty for none.

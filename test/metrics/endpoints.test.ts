@@ -85,6 +85,8 @@ it("/metrics/process tells what this process did", async () => {
     /^octogauge_deliveries_total\{outcome="method"\} \d+$/m,
     /^octogauge_http_request_duration_seconds_count\{status="202"\} \d+$/m,
     /^octogauge_inbox_flush_size_count \d+$/m,
+    /^octogauge_inbox_waiting_deliveries \d+$/m,
+    /^octogauge_database_query_duration_seconds_count\{result="ok"\} \d+$/m,
     /^octogauge_database_pool_connections\{state="idle"\} \d+$/m,
     /^octogauge_build_info\{version="\d+\.\d+\.\d+",node_version="v\d+.*"\} 1$/m,
     /^nodejs_eventloop_lag_p99_seconds \S+$/m,

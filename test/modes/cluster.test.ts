@@ -87,6 +87,12 @@ describe("WEB_CONCURRENCY", { timeout: 150_000 }, () => {
     const text = await (await fetch(`${cluster.management}/metrics/process`)).text();
     // What is not to be added up is not.
     expect(text).toMatch(/^octogauge_build_info\{[^}]*\} 1$/m);
+    const open = await fetch(`${cluster.management}/metrics/process`, { headers: { accept: "application/openmetrics-text" } });
+    expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    const told = await open.text();
+    expect(told).toContain(`\n${ACCEPTED}} ${await total(cluster.management, ACCEPTED)}\n`);
+    expect(told).toContain("# TYPE octogauge_deliveries counter\n");
+    expect(told.endsWith("# EOF\n")).toBe(true);
     expect((await fetch(`${cluster.webhook}`)).status).toBe(405);
   });
 

@@ -18,14 +18,14 @@ export interface Sample {
 export class Prometheus {
   private constructor(readonly url: string) {}
 
-  /** @param config the text of its configuration file */
-  static async start(config: string): Promise<Prometheus> {
+  /** @param config the text of its configuration file @param more arguments */
+  static async start(config: string, more: readonly string[] = []): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), "octogauge-prometheus-"));
     writeFileSync(join(directory, "prometheus.yml"), config);
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn(
       "prometheus",
-      [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`],
+      [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`, ...more],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     let said = "";

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import pg from "pg";
+import { register } from "prom-client";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { freshDatabase } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { Gate } from "../support/gate.js";
+
+/** The value of a series of this process; 0 where there is none. */
+const valueOf = async (series: string): Promise<number> => {
+  const line = (await register.metrics()).split("\n").find((line) => line.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1) ?? 0);
+};
+
+/** What `work` adds to the metrics of the database. */
+async function grown(work: () => Promise<unknown>): Promise<Record<string, number>> {
+  const count = async () => {
+    const of = (result: string) => valueOf(`octogauge_database_query_duration_seconds_count{result="${result}"}`);
+    const counts: Record<string, number> = { ok: await of("ok"), failed: await of("failed") };
+    for (const kind of ["connect", "connection", "timeout", "conflict", "data", "server"])
+      counts[kind] = await valueOf(`octogauge_database_failures_total{kind="${kind}"}`);
+    return counts;
+  };
+  const before = await count();
+  await work().catch(() => undefined);
+  const differences = Object.entries(await count()).map(([name, value]) => [name, value - (before[name] ?? 0)] as const);
+  return Object.fromEntries(differences.filter(([, difference]) => difference !== 0));
+}
+
+describe("the database", () => {
+  it("is measured statement by statement, and its failures are counted by kind", async () => {
+    const database = (await stillFleet()).get(Database);
+    expect(await grown(() => database.query("SELECT 1"))).toEqual({ ok: 1 });
+    // BEGIN, the statement, COMMIT.
+    expect(await grown(() => database.transaction((transaction) => transaction.query("SELECT 1")))).toEqual({ ok: 3 });
+    expect(await grown(() => database.query("SELECT 1 / 0"))).toEqual({ failed: 1, data: 1 });
+    expect(await grown(() => database.query("SELECT nothing"))).toEqual({ failed: 1, server: 1 });
+    expect(await grown(() => database.query("DO $$ BEGIN RAISE SQLSTATE '40P01'; END $$"))).toEqual({ failed: 1, conflict: 1 });
+    expect(await grown(() => database.within(0.05).query("SELECT pg_sleep(1)"))).toEqual({ failed: 1, timeout: 1 });
+    expect(await grown(() => database.query("SELECT pg_terminate_backend(pg_backend_pid())"))).toEqual({ failed: 1, connection: 1 });
+  });
+
+  it("that refuses connections is a failure without a statement", async () => {
+    const gate = await Gate.before(await freshDatabase());
+    const database = (await stillFleet({}, gate.url)).get(Database);
+    gate.refuse();
+    // Connections that were idle are found to be dead first.
+    await expect.poll(() => database.pool.totalCount).toBe(0);
+    expect(await grown(() => database.query("SELECT 1"))).toEqual({ connect: 1 });
+  });
+});
+
+it("deliveries that wait for a commit are counted, and no longer when it has begun", async () => {
+  const fleet = await stillFleet();
+  const waiting = () => valueOf("octogauge_inbox_waiting_deliveries");
+  expect(await waiting()).toBe(0);
+  const other = new pg.Client({ connectionString: fleet.url });
+  await other.connect();
+  onTestFinished(() => other.end());
+  await other.query("BEGIN; LOCK TABLE octogauge.delivery_ledger IN ACCESS EXCLUSIVE MODE");
+  const first = fleet.accept("star", {});
+  // Its flush begins with the next turn of the event loop.
+  await sleep(20);
+  const others = [1, 2, 3].map(() => fleet.accept("star", {}));
+  expect(await waiting()).toBe(3);
+  await other.query("ROLLBACK");
+  await Promise.all([first, ...others]);
+  expect(await waiting()).toBe(0);
+});
