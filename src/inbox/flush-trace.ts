@@ -10,6 +10,10 @@ interface Traced {
   readonly context: SpanContext;
 }
 
+/** The id of a trace that a batch is about, where there is one. */
+export const traceIdOf = (batch: readonly Pending[]): string | undefined =>
+  contextOf(batch.find(({ delivery }) => delivery.traceparent !== undefined)?.delivery.traceparent)?.traceId;
+
 /**
  * Stores a batch, with a trace of the flush and, in the trace of each delivery, the span `accept`: from when it began to wait
  * until the commit. They link to each other; one that was stored before links to the request that brought it first.

@@ -6,7 +6,7 @@ import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
-import { tracedFlush } from "./flush-trace.js";
+import { tracedFlush, traceIdOf } from "./flush-trace.js";
 import { InboxMetrics } from "./inbox.metrics.js";
 import type { Intake } from "./intake.js";
 
@@ -56,7 +56,7 @@ export class GroupCommit implements Intake {
   }
 
   async #store(batch: readonly Pending[]): Promise<ReadonlySet<string>> {
-    const end = this.metrics.startFlush(batch.length);
+    const end = this.metrics.startFlush(batch.length, this.tracing.isOn ? traceIdOf(batch) : undefined);
     try {
       return await tracedFlush(this.tracing, this.database.within(this.config.REQUEST_TIMEOUT), batch, (on) => acceptBatch(on, batch));
     } finally {

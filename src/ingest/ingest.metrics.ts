@@ -27,6 +27,9 @@ export const ingestMetricProviders = [
   }),
 ];
 
+/** Reasons for which a delivery is lost unless somebody asks for it again. */
+const TURNED_AWAY = ["database", "deadline", "overload-requests", "overload-bytes", "hook-limit"];
+
 /** This process's view of the public listener. */
 @Injectable()
 export class IngestMetrics {
@@ -34,7 +37,10 @@ export class IngestMetrics {
     @InjectMetric(SECONDS) private readonly seconds: Histogram,
     @InjectMetric(OUTCOMES) private readonly outcomes: Counter,
     @InjectMetric(SECRETS) private readonly secrets: Counter,
-  ) {}
+  ) {
+    // A series that only appears with its first refusals shows no increase for them, and an outage may have no others.
+    for (const outcome of TURNED_AWAY) outcomes.inc({ outcome }, 0);
+  }
 
   /** @param traceId of the delivery */
   answered(answer: Answer, seconds: number, traceId?: string): void {

@@ -96,8 +96,7 @@ export class PublicListener implements OnModuleDestroy {
     const answer = await this.#route(request, trace);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
-    trace?.answered(answer);
-    this.metrics.answered(answer, (performance.now() - began) / 1_000);
+    this.metrics.answered(answer, (performance.now() - began) / 1_000, trace?.answered(answer));
     if (!request.complete) cutOff(request);
   }
 

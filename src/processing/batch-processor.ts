@@ -158,7 +158,7 @@ export class BatchProcessor {
         trace?.claimed(claimed);
         if (this.#isTalkative) for (const delivery of claimed) this.#logger.debug(say("a delivery was claimed", claimedFields(delivery)));
         afterCommit = await apply(transaction, claimed);
-        this.metrics.claimed(claimed, claimSeconds);
+        this.metrics.claimed(claimed, claimSeconds, trace?.traceId);
         return claimed.length;
       })
       .catch((error: unknown) => {
@@ -167,7 +167,7 @@ export class BatchProcessor {
       });
     trace?.ended();
     afterCommit();
-    if (processed > 0) this.metrics.applied((performance.now() - began) / 1_000);
+    if (processed > 0) this.metrics.applied((performance.now() - began) / 1_000, trace?.traceId);
     return processed;
   }
 }

@@ -57,9 +57,14 @@ export class BatchTrace {
     this.#processed = traced.map(({ delivery, context }) => this.#start(delivery, context, batch));
   }
 
-  /** Its transaction was committed, or rolled back for an error. @returns the id of a trace that is sampled, where there is one */
-  ended(error?: unknown): string | undefined {
-    if (!this.#batch) return undefined;
+  /** The id of a trace that is sampled, where there is one. */
+  get traceId(): string | undefined {
+    return this.#processed.map((span) => span.spanContext()).find(isSampled)?.traceId;
+  }
+
+  /** Its transaction was committed, or rolled back for an error. */
+  ended(error?: unknown): void {
+    if (!this.#batch) return;
     const until = now();
     for (const span of this.#processed) {
       const parent = span.spanContext();
@@ -68,7 +73,6 @@ export class BatchTrace {
       end(span, until, error);
     }
     end(this.#batch, until, error);
-    return this.#processed.map((span) => span.spanContext()).find(isSampled)?.traceId;
   }
 
   #start({ id, event, receivedAt }: Claimed, parent: SpanContext, batch: Span): Span {

@@ -198,6 +198,24 @@ it("a scrape says which collector took its time, and a question to GitHub how it
   });
 });
 
+it("latencies have the trace of a delivery beside them, in OpenMetrics", async () => {
+  const collector = await collecting();
+  const instance = await startInstance({ ...collector.environment, ...FAST });
+  const { traceId, traceparent } = caller();
+  await postTraced(instance.webhook, jobPayload("queued"), traceparent);
+  await collector.waitFor(({ spans }) => named(spans, "process batch").length > 0);
+  const text = await (
+    await fetch(`${instance.managementUrl}/metrics/process`, { headers: { accept: "application/openmetrics-text; version=1.0.0" } })
+  ).text();
+  const withExemplar = text.split("\n").filter((line) => line.includes(`# {trace_id="${traceId}"}`));
+  expect(withExemplar.map((line) => line.split("{", 1)[0]).sort()).toEqual([
+    "octogauge_http_request_duration_seconds_bucket",
+    "octogauge_inbox_flush_duration_seconds_bucket",
+    "octogauge_processing_batch_duration_seconds_bucket",
+    "octogauge_processing_claim_duration_seconds_bucket",
+  ]);
+});
+
 it("a collector that is away costs nothing but its traces", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST });
