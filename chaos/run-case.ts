@@ -52,7 +52,7 @@ function logsOf({ replicas, postgres }: Stage): string[] {
   const end = (name: string, log: string) => {
     const times = new Map<string, number>();
     for (const line of log.trim().split("\n")) {
-      const text = line.replace(/"(?:pid|timestamp)":\d+,/g, "").replace(/^[-\d]+ [:.\d]+ UTC \[\d+\] /, "");
+      const text = line.replace(/"pid":\d+,|"time":"[^"]*",/g, "").replace(/^[-\d]+ [:.\d]+ UTC \[\d+\] /, "");
       times.set(text, (times.get(text) ?? 0) + 1);
     }
     return [...times].slice(-LOG_LINES).map(([text, count]) => `${name} | ${count} x ${text.slice(0, 300)}`);
