@@ -5,7 +5,7 @@ const BATCH = 1_000;
 const DROP = `
   WITH old AS MATERIALIZED (
     SELECT run_id, run_attempt FROM octogauge.ci_trace_outbox
-    WHERE due_at IS NOT NULL AND pending_since < now() - make_interval(secs => $1) LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+    WHERE due_at IS NOT NULL AND pending_since < now() - make_interval(secs => $1) ORDER BY pending_since LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
   ), jobs AS (
     DELETE FROM octogauge.ci_trace_jobs j USING old o WHERE j.run_id = o.run_id AND j.run_attempt = o.run_attempt
   ), gone AS (

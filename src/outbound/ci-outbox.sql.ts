@@ -124,9 +124,7 @@ const END = `${HELD}
   RETURNING o.run_id::float8 AS "runId", o.run_attempt AS "runAttempt", h.error = '' AS "isSent"`;
 
 // A statement by itself: it has to see what was committed while the one before waited for its locks.
-const FORGET_JOBS = `
-  DELETE FROM octogauge.ci_trace_jobs j USING unnest($1::bigint[], $2::int[], $3::bigint[]) AS u(run_id, run_attempt, job_id)
-  WHERE j.job_id = u.job_id AND j.run_id = u.run_id AND j.run_attempt = u.run_attempt`;
+const FORGET_JOBS = "DELETE FROM octogauge.ci_trace_jobs WHERE job_id = ANY ($1::bigint[])";
 
 const REOPEN_SENT = `
   UPDATE octogauge.ci_trace_outbox o SET pending_since = now(), due_at = now() + make_interval(secs => $3)
@@ -135,7 +133,8 @@ const REOPEN_SENT = `
     AND EXISTS (SELECT FROM octogauge.ci_trace_jobs j WHERE j.run_id = u.run_id AND j.run_attempt = u.run_attempt)`;
 
 /** How an attempt to send ended. */
-export interface Sent extends Sending {
+export interface Sent {
+  readonly sending: Sending;
   /** Those that were sent with it. */
   readonly jobs: readonly JobRecord[];
   /** Why it failed; empty where it did not. */
@@ -151,16 +150,16 @@ export interface Sent extends Sending {
 export async function endSending(on: Queryable, all: readonly Sent[], settle: number): Promise<void> {
   type Row = AttemptKey & { isSent: boolean };
   const ended = await sql<Row>(on, END, [
-    ...keysOf(all),
-    int4Array(all.map(({ number }) => number)),
+    ...keysOf(all.map(({ sending }) => sending)),
+    int4Array(all.map(({ sending }) => sending.number)),
     float8Array(all.map(({ delay }) => delay)),
     textArray(all.map(({ error }) => error)),
   ]);
   const sent = ended.filter(({ isSent }) => isSent);
   if (sent.length === 0) return;
   const own = new Set(sent.map(keyOf));
-  const jobs = all.filter((sending) => own.has(keyOf(sending))).flatMap((sending) => sending.jobs);
-  if (jobs.length > 0) await sql(on, FORGET_JOBS, [...keysOf(jobs), int8Array(jobs.map(({ jobId }) => jobId))]);
+  const jobs = all.filter(({ sending }) => own.has(keyOf(sending))).flatMap((ended) => ended.jobs);
+  if (jobs.length > 0) await sql(on, FORGET_JOBS, [int8Array(jobs.map(({ jobId }) => jobId))]);
   await sql(on, REOPEN_SENT, [...keysOf(sent), settle]);
 }
 

@@ -59,9 +59,9 @@ export class CiTracesLoop extends BackgroundLoop {
     const jobs = all.filter((job) => keyOf(job) === keyOf(sending));
     try {
       await this.exporter.send(spansOf(sending.run, jobs, !sending.isSent, this.config.OTEL_RESOURCE_ATTRIBUTES));
-      return { ...sending, jobs, error: "", delay: 0 };
+      return { sending, jobs, error: "", delay: 0 };
     } catch (error) {
-      return { ...sending, jobs, error: messageOf(error), delay: backoff(sending.number, LONGEST_BACKOFF) };
+      return { sending, jobs, error: messageOf(error), delay: backoff(sending.number, LONGEST_BACKOFF) };
     }
   }
 
@@ -76,7 +76,7 @@ export class CiTracesLoop extends BackgroundLoop {
     }
     if (this.#refusals > 0) this.logger.log("the collector takes traces again");
     this.#refusals = 0;
-    for (const { runId, error } of failed) this.logger.warn(`the trace of run ${runId} was not taken, trying again: ${error}`);
+    for (const { sending, error } of failed) this.logger.warn(`the trace of run ${sending.runId} was not taken, trying again: ${error}`);
   }
 
   override async onModuleDestroy(): Promise<void> {

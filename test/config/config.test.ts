@@ -94,6 +94,13 @@ describe("configuration", () => {
     expect(problemsOf({ ...COMPLETE, PORT: "9000", MANAGEMENT_PORT: "9000" })[0]).toMatch(/MANAGEMENT_PORT is "9000", the same as PORT/);
   });
 
+  it("traces of runs need somewhere to go", () => {
+    const [problem] = problemsOf({ ...COMPLETE, CI_TRACES: "on" });
+    expect(problem).toBe("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
+    expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" })).toEqual([]);
+    expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://c:4318/v1/traces" })).toEqual([]);
+  });
+
   it("a buffer needs its server's address, and a budget within the request's", () => {
     const problems = (environment: Record<string, string>) => {
       try {

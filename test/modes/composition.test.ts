@@ -37,6 +37,19 @@ it("a worker loads nothing of the webhook", async () => {
   expect(files).not.toContain("inbox/group-commit.js");
 });
 
+it.each([
+  ["off", {}, [false, false]],
+  ["on", { CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }, [false, true]],
+])(
+  "CI_TRACES=%s: what sends traces of runs is loaded by workers alone, and only then",
+  { timeout: 120_000 },
+  async (_, settings, expected) => {
+    const both = [await loadedIn("gateway", settings), await loadedIn("worker", settings)];
+    for (const file of ["outbound/completions.js", "outbound/ci-traces.loop.js", "tracing/otlp-exporter.js"])
+      expect(both.map((files) => files.includes(file))).toEqual(expected);
+  },
+);
+
 it("standalone loads both", async () => {
   expect(await loadedIn("standalone")).toEqual(expect.arrayContaining(["ingest/webhook.controller.js", "processing/worker.loop.js"]));
 });

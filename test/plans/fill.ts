@@ -25,6 +25,8 @@ const STILL = [
   "missed_deliveries",
   "lookups",
   "rate_limits",
+  "ci_trace_jobs",
+  "ci_trace_outbox",
 ].map((table) => `ALTER TABLE octogauge.${table} SET (autovacuum_enabled = false)`);
 
 // The times rise with the place in the table, as they do where rows come one after the other.
@@ -87,6 +89,19 @@ const LOOKUPS = `
 const LIMITS = `
   INSERT INTO octogauge.rate_limits (name, used_until) SELECT 'acme/other-' || i, now() - interval '1 day' FROM generate_series(1, $1::int) i`;
 
+// As many as were sent, or wait for their run; some are due, of which some wait for jobs.
+const TRACES = `
+  INSERT INTO octogauge.ci_trace_outbox (run_id, run_attempt, record, waits_for, pending_since, due_at, sent_at)
+  SELECT i, 1, format('{"runId":%s,"runAttempt":1}', i), CASE WHEN is_due THEN ARRAY[i, i - 1] ELSE '{}' END,
+    now() - CASE WHEN i % 10 = 0 THEN interval '4 days' ELSE interval '1 hour' END, CASE WHEN is_due THEN now() + make_interval(secs => i - $1) END,
+    CASE WHEN NOT is_due THEN now() - CASE WHEN i <= ${OLD} THEN interval '4 days' ELSE interval '2 days' END END
+  FROM generate_series(1, $1::int) i, LATERAL (SELECT i > $1 - ${OPEN} AS is_due) o`;
+
+const TRACE_JOBS = `
+  INSERT INTO octogauge.ci_trace_jobs (job_id, run_id, run_attempt, record, noted_at)
+  SELECT i, i, 1, format('{"jobId":%s,"runId":%s,"runAttempt":1}', i, i), now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '2 days' END
+  FROM generate_series(1, $1::int) i`;
+
 /** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
 export async function fill(url: string, rows: number): Promise<void> {
   for (const statement of STILL) await rowsOf(url, statement);
@@ -103,6 +118,8 @@ export async function fill(url: string, rows: number): Promise<void> {
     [RUNS, [rows]],
     [MISSED, [rows]],
     [LOOKUPS, [rows]],
+    [TRACES, [rows]],
+    [TRACE_JOBS, [rows]],
     [RETRIES, [series]],
     [LIMITS, [series]],
     [COUNTERS, [series]],

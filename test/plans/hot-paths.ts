@@ -17,6 +17,10 @@ import { NextBatch } from "../../src/processing/next-batch.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { RateLimiter } from "../../src/processing/rate-limiter.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
+import { removeOld } from "../../src/outbound/ci-outbox-retention.sql.js";
+import { addJobs, addRuns, claimDue, endSending, jobsOf, reopen } from "../../src/outbound/ci-outbox.sql.js";
+import type { JobRecord, RunRecord } from "../../src/outbound/ci-records.js";
+import { readPendingTraces } from "../../src/outbound/pending.sql.js";
 import { GitHubError } from "../../src/github/failure.js";
 import { HookAudits } from "../../src/reconcile/hook-audits.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
@@ -51,6 +55,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await get(Readiness).backlog();
     await audit(get(HookAudits), get(MissedDeliveries));
     await lookUp(get(SilentAttempts), database);
+    await traceRuns(database);
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();
     await get(StateRetention).runOnce();
@@ -80,6 +85,28 @@ async function audit(audits: HookAudits, missed: MissedDeliveries): Promise<void
   const due = await missed.nextDue([hook]);
   await missed.begin(due!);
   await missed.notTaken(due!, new GitHubError("nobody asks now", "limited", undefined, 1));
+}
+
+/** With CI_TRACES: a batch of completions, and a round of the loop that sends them, with what it does about failures and late jobs. */
+async function traceRuns(database: Database): Promise<void> {
+  const keys = Array.from({ length: 100 }, (_, index) => ({ runId: 5_000_000 + index, runAttempt: 1 }));
+  const jobs = keys.map((key) => ({ ...key, jobId: key.runId }) as JobRecord);
+  await database.transaction(async (transaction) => {
+    await claim(transaction, 100, undefined, undefined, true);
+    await addJobs(transaction, jobs);
+    await addRuns(transaction, keys as RunRecord[], 0);
+    await reopen(
+      transaction,
+      keys.map(({ runId }) => ({ runId: runId - 4_999_000, runAttempt: 1 })),
+      0,
+    );
+  });
+  const { sendings } = await claimDue(database, 10, { lease: 60, most: 600, recheck: 5 });
+  const found = await jobsOf(database, sendings);
+  const ended = sendings.map((sending, index) => ({ sending, jobs: found, error: index % 2 === 0 ? "" : "refused", delay: 1 }));
+  await database.transaction((transaction) => endSending(transaction, ended, 0));
+  await removeOld(database, 3 * 86_400, 35 * 86_400);
+  await readPendingTraces(database);
 }
 
 /** An attempt that is not there any more. */

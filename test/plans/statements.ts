@@ -113,5 +113,27 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "whether runs are known": { matches: /SELECT FROM octogauge\.counter_series/, uses: ["counter_series_pkey"] },
   "gone jobs": { matches: /UPDATE octogauge\.workflow_jobs SET state = 2/, uses: ["workflow_jobs_open", "workflow_jobs_pkey"] },
   "gone run": { matches: /UPDATE octogauge\.workflow_runs SET state = 2/, uses: [] },
+  "jobs for traces": { matches: /INSERT INTO octogauge\.ci_trace_jobs/, uses: ["ci_trace_jobs_pkey"] },
+  "runs for traces": { matches: /INSERT INTO octogauge\.ci_trace_outbox/, uses: ["workflow_jobs_open", "ci_trace_outbox_pkey"] },
+  "traces that late jobs reopen": { matches: /pending_since = CASE/, uses: ["ci_trace_outbox_pkey"] },
+  "traces due": { matches: /AS waits/, uses: ["ci_trace_outbox_due_at", "ci_trace_outbox_pkey", "workflow_jobs_pkey"] },
+  "jobs of due traces": { matches: /SELECT j\.record FROM/, uses: ["ci_trace_jobs_run"] },
+  "traces sent": { matches: /sent_at = CASE/, uses: ["ci_trace_outbox_pkey"] },
+  "jobs sent": { matches: /DELETE FROM octogauge\.ci_trace_jobs WHERE job_id = ANY/, uses: ["ci_trace_jobs_pkey"] },
+  "jobs that came meanwhile": {
+    matches: /EXISTS \(SELECT FROM octogauge\.ci_trace_jobs/,
+    uses: ["ci_trace_outbox_pkey", "ci_trace_jobs_run"],
+  },
+  "traces that cannot be sent": {
+    matches: /due_at IS NOT NULL AND pending_since </,
+    // And one of the two indexes of what is pending.
+    uses: ["ci_trace_jobs_run"],
+  },
+  "old traces": { matches: /due_at IS NULL AND sent_at </, uses: ["ci_trace_outbox_sent_at"] },
+  "old jobs for traces": { matches: /ci_trace_jobs WHERE noted_at </, uses: ["ci_trace_jobs_noted_at"] },
+  "traces pending": {
+    matches: /count\(\*\)[^;]*FROM octogauge\.ci_trace_outbox WHERE due_at IS NOT NULL$/,
+    uses: ["ci_trace_outbox_pending"],
+  },
   "look-up": { matches: /INSERT INTO octogauge\.lookups/, uses: ["lookups_pkey"] },
 };
