@@ -1,62 +1,19 @@
-import { describe, expect, it, onTestFinished } from "vitest";
 import { register } from "prom-client";
+import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { addJobs, claimDue, endSending, jobsOf, reopen } from "../../src/outbound/ci-outbox.sql.js";
 import { CiTracesRetention } from "../../src/outbound/ci-traces-retention.loop.js";
 import { CiTracesLoop } from "../../src/outbound/ci-traces.loop.js";
 import { type CiEvent, ciRun, expectedSpans, jobIdOf, spanOf, traceOf } from "../support/ci-run.js";
-import { lineOf, linesOf } from "../support/ci-traces.js";
+import { isJob, linesOf, prepareTraces } from "../support/ci-traces.js";
 import { rowsOf } from "../support/database.js";
-import { stillFleet } from "../support/fleet.js";
 import { OtlpCollector, type OtlpProtocol } from "../support/otlp-collector.js";
-
-async function prepare(overrides: Record<string, string> = {}, protocol: OtlpProtocol = "http/protobuf") {
-  const collector = await OtlpCollector.start({ protocol });
-  onTestFinished(() => collector.stop());
-  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", ...collector.environment, ...overrides };
-  const fleet = await stillFleet(settings);
-  const send = async () => {
-    while ((await fleet.get(CiTracesLoop).runOnce()) === "again");
-  };
-  /** Leases and pauses of single traces are over. */
-  const makeDue = () => rowsOf(fleet.url, "UPDATE octogauge.ci_trace_outbox SET due_at = now() WHERE due_at IS NOT NULL");
-  return {
-    ...fleet,
-    samples: (prefix: string) => fleet.samples(prefix),
-    collector,
-    send,
-    async deliverAll(events: readonly CiEvent[]) {
-      for (const { event, payload } of events) await fleet.accept(event, payload);
-      await fleet.process();
-    },
-    outbox: () =>
-      rowsOf<{ due: boolean; sent: boolean; attempts: number; error: string }>(
-        fleet.url,
-        "SELECT due_at IS NOT NULL AS due, sent_at IS NOT NULL AS sent, attempts, error FROM octogauge.ci_trace_outbox ORDER BY run_id, run_attempt",
-      ),
-    jobs: async () => (await rowsOf(fleet.url, "SELECT FROM octogauge.ci_trace_jobs")).length,
-    makeDue,
-    /** Sends until it is so; the loop has pauses of its own. */
-    async sendUntil(isSo: () => boolean) {
-      const until = Date.now() + 30_000;
-      while (!isSo()) {
-        if (Date.now() > until) throw new Error("it was not so after 30 s");
-        await makeDue();
-        await send();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
-  };
-}
-
-const isJob = (index: number, action: string) => (event: CiEvent) =>
-  event.payload["action"] === action && (event.payload["workflow_job"] as { id?: number } | undefined)?.id === jobIdOf(7, 1, index);
 
 const counter = async (name: string) => ((await register.getSingleMetric(name)?.get())?.values[0]?.value ?? 0) as number;
 
 describe("a finished run", () => {
   it.each<OtlpProtocol>(["http/protobuf", "http/json", "grpc"])("is one trace, by %s", async (protocol) => {
-    const { collector, deliverAll, send, outbox, jobs } = await prepare(
+    const { collector, deliverAll, send, outbox, jobs } = await prepareTraces(
       { OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=prod" },
       protocol,
     );
@@ -117,7 +74,7 @@ describe("a finished run", () => {
   });
 
   it("comes once, whatever is repeated, before it was sent and after", async () => {
-    const { collector, deliverAll, send, makeDue } = await prepare();
+    const { collector, deliverAll, send, makeDue } = await prepareTraces();
     await deliverAll([...ciRun(7), ...ciRun(7)]);
     await deliverAll(ciRun(7));
     await send();
@@ -129,7 +86,7 @@ describe("a finished run", () => {
   });
 
   it("and its re-run are two traces that are linked; jobs that are not run again are in the first alone", async () => {
-    const { collector, deliverAll, send } = await prepare();
+    const { collector, deliverAll, send } = await prepareTraces();
     await deliverAll(ciRun(7));
     // GitHub repeats the job that had succeeded, with its times, under the new attempt.
     const again = ciRun(7, 2).map(({ event, payload }): CiEvent => {
@@ -148,7 +105,7 @@ describe("a finished run", () => {
   });
 
   it("is not traced where its repository is not measured", async () => {
-    const { deliverAll, outbox, jobs } = await prepare({ REPOSITORY_DENY: "acme/*" });
+    const { deliverAll, outbox, jobs } = await prepareTraces({ REPOSITORY_DENY: "acme/*" });
     await deliverAll(ciRun(7));
     expect([await outbox(), await jobs()]).toEqual([[], 0]);
   });
@@ -158,7 +115,7 @@ describe("jobs that come late", () => {
   const late = isJob(1, "completed");
 
   it("are waited for while they are known to be open, but not for ever", async () => {
-    const { collector, deliverAll, send, makeDue, url } = await prepare();
+    const { collector, deliverAll, send, makeDue, url } = await prepareTraces();
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     await send();
     await makeDue();
@@ -171,7 +128,7 @@ describe("jobs that come late", () => {
   });
 
   it("are in the trace where they come in time", async () => {
-    const { collector, deliverAll, send, makeDue, checkLost } = await prepare();
+    const { collector, deliverAll, send, makeDue, checkLost } = await prepareTraces();
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     // It is closed by then: its run has completed.
     await checkLost();
@@ -184,7 +141,7 @@ describe("jobs that come late", () => {
   });
 
   it("are sent by themselves after the trace, and complete it", async () => {
-    const { collector, deliverAll, send, outbox } = await prepare({ CI_TRACES_WAIT: "0" });
+    const { collector, deliverAll, send, outbox } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     await send();
     expect(collector.spans).toHaveLength(12);
@@ -197,7 +154,7 @@ describe("jobs that come late", () => {
   });
 
   it("are not lost where they come while their run is being sent", async () => {
-    const { collector, deliverAll, get, outbox, send } = await prepare({ CI_TRACES_WAIT: "0" });
+    const { collector, deliverAll, get, outbox, send } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     const database = get(Database);
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     const waiting = { lease: 60, most: 0, recheck: 0 };
@@ -232,7 +189,7 @@ describe("a collector that is away", () => {
     ["refusing", async (collector: OtlpCollector) => collector.fail(503), async (collector: OtlpCollector) => collector.fail(undefined)],
     ["against it", async (collector: OtlpCollector) => collector.fail(400), async (collector: OtlpCollector) => collector.fail(undefined)],
   ])("is waited for when it is %s; all is sent, once", { timeout: 120_000 }, async (_, leave, comeBack) => {
-    const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepare();
+    const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepareTraces();
     const [failed, sent] = [await counter("octogauge_ci_traces_failed_total"), await counter("octogauge_ci_traces_sent_total")];
     await leave(collector);
     const runs = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
@@ -256,7 +213,7 @@ describe("a collector that is away", () => {
   });
 
   it("is not asked again and again", async () => {
-    const { collector, deliverAll, get, makeDue } = await prepare();
+    const { collector, deliverAll, get, makeDue } = await prepareTraces();
     collector.fail(400);
     for (let run = 1; run <= 12; run += 1) await deliverAll(ciRun(run));
     for (let round = 0; round < 200; round += 1) {
@@ -268,7 +225,7 @@ describe("a collector that is away", () => {
   });
 
   it("does not get the outbox grow for ever: what is too old is dropped and counted", async () => {
-    const { collector, deliverAll, get, url, outbox, jobs, send } = await prepare();
+    const { collector, deliverAll, get, url, outbox, jobs, send } = await prepareTraces();
     collector.fail(400);
     await deliverAll([...ciRun(1), ...ciRun(2)]);
     await rowsOf(url, "UPDATE octogauge.ci_trace_outbox SET pending_since = now() - interval '4 days' WHERE run_id = 1");
@@ -285,119 +242,5 @@ describe("a collector that is away", () => {
     await get(CiTracesRetention).runOnce();
     expect([await outbox(), await jobs()]).toEqual([[], 2]);
     expect(await counter("octogauge_ci_traces_dropped_total")).toBe(dropped + 1);
-  });
-});
-
-describe("what is not as usual", () => {
-  const job = (id: number, fields: Record<string, unknown>): CiEvent => {
-    const completed = ciRun(7).find(isJob(0, "completed"));
-    return {
-      event: "workflow_job",
-      payload: { ...completed!.payload, workflow_job: { ...(completed!.payload["workflow_job"] as object), id, ...fields } },
-    };
-  };
-  const runCompleted = ciRun(7).at(-1)!;
-
-  it.each([
-    [
-      "skipped, and created after it ended",
-      {
-        conclusion: "skipped",
-        runner_id: null,
-        steps: [],
-        created_at: "2026-11-01T10:02:00Z",
-        started_at: "2026-11-01T10:01:00Z",
-        completed_at: "2026-11-01T10:01:00Z",
-      },
-      ["0 60-60 skip build"],
-    ],
-    [
-      "cancelled in the queue",
-      { conclusion: "cancelled", runner_id: 0, steps: null, started_at: "2026-11-01T10:00:02Z", completed_at: "2026-11-01T10:00:30Z" },
-      ["0 2-30 cancellation build"],
-    ],
-    [
-      "timed out, with a step that never began",
-      { conclusion: "timed_out", steps: [{ number: 1, name: "a", conclusion: null, started_at: null, completed_at: null }] },
-      ["0 2-12 - queue", "2 12-60 timeout build"],
-    ],
-    ["failed before it began", { conclusion: "startup_failure", steps: [] }, ["0 2-12 - queue", "2 12-60 error build"]],
-    ["of a conclusion that nobody knows", { conclusion: "abducted", steps: [] }, ["0 2-12 - queue", "0 12-60 abducted build"]],
-    ["without conclusion and name", { conclusion: null, name: null, steps: [] }, ["0 2-12 - queue", "0 12-60 unknown job:5"]],
-    [
-      "running backwards",
-      {
-        steps: [{ number: 3, name: "b", conclusion: "success", started_at: "2026-11-01T10:00:20Z", completed_at: "2026-11-01T10:00:19Z" }],
-      },
-      ["0 2-12 - queue", "0 12-60 success build", "0 20-20 success b"],
-    ],
-  ])("a job that is %s", async (_, fields, expected) => {
-    const { collector, deliverAll, send } = await prepare();
-    await deliverAll([job(5, fields), runCompleted]);
-    await send();
-    const lines = collector.spans
-      .filter(({ parentSpanId }) => parentSpanId !== "")
-      .map((span) => lineOf(span).split(" ").slice(3).join(" "));
-    expect(lines.sort()).toEqual([...expected].sort());
-  });
-
-  it("a body whose details are nonsense is counted, and traced without them", async () => {
-    const { collector, deliverAll, send, samples } = await prepare();
-    const nonsense = {
-      steps: [null, 3, { number: "x" }, { number: 1.5 }, []],
-      name: {},
-      html_url: 4,
-      runner_name: [],
-      runner_group_name: 1,
-      labels: "x",
-    };
-    const run = {
-      ...runCompleted.payload,
-      workflow_run: {
-        ...(runCompleted.payload["workflow_run"] as object),
-        html_url: {},
-        head_sha: 3,
-        head_branch: null,
-        run_number: "a",
-        pull_requests: [null],
-      },
-    };
-    await deliverAll([job(5, nonsense), { event: "workflow_run", payload: run }]);
-    await send();
-    expect(collector.spans.map(({ name }) => name).sort()).toEqual(["RUN CI", "job:5", "queue"]);
-    expect(await samples("github_workflow_jobs_completed_total")).toHaveLength(1);
-    expect(await samples("octogauge_dead_letters")).toEqual([]);
-  });
-
-  it("a body that is no JSON behind what is projected is counted all the same", async () => {
-    const { accept, process, outbox, samples } = await prepare();
-    for (const { event, payload } of [job(5, {}), runCompleted]) await accept(event, `${JSON.stringify(payload).slice(0, -1)},"x":tru}`);
-    await process();
-    expect(await samples("github_workflow_jobs_completed_total")).toHaveLength(1);
-    expect(await samples("octogauge_dead_letters")).toEqual([]);
-    expect(await outbox()).toEqual([]);
-  });
-
-  it("an answer to a question of ours is traced like an event", async () => {
-    const { collector, get, process, send } = await prepare();
-    const { putAnswers } = await import("../../src/inbox/answers.js");
-    const answers = [job(5, {}), runCompleted].map(({ event, payload }, index) => ({
-      id: `aaaaaaaa-0000-1000-8000-00000000000${index}`,
-      event: `${event}.lookup` as const,
-      payload: { ...payload, action: "" },
-    }));
-    await putAnswers(get(Database), answers, true);
-    await process();
-    await send();
-    expect(collector.spans).toHaveLength(7);
-  });
-});
-
-describe("CI_TRACES=off", () => {
-  it("keeps nothing", async () => {
-    const { deliverAll, outbox, jobs, samples } = await prepare({ CI_TRACES: "off" });
-    await deliverAll(ciRun(7));
-    expect([await outbox(), await jobs(), await samples("octogauge_ci_traces")]).toEqual([[], 0, []]);
-    expect(await samples("github_workflow_jobs_completed_total")).toHaveLength(2);
   });
 });

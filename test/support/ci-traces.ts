@@ -1,4 +1,9 @@
-import type { OtlpCollector, ReceivedSpan } from "./otlp-collector.js";
+import { onTestFinished } from "vitest";
+import { CiTracesLoop } from "../../src/outbound/ci-traces.loop.js";
+import { type CiEvent, jobIdOf } from "./ci-run.js";
+import { rowsOf } from "./database.js";
+import { stillFleet } from "./fleet.js";
+import { OtlpCollector, type OtlpProtocol, type ReceivedSpan } from "./otlp-collector.js";
 
 const TEN = BigInt(Date.parse("2026-11-01T10:00:00Z")) * 1_000_000n;
 const seconds = (time: bigint) => Number(time - TEN) / 1e9;
@@ -16,3 +21,47 @@ export const linesOf = (collector: OtlpCollector, traceId: string): string[] =>
     .filter((span) => span.traceId === traceId)
     .map(lineOf)
     .sort();
+
+/** Octogauge with CI_TRACES=on, whose loops the test runs itself, and a collector. */
+export async function prepareTraces(overrides: Record<string, string> = {}, protocol: OtlpProtocol = "http/protobuf") {
+  const collector = await OtlpCollector.start({ protocol });
+  onTestFinished(() => collector.stop());
+  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", ...collector.environment, ...overrides };
+  const fleet = await stillFleet(settings);
+  const send = async () => {
+    while ((await fleet.get(CiTracesLoop).runOnce()) === "again");
+  };
+  /** Leases and pauses of single traces are over. */
+  const makeDue = () => rowsOf(fleet.url, "UPDATE octogauge.ci_trace_outbox SET due_at = now() WHERE due_at IS NOT NULL");
+  return {
+    ...fleet,
+    samples: (prefix: string) => fleet.samples(prefix),
+    collector,
+    send,
+    async deliverAll(events: readonly CiEvent[]) {
+      for (const { event, payload } of events) await fleet.accept(event, payload);
+      await fleet.process();
+    },
+    outbox: () =>
+      rowsOf<{ due: boolean; sent: boolean; attempts: number; error: string }>(
+        fleet.url,
+        "SELECT due_at IS NOT NULL AS due, sent_at IS NOT NULL AS sent, attempts, error FROM octogauge.ci_trace_outbox ORDER BY run_id, run_attempt",
+      ),
+    jobs: async () => (await rowsOf(fleet.url, "SELECT FROM octogauge.ci_trace_jobs")).length,
+    makeDue,
+    /** Sends until it is so; the loop has pauses of its own. */
+    async sendUntil(isSo: () => boolean) {
+      const until = Date.now() + 30_000;
+      while (!isSo()) {
+        if (Date.now() > until) throw new Error("it was not so after 30 s");
+        await makeDue();
+        await send();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+}
+
+/** Whether an event is that of a job of `ciRun(7)`. */
+export const isJob = (index: number, action: string) => (event: CiEvent) =>
+  event.payload["action"] === action && (event.payload["workflow_job"] as { id?: number } | undefined)?.id === jobIdOf(7, 1, index);
