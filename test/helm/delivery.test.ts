@@ -57,7 +57,7 @@ describe.skipIf(!HELM)("what KEDA asks the database", () => {
     const answer = async (query: string) => Number(Object.values((await client.query(query)).rows[0] as Record<string, string>)[0]);
     expect([await answer(age!), await answer(depth!)]).toEqual([0, 0]);
 
-    // One delivery in each lane, the older the higher the lane; what is put off is the oldest and must not count.
+    // One delivery in each lane, the older the higher the lane; what is put off is the oldest and must not count, and surplus is meant to wait.
     for (const lane of [...LANES, ...DELAYED_LANES]) {
       await client.query(
         `INSERT INTO octogauge.inbox (priority, delivery_id, event, form, payload, received_at) VALUES ($1::int, gen_random_uuid(), 'ping', false, '{}', now() - make_interval(mins => $1::int))`,
@@ -68,7 +68,7 @@ describe.skipIf(!HELM)("what KEDA asks the database", () => {
     expect(await answer(depth!)).toBe(backlog.reduce((sum, { pending }) => sum + pending, 0));
     expect(await answer(depth!)).toBe(LANES.length);
     const oldest = Math.max(...backlog.map(({ oldestAge }) => oldestAge));
-    expect(oldest).toBeGreaterThan(400);
+    expect(oldest).toBeGreaterThan(170);
     expect(Math.abs((await answer(age!)) - oldest)).toBeLessThan(5);
   });
 });

@@ -39,7 +39,7 @@ it("a worker loads nothing of the webhook", async () => {
 
 it.each([
   ["off", {}, [false, false]],
-  ["on", { CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }, [false, true]],
+  ["on", { CI_TRACES: "on", OTEL_TRACES_EXPORTER: "none", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }, [false, true]],
 ])(
   "CI_TRACES=%s: what sends traces of runs is loaded by workers alone, and only then",
   { timeout: 120_000 },

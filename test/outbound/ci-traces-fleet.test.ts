@@ -14,7 +14,7 @@ async function prepare(settle: string) {
   const collector = await OtlpCollector.start();
   onTestFinished(() => collector.stop());
   const url = await freshDatabase();
-  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: settle, ...collector.environment };
+  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: settle, OTEL_TRACES_EXPORTER: "none", ...collector.environment };
   const [gateway, ...workers] = await Promise.all(
     ["gateway", "worker", "worker"].map((MODE) => Replica.start(url, { ...settings, MODE, BATCH_SIZE: "7" })),
   );

@@ -26,7 +26,7 @@ export const linesOf = (collector: OtlpCollector, traceId: string): string[] =>
 export async function prepareTraces(overrides: Record<string, string> = {}, protocol: OtlpProtocol = "http/protobuf") {
   const collector = await OtlpCollector.start({ protocol });
   onTestFinished(() => collector.stop());
-  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", ...collector.environment, ...overrides };
+  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", OTEL_TRACES_EXPORTER: "none", ...collector.environment, ...overrides };
   const fleet = await stillFleet(settings);
   const send = async () => {
     while ((await fleet.get(CiTracesLoop).runOnce()) === "again");
