@@ -184,12 +184,17 @@ describe("jobs that come late", () => {
 });
 
 describe("a collector that is away", () => {
-  it.each([
-    ["gone", (collector: OtlpCollector) => collector.stop(), (collector: OtlpCollector) => collector.restart()],
-    ["refusing", async (collector: OtlpCollector) => collector.fail(503), async (collector: OtlpCollector) => collector.fail(undefined)],
-    ["against it", async (collector: OtlpCollector) => collector.fail(400), async (collector: OtlpCollector) => collector.fail(undefined)],
-  ])("is waited for when it is %s; all is sent, once", { timeout: 120_000 }, async (_, leave, comeBack) => {
-    const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepareTraces();
+  const gone = (collector: OtlpCollector) => collector.stop();
+  const refusing = (status: number) => async (collector: OtlpCollector) => collector.fail(status);
+
+  it.each<[string, OtlpProtocol, (collector: OtlpCollector) => Promise<void>]>([
+    ["gone", "http/protobuf", gone],
+    ["gone", "grpc", gone],
+    ["overloaded", "http/protobuf", refusing(503)],
+    ["overloaded", "grpc", refusing(503)],
+    ["against it", "http/json", refusing(400)],
+  ])("is waited for when it is %s, by %s; all is sent, once", { timeout: 120_000 }, async (_, protocol, leave) => {
+    const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepareTraces({}, protocol);
     const [failed, sent] = [await counter("octogauge_ci_traces_failed_total"), await counter("octogauge_ci_traces_sent_total")];
     await leave(collector);
     const runs = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
@@ -201,7 +206,8 @@ describe("a collector that is away", () => {
     expect(await samples("octogauge_ci_traces_pending")).toEqual(["octogauge_ci_traces_pending{} 12"]);
     expect((await outbox()).filter(({ error }) => error !== "").length).toBeGreaterThanOrEqual(10);
     expect(await counter("octogauge_ci_traces_failed_total")).toBeGreaterThanOrEqual(failed + 10);
-    await comeBack(collector);
+    collector.fail(undefined);
+    await collector.restart();
     await sendUntil(() => collector.spans.length >= 17 * runs.length);
     for (const run of runs) expect(linesOf(collector, traceOf(run))).toEqual(expectedSpans(run));
     expect(collector.spans).toHaveLength(17 * runs.length);
