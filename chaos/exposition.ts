@@ -12,8 +12,8 @@ interface Known {
   readonly labels: readonly string[];
 }
 
-/** There only with a buffer. */
-const OPTIONAL: ReadonlySet<string> = new Set([GAUGES.bufferPending.name]);
+/** There only with a buffer, and with CI_TRACES. */
+const OPTIONAL: ReadonlySet<string> = new Set([GAUGES.bufferPending.name, GAUGES.ciTracesPending.name, GAUGES.ciTracesOldest.name]);
 const CATALOGUE: ReadonlyMap<string, Known> = new Map(
   [...Object.values(COUNTERS), ...Object.values(HISTOGRAMS), ...Object.values(GAUGES)].map((family) => [family.name, family]),
 );
