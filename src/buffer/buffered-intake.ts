@@ -38,7 +38,7 @@ export class BufferedIntake implements Intake {
     private readonly broker: Broker,
     private readonly metrics: IntakeMetrics,
     private readonly tracing: Tracing,
-    @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_AFTER" | "REQUEST_TIMEOUT"> & LogConfig,
+    @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_STREAM" | "BUFFER_AFTER" | "REQUEST_TIMEOUT"> & LogConfig,
   ) {
     this.#isTalkative = isLogged(config, "buffer", "debug");
     metrics.watch(() => this.#breaker.isOpen);
@@ -128,7 +128,12 @@ export class BufferedIntake implements Intake {
   #trace({ traceparent }: Delivery, at: number, error?: unknown): void {
     const parent = contextOf(traceparent);
     if (!parent) return;
-    const attributes = { "messaging.system": this.config.BUFFER, "messaging.operation.type": "send" };
+    const attributes = {
+      "messaging.system": this.config.BUFFER,
+      "messaging.operation.name": "publish",
+      "messaging.operation.type": "send",
+      "messaging.destination.name": this.config.BUFFER_STREAM,
+    };
     this.tracing.record("publish", { kind: SpanKind.PRODUCER, parent, attributes, at }, now(), error);
   }
 

@@ -1,3 +1,4 @@
+import { contextOf, traceparentOf } from "../tracing/traceparent.js";
 import type { Delivery } from "../inbox/delivery.js";
 
 const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -26,7 +27,9 @@ export function deliveryOf(field: (name: string) => string | undefined, body: Bu
   const hookId = hook ? whole(hook) : null;
   if (!id || !GUID.test(id) || !event || !EVENT.test(event)) return undefined;
   if ((type !== JSON_TYPE && type !== FORM_TYPE) || receivedAt === undefined || hookId === undefined) return undefined;
-  const [signature, traceparent] = [field("X-Hub-Signature-256") || undefined, field("traceparent") || undefined];
+  const signature = field("X-Hub-Signature-256") || undefined;
+  const context = contextOf(field("traceparent"));
+  const traceparent = context && traceparentOf(context);
   return { id, event, hookId, form: type === FORM_TYPE, body, signature, receivedAt, traceparent };
 }
 

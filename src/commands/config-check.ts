@@ -1,15 +1,18 @@
 import type { Config } from "../config/config.js";
+import { rememberSecrets, withoutSecrets } from "../config/secret-values.js";
 import { SECRET_VARIABLES, variables } from "../config/variables.js";
 
 /** `octogauge config check`: the configuration in force, secrets redacted, one variable a line. */
 export function configLines(config: Config): string[] {
+  rememberSecrets(config);
   return Object.keys(variables).map((name) => {
     const value = config[name as keyof Config];
-    return `${name}=${SECRET_VARIABLES.has(name) && isSet(value) ? "(redacted)" : plain(value)}`;
+    return `${name}=${SECRET_VARIABLES.has(name) && isSet(value) ? "(redacted)" : withoutSecrets(plain(value))}`;
   });
 }
 
-const isSet = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined);
+const isSet = (value: unknown): boolean =>
+  typeof value === "object" && value !== null ? Object.keys(value).length > 0 : value !== undefined;
 
 function plain(value: unknown): string {
   if (value === undefined) return "";

@@ -103,6 +103,11 @@ function contradictions(values: Record<string, string | undefined>): string[] {
   if (values["CI_TRACES"]?.trim() === "on" && !endpoints.some((endpoint) => endpoint?.trim())) {
     problems.push("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
   }
+  if (number("CI_TRACES_RETENTION") <= number("CI_TRACES_SETTLE") + number("CI_TRACES_WAIT")) {
+    problems.push(
+      `CI_TRACES_RETENTION is "${number("CI_TRACES_RETENTION")}"; allowed: more than CI_TRACES_SETTLE and CI_TRACES_WAIT together, or traces would be dropped before they are sent`,
+    );
+  }
   problems.push(...credentialProblems(values));
   if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
     problems.push(
@@ -159,5 +164,7 @@ function credentialProblems(values: Record<string, string | undefined>): string[
 /** What may be shown of a value: never a secret's. */
 export function shown(name: string, value: string | undefined): string {
   if (value === undefined || value === "") return "empty";
-  return SECRET_VARIABLES.has(name) ? "(redacted)" : JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
+  return SECRET_VARIABLES.has(name) || /^[a-z]+:\/\/[^/]*@/i.test(value)
+    ? "(redacted)"
+    : JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}…` : value);
 }

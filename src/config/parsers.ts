@@ -62,20 +62,33 @@ export const url = (fallback: string, ...protocols: string[]) =>
   );
 
 /** `key=value` parted by commas, values percent-encoded, as W3C's baggage and OpenTelemetry have it. */
-export const headers = () => text<Readonly<Record<string, string>>>({}, readPairs, "key=value, parted by commas, values percent-encoded");
+export const pairs = () => text(readPairs("")!, readPairs, "key=value, parted by commas, values percent-encoded");
+
+/** The same, of what a header can hold: of anything else, the error of whoever is to send it would quote it. */
+export const headers = () =>
+  text(
+    readPairs("")!,
+    (value) => {
+      const read = readPairs(value);
+      return read && Object.values(read).every((content) => /^[\x20-\x7e]*$/.test(content)) ? read : undefined;
+    },
+    "key=value, parted by commas, values percent-encoded and of printable ASCII",
+  );
 
 function readPairs(value: string): Readonly<Record<string, string>> | undefined {
-  const pairs: Record<string, string> = {};
+  const read: Record<string, string> = {};
   for (const entry of value.split(",").filter((part) => part.trim())) {
     const [, key, encoded] = /^\s*([^\s=]+)\s*=(.*)$/.exec(entry) ?? [];
     if (key === undefined || encoded === undefined) return undefined;
     try {
-      pairs[key] = decodeURIComponent(encoded.trim());
+      read[key] = decodeURIComponent(encoded.trim());
     } catch {
       return undefined;
     }
   }
-  return pairs;
+  // As it could have been written.
+  const written = () => Object.entries(read).map(([key, content]) => `${key}=${encodeURIComponent(content)}`);
+  return Object.defineProperty(read, "toString", { value: () => written().join(",") });
 }
 
 /** A parser of our own: `read` gives undefined for what it does not accept. */

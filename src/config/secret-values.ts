@@ -2,6 +2,9 @@ import { SECRET_VARIABLES } from "./variables.js";
 
 /** What is shorter is in every other word. */
 const SHORTEST = 4;
+/** A header's value that is so long is a secret whatever its name. */
+const LONG = 16;
+const SOUNDS_SECRET = /auth|key|token|secret|password|cookie|credential/i;
 
 /** Every secret that this process has been given so far; a rotated one is still one. */
 const known = new Set<string>();
@@ -35,6 +38,12 @@ export function secretPattern(): RegExp | undefined {
   return pattern;
 }
 
+/** The text with each of them replaced. */
+export function withoutSecrets(text: string): string {
+  const found = secretPattern();
+  return found ? text.replace(found, "[redacted]") : text;
+}
+
 function remember(text: string): void {
   // As it is, as a part of a URL, and as a part of JSON.
   for (const form of [text, encodeURIComponent(text.toWellFormed()), JSON.stringify(text).slice(1, -1)])
@@ -43,7 +52,12 @@ function remember(text: string): void {
 
 function texts(value: unknown): string[] {
   if (typeof value === "string") return [value];
-  return value !== null && typeof value === "object" && !(value instanceof Map) ? Object.values(value).flatMap(texts) : [];
+  if (value === null || typeof value !== "object" || value instanceof Map) return [];
+  if (Array.isArray(value)) return value.flatMap(texts);
+  // Of headers, what only names a tenant is in other words as well.
+  return Object.entries(value)
+    .filter(([name, text]) => typeof text !== "string" || text.length >= LONG || SOUNDS_SECRET.test(name))
+    .flatMap(([, text]) => texts(text));
 }
 
 /** A key of many lines is one by each of them; of `Bearer …` the token is one by itself. */

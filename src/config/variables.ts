@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
-import { choice, duration, headers, list, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
+import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
 import { readPrivateKey } from "./private-key.js";
@@ -175,7 +175,9 @@ export const variables = {
   ),
   CI_TRACES_SETTLE: duration(60, 0).describe("how long after the completion of a run its jobs may still come, before its trace is sent"),
   CI_TRACES_WAIT: duration(600, 0).describe("how long a trace waits at most for jobs that are known and have not completed"),
-  CI_TRACES_RETENTION: duration(3 * DAY, 1).describe("a trace that could not be sent for so long is dropped, and counted"),
+  CI_TRACES_RETENTION: duration(3 * DAY, 1).describe(
+    "a trace that could not be sent for so long is dropped, and counted; a job whose run does not complete for so long is left out of its trace",
+  ),
 
   OTEL_SDK_DISABLED: choice("false", ["false", "true"]).describe("`true` turns tracing off, whatever else is set"),
   OTEL_TRACES_EXPORTER: text<"none" | "otlp" | "console" | undefined>(
@@ -195,7 +197,7 @@ export const variables = {
   ).describe("the same for traces alone"),
   OTEL_EXPORTER_OTLP_HEADERS: headers().describe("headers of every export, such as `authorization=Bearer%20…`, parted by commas"),
   OTEL_SERVICE_NAME: text("octogauge", (value) => value, "any text").describe("`service.name` of our own traces"),
-  OTEL_RESOURCE_ATTRIBUTES: headers().describe("more attributes of every span's resource, such as `deployment.environment.name=prod`"),
+  OTEL_RESOURCE_ATTRIBUTES: pairs().describe("more attributes of every span's resource, such as `deployment.environment.name=prod`"),
   OTEL_TRACES_SAMPLER: choice("parentbased_always_on", SAMPLERS).describe(
     "which deliveries are traced; what is decided when one comes holds for all its life",
   ),

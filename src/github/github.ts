@@ -62,10 +62,12 @@ export class GitHub {
   async ask(question: Question): Promise<Answer> {
     if (!this.tracing.isOn) return this.#ask(question);
     const { purpose, method = "GET", path } = question;
-    const attributes = { "http.request.method": method, "url.path": path.split("?", 1)[0] ?? "" };
+    const url = new URL(path.split("?", 1)[0]!.replace(/^\//, ""), `${this.credentials.apiUrl}/`);
+    const attributes = { "http.request.method": method, "server.address": url.hostname, "url.full": url.href };
     const span = this.tracing.start(`GitHub ${purpose}`, { kind: SpanKind.CLIENT, attributes });
     try {
       const answer = await this.#ask(question);
+      span.setAttribute("octogauge.outcome", "ok");
       end(span);
       return answer;
     } catch (error) {

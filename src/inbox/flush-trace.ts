@@ -36,7 +36,7 @@ export async function tracedFlush(
     end(flush, until);
     const repeated = traced.filter(({ pending }) => !fresh.has(pending.delivery.id));
     for (const one of traced) if (!repeated.includes(one)) recordAccept(tracing, one, flush, { at, until }, "accepted");
-    if (repeated.length > 0) void recordRepeated(tracing, on, repeated, flush, { at, until });
+    if (repeated.length > 0) void recordRepeated(tracing, on, repeated, flush, { at, until }).catch(() => undefined);
     return fresh;
   } catch (error) {
     const until = now();
@@ -52,13 +52,27 @@ const tracedOf = (batch: readonly Pending[]): Traced[] =>
     return context ? [{ pending, context }] : [];
   });
 
+/** One at a time: the links of a storm of duplicates are not worth connections. */
+let isAsking = false;
+
 /** After the answer: nobody waits for it. */
 async function recordRepeated(tracing: Tracing, on: Queryable, repeated: readonly Traced[], flush: Span, times: Times): Promise<void> {
   const ids = repeated.map(({ pending }) => pending.delivery.id);
-  const first = await firstTraceparents(on, ids).catch(() => new Map<string, string>());
+  const first = isAsking ? new Map<string, string>() : await firstOf(on, ids);
   for (const one of repeated) {
     const before = contextOf(first.get(one.pending.delivery.id));
     recordAccept(tracing, one, flush, times, "duplicate", before ? [before] : []);
+  }
+}
+
+async function firstOf(on: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  isAsking = true;
+  try {
+    return await firstTraceparents(on, ids);
+  } catch {
+    return new Map();
+  } finally {
+    isAsking = false;
   }
 }
 

@@ -7,8 +7,8 @@ import type { Answer } from "./answer.js";
 import type { DeliveryHeaders } from "./headers.js";
 
 /**
- * The spans of one request. They are begun once the HMAC holds: before, a stranger's `traceparent` would decide what is
- * exported. What is refused has a trace of its own. By https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+ * The spans of one request. They are begun once the HMAC holds: before, a stranger would decide what is exported, and how
+ * much. What is refused before that is in the metrics and the log. By https://opentelemetry.io/docs/specs/semconv/http/http-spans/
  */
 export class RequestTrace {
   readonly #began = now();
@@ -31,8 +31,12 @@ export class RequestTrace {
    */
   verified({ id, event }: DeliveryHeaders, bytes: number): string | undefined {
     const verified = now();
-    const parent = contextOf(one(this.request.headers["traceparent"]));
-    this.#span = this.#start(parent && { parent });
+    this.#span = this.tracing.start("POST /webhook", {
+      kind: SpanKind.SERVER,
+      parent: contextOf(one(this.request.headers["traceparent"])),
+      at: this.#began,
+      attributes: { "http.request.method": "POST", "http.route": "/webhook", "url.path": "/webhook", "url.scheme": "http" },
+    });
     const context = this.#span.spanContext();
     if (!isSampled(context)) return undefined;
     this.#span.setAttributes({ "octogauge.delivery.id": id, "octogauge.event": event, "http.request.body.size": bytes });
@@ -43,24 +47,13 @@ export class RequestTrace {
 
   /** @returns the trace's id, where it is sampled */
   answered({ status, reason }: Answer): string | undefined {
-    const span = (this.#span ??= this.#start());
+    const span = this.#span;
+    if (!span) return undefined;
     const context = span.spanContext();
     if (!isSampled(context)) return undefined;
     span.setAttributes({ "http.response.status_code": status, "octogauge.outcome": reason });
     end(span, now(), status >= 500 ? new Refused(String(status), reason) : undefined);
     return context.traceId;
-  }
-
-  #start(continued: { parent?: ReturnType<typeof contextOf> } = {}): Span {
-    const method = this.request.method ?? "";
-    const path = this.request.url?.split("?", 1)[0] ?? "";
-    const route = path === "/webhook" ? { "http.route": path } : {};
-    return this.tracing.start(path === "/webhook" ? `${method} ${path}` : method, {
-      ...continued,
-      kind: SpanKind.SERVER,
-      at: this.#began,
-      attributes: { "http.request.method": method, "url.path": path, "url.scheme": "http", ...route },
-    });
   }
 }
 

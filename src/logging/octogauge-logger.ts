@@ -12,6 +12,9 @@ import { cleanFields, cleanStack, cleanText } from "./redaction.js";
 /** The framework's own start-up chatter, which tells an operator nothing. */
 const CHATTER = new Set(["NestFactory", "InstanceLoader", "RoutesResolver", "RouterExplorer", "NestApplication"]);
 
+/** Names of classes, rooms and loops. */
+const SPEAKER = /^[\w./-]{1,64}$/;
+
 /** JSON lines, or readable ones on a terminal, to stdout. Deny by default: see redaction.ts. */
 export class OctogaugeLogger implements LoggerService {
   readonly #root: Logger;
@@ -60,13 +63,15 @@ export class OctogaugeLogger implements LoggerService {
 
   /** @param rest Nest's: the stack of an error, sometimes, and who says it */
   #write(level: LogLevel, message: unknown, rest: readonly unknown[]): void {
-    const speaker = rest.at(-1);
-    const room = this.#roomOf(typeof speaker === "string" ? speaker : "");
+    const last = rest.at(-1);
+    // The framework leaves its name out where it logs an error of a shutdown: the last is then a stack.
+    const speaker = typeof last === "string" && SPEAKER.test(last) ? last : undefined;
+    const room = this.#roomOf(speaker ?? "");
     if (!room.isLevelEnabled(level)) return;
     const withStack = room.isLevelEnabled("debug");
     const { text, fields } = understood(message);
     const clean = cleanFields(fields, withStack);
-    const stack = rest.length > 1 ? rest[0] : undefined;
+    const stack = speaker === undefined ? last : rest.length > 1 ? rest[0] : undefined;
     if (withStack && typeof stack === "string" && clean["error"] === undefined) clean["error"] = { stack: cleanStack(stack) };
     room[level](clean, cleanText(text));
   }

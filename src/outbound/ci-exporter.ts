@@ -1,43 +1,93 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
+import { setImmediate as turn } from "node:timers/promises";
 import { CONFIG, type Config } from "../config/config.js";
+import { logComplaints } from "../tracing/diagnostics.js";
 import { otlpExporter } from "../tracing/otlp-exporter.js";
 
 /** In one request: 4 MB, which is what a collector takes by gRPC unless told otherwise, hold some thousands. */
 const MOST_SPANS = 1_000;
-/** Seconds. The exporter gives up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; this is for one that does not. */
+/** Seconds for one request. The exporter gives up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; this is for one that does not. */
 const DEADLINE = 20;
-const SHUTDOWN = 2;
+/** Seconds for all requests of a trace; less than a lease. */
+const LAST = 45;
+const SHUTDOWN = 1;
 
 /** Sends spans to the collector. */
 @Injectable()
 export class CiExporter {
+  readonly #stop = new AbortController();
   #exporter: Promise<SpanExporter> | undefined;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
   /** @returns once the collector has taken all of them @throws where it did not; some may have been taken then */
-  async send(spans: readonly ReadableSpan[]): Promise<void> {
-    const exporter = await (this.#exporter ??= otlpExporter(this.config));
-    const until = Date.now() + DEADLINE * 1_000;
-    for (let from = 0; from < spans.length; from += MOST_SPANS) {
-      const exported = new Promise<ExportResult>((resolve) => exporter.export(spans.slice(from, from + MOST_SPANS), resolve));
-      const result = await within(until - Date.now(), exported);
-      if (result === undefined) throw new Error(`the collector did not answer within ${DEADLINE} s`);
-      if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error("the collector did not take it");
+  async send(spans: Iterable<ReadableSpan>): Promise<void> {
+    const exporter = await this.#made();
+    const until = Date.now() + LAST * 1_000;
+    let some: ReadableSpan[] = [];
+    for (const span of spans) {
+      some.push(span);
+      if (some.length < MOST_SPANS) continue;
+      await this.#export(exporter, some, until);
+      some = [];
+      // Others have waited while these were made.
+      await turn();
     }
+    if (some.length > 0) await this.#export(exporter, some, until);
+  }
+
+  /** Whether nothing is sent any more. */
+  get isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** What is under way fails at once: a collector that thinks must not hold a stop up. */
+  abandon(): void {
+    this.#stop.abort();
   }
 
   async close(): Promise<void> {
-    const exporter = await this.#exporter;
-    if (exporter) await within(SHUTDOWN * 1_000, exporter.shutdown());
+    const exporter = await this.#exporter?.catch(() => undefined);
+    if (exporter)
+      await within(
+        SHUTDOWN * 1_000,
+        exporter.shutdown().catch(() => undefined),
+      );
+  }
+
+  #made(): Promise<SpanExporter> {
+    logComplaints();
+    this.#exporter ??= otlpExporter(this.config).catch((error: unknown) => {
+      this.#exporter = undefined;
+      throw error;
+    });
+    return this.#exporter;
+  }
+
+  async #export(exporter: SpanExporter, spans: ReadableSpan[], until: number): Promise<void> {
+    const exported = new Promise<ExportResult>((resolve) => exporter.export(spans, resolve));
+    const seconds = Math.min(DEADLINE, (until - Date.now()) / 1_000);
+    const result = await within(seconds * 1_000, exported, this.#stop.signal);
+    if (this.isStopping && result === undefined) throw new Error("this process stops");
+    if (result === undefined) throw new Error(`the collector did not answer within ${Math.round(seconds)} s`);
+    if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error("the collector did not take it");
   }
 }
 
-/** @returns undefined where it takes longer than so many milliseconds */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T | undefined> {
+/** @returns undefined where it takes longer than so many milliseconds, or the signal comes */
+async function within<T>(milliseconds: number, work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<undefined>((resolve) => (timer = setTimeout(resolve, Math.max(0, milliseconds), undefined)));
-  return Promise.race([work, tooLate]).finally(() => clearTimeout(timer));
+  let give = (): void => undefined;
+  const tooLate = new Promise<undefined>((resolve) => {
+    give = () => resolve(undefined);
+    timer = setTimeout(give, Math.max(0, milliseconds));
+    if (signal?.aborted) give();
+    signal?.addEventListener("abort", give);
+  });
+  return Promise.race([work, tooLate]).finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", give);
+  });
 }

@@ -41,9 +41,9 @@ export interface Removed {
   readonly isAll: boolean;
 }
 
-/** Removes a batch of each kind. @param unsent seconds that a trace has to be sent in @param jobs seconds that the run of a job has to complete in */
-export async function removeOld(on: Queryable, unsent: number, jobs: number): Promise<Removed> {
-  const count = async (statement: string, seconds: number) => (await sql<{ count: number }>(on, statement, [seconds]))[0]?.count ?? 0;
-  const removed = [await count(DROP, unsent), await count(FORGET_SENT, unsent), await count(FORGET_JOBS, jobs)] as const;
+/** Removes a batch of each kind. @param seconds that a trace has to be sent in, and that the run of a job has to complete in */
+export async function removeOld(on: Queryable, seconds: number): Promise<Removed> {
+  const count = async (statement: string) => (await sql<{ count: number }>(on, statement, [seconds]))[0]?.count ?? 0;
+  const removed = [await count(DROP), await count(FORGET_SENT), await count(FORGET_JOBS)] as const;
   return { dropped: removed[0], sent: removed[1], jobs: removed[2], isAll: removed.every((rows) => rows < BATCH) };
 }

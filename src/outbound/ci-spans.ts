@@ -14,14 +14,16 @@ const RUN = "RUN";
  * (https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/; what they have no word for is `github.*`). The names stand
  * here themselves: while the conventions are in development, the library's constants come and go with its minor versions.
  * The run is the root; its jobs and the times that they were queued are its children, steps are children of their job.
+ * One after the other: a matrix of hundreds of jobs has more than are made in one go.
  * @param withRun false where the run itself was sent before
  * @param more attributes of the resource
  */
-export function spansOf(run: RunRecord, jobs: readonly JobRecord[], withRun: boolean, more: Attributes = {}): ReadableSpan[] {
+export function* spansOf(run: RunRecord, jobs: readonly JobRecord[], withRun: boolean, more: Attributes = {}): Generator<ReadableSpan> {
   const trace = new Trace(run, resourceOf(run, more));
   // GitHub repeats the jobs of an earlier attempt that are not run again, with their times.
   const own = jobs.filter(({ completedAt }) => completedAt >= run.startedAt);
-  return [...(withRun ? [trace.run(run)] : []), ...own.flatMap((job) => trace.job(job))];
+  if (withRun) yield trace.run(run);
+  for (const job of own) yield* trace.job(job);
 }
 
 /** What all spans of an attempt have: the conventions want it there. */
@@ -32,7 +34,7 @@ function resourceOf(run: RunRecord, more: Attributes): Resource {
     "service.namespace": run.owner,
     "cicd.pipeline.name": run.workflow,
     "cicd.pipeline.run.id": String(run.runId),
-    ...given("cicd.pipeline.run.url.full", run.url && `${run.url}/attempts/${run.runAttempt}`),
+    ...given("cicd.pipeline.run.url.full", run.url && `${run.url.replace(/\/attempts\/\d+$/, "")}/attempts/${run.runAttempt}`),
     "vcs.provider.name": "github",
     "vcs.owner.name": run.owner,
     "vcs.repository.name": run.repo,
@@ -63,10 +65,14 @@ interface Part {
 
 /** Makes the spans of one attempt. */
 class Trace {
+  readonly #id: string;
+
   constructor(
     private readonly key: AttemptKey,
     private readonly resource: Resource,
-  ) {}
+  ) {
+    this.#id = traceIdOf(key);
+  }
 
   run(run: RunRecord): ReadableSpan {
     const before = { runId: run.runId, runAttempt: run.runAttempt - 1 };
@@ -83,33 +89,36 @@ class Trace {
   }
 
   /** The job as long as it ran; before it, how long it was queued, by truth rule 5; in it, its steps. */
-  job(job: JobRecord): ReadableSpan[] {
+  *job(job: JobRecord): Generator<ReadableSpan> {
     const part = `job:${job.jobId}`;
     const task = taskOf(job.name, String(job.jobId), job.url);
     // Skipped jobs never began: GitHub says when they were passed over.
     const from = job.conclusion === "skipped" ? job.completedAt : job.startedAt;
-    const spans = [
-      this.#span({
-        part,
-        parent: "run",
-        name: job.name || part,
-        from,
-        to: job.completedAt,
-        conclusion: job.conclusion,
-        attributes: {
-          ...task,
-          ...resultOf(job.conclusion),
-          ...(job.runner ? { "cicd.worker.id": job.runner.id, ...given("cicd.worker.name", job.runner.name) } : {}),
-          ...given("github.runner.group.name", job.runner?.group ?? ""),
-          "github.job.labels": [...job.labels],
-        },
-      }),
-    ];
+    yield this.#span({
+      part,
+      parent: "run",
+      name: job.name || part,
+      from,
+      to: job.completedAt,
+      conclusion: job.conclusion,
+      attributes: {
+        ...task,
+        ...resultOf(job.conclusion),
+        ...(job.runner ? { "cicd.worker.id": job.runner.id, ...given("cicd.worker.name", job.runner.name) } : {}),
+        ...given("github.runner.group.name", job.runner?.group ?? ""),
+        "github.job.labels": [...job.labels],
+      },
+    });
     if (job.runner && job.createdAt !== null && job.conclusion !== "skipped")
-      spans.push(
-        this.#span({ part: `queue:${job.jobId}`, parent: "run", name: "queue", from: job.createdAt, to: job.startedAt, attributes: task }),
-      );
-    return [...spans, ...job.steps.map((step) => this.#step(job, part, step))];
+      yield this.#span({
+        part: `queue:${job.jobId}`,
+        parent: "run",
+        name: "queue",
+        from: job.createdAt,
+        to: job.startedAt,
+        attributes: task,
+      });
+    for (const step of job.steps) yield this.#step(job, part, step);
   }
 
   #step(job: JobRecord, parent: string, step: StepRecord): ReadableSpan {
@@ -131,15 +140,19 @@ class Trace {
     });
   }
 
+  #contextOf(part: string): SpanContext {
+    return contextOf(this.key, part, this.#id);
+  }
+
   #span({ part, parent, name, kind = SpanKind.INTERNAL, from, to, attributes, conclusion, links = [] }: Part): ReadableSpan {
-    const context = contextOf(this.key, part);
+    const context = this.#contextOf(part);
     const isError = conclusion !== undefined && endingOf(conclusion).isError;
     const end = Math.max(from, to);
     return {
       name,
       kind,
       spanContext: () => context,
-      ...(parent === undefined ? {} : { parentSpanContext: contextOf(this.key, parent) }),
+      ...(parent === undefined ? {} : { parentSpanContext: this.#contextOf(parent) }),
       startTime: hrTime(from),
       endTime: hrTime(end),
       duration: hrTime(end - from),
@@ -170,8 +183,8 @@ const taskOf = (name: string, id: string, url: string): Attributes => ({
 const resultOf = (conclusion: string): Attributes => ({ "cicd.pipeline.task.run.result": endingOf(conclusion).result });
 
 /** Sampled, since it is sent. */
-const contextOf = (key: AttemptKey, part: string): SpanContext => ({
-  traceId: traceIdOf(key),
+const contextOf = (key: AttemptKey, part: string, traceId = traceIdOf(key)): SpanContext => ({
+  traceId,
   spanId: spanIdOf(key, part),
   traceFlags: TraceFlags.SAMPLED,
 });

@@ -15,15 +15,16 @@ export class CiTracesRetention extends BackgroundLoop {
     private readonly leadership: Leadership,
     private readonly metrics: OutboundMetrics,
     schema: SchemaGate,
-    @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "CI_TRACES_RETENTION" | "STATE_RETENTION">,
+    @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "CI_TRACES_RETENTION">,
   ) {
     super("outbound/ci-traces-retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {
     if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const { dropped, isAll } = await removeOld(this.database, this.config.CI_TRACES_RETENTION, this.config.STATE_RETENTION);
+    const { dropped, jobs, isAll } = await removeOld(this.database, this.config.CI_TRACES_RETENTION);
     if (dropped > 0) this.logger.error(`${dropped} traces of runs were dropped: the collector did not take them for CI_TRACES_RETENTION`);
+    if (jobs > 0) this.logger.log(`${jobs} jobs were forgotten whose runs did not complete within CI_TRACES_RETENTION`);
     this.metrics.dropped(dropped);
     return isAll ? "idle" : "again";
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
+import { withoutSecrets } from "../config/secret-values.js";
 import { Database } from "../database/database.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { CiExporter } from "./ci-exporter.js";
@@ -68,6 +69,7 @@ export class CiTracesLoop extends BackgroundLoop {
   #note(ended: readonly Sent[]): void {
     const failed = ended.filter(({ error }) => error !== "");
     this.metrics.ended(ended.length - failed.length, failed.length);
+    if (this.exporter.isStopping) return;
     if (failed.length === ended.length) {
       this.#refusals += 1;
       this.#pausedUntil = performance.now() + backoff(this.#refusals, LONGEST_PAUSE) * 1_000;
@@ -80,6 +82,7 @@ export class CiTracesLoop extends BackgroundLoop {
   }
 
   override async onModuleDestroy(): Promise<void> {
+    this.exporter.abandon();
     await super.onModuleDestroy();
     await this.exporter.close();
   }
@@ -88,7 +91,7 @@ export class CiTracesLoop extends BackgroundLoop {
 /** Some errors of HTTP have a code and no message. Never empty, and as PostgreSQL stores it. */
 function messageOf(error: unknown): string {
   const { message, code } = error as { readonly message?: string; readonly code?: unknown };
-  return [message, code].filter(Boolean).join(" ").replaceAll("\u0000", "\ufffd").slice(0, LONGEST_ERROR) || "it failed";
+  return withoutSecrets([message, code].filter(Boolean).join(" ")).replaceAll("\u0000", "\ufffd").slice(0, LONGEST_ERROR) || "it failed";
 }
 
 /** Seconds to wait after so many failures: full jitter, doubled each time. */

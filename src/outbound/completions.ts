@@ -14,15 +14,17 @@ export class Completions {
 
   /** Reads the body of a delivery. Whatever it lacks, it does not throw: a trace is not worth a delivery. */
   note(projection: Projection, body: Fields): void {
-    if (projection.kind === "workflow_job" && says(projection, "completed")) {
+    if (projection.kind === "workflow_job" && mayHaveCompleted(projection)) {
       const job = recordJob(projection, body);
       const before = this.#jobs.get(projection.id);
       // A check run of another app comes with less than the job that it is about.
       if (job && !(before && before.steps.length > job.steps.length)) this.#jobs.set(job.jobId, job);
     }
-    if (projection.kind === "workflow_run" && says(projection, "completed")) {
+    // `action_required` waits for an approval, and has completed nothing (truth rule 3).
+    if (projection.kind === "workflow_run" && mayHaveCompleted(projection) && projection.conclusion !== "action_required") {
       const run = recordRun(projection, body);
-      if (run) this.#runs.set(keyOf(run), run);
+      const before = run && this.#runs.get(keyOf(run));
+      if (run && !(before && before.completedAt > run.completedAt)) this.#runs.set(keyOf(run), run);
     }
   }
 
@@ -41,6 +43,6 @@ export class Completions {
   }
 }
 
-/** An answer to a question of ours has no action. */
-const says = ({ action, status }: { readonly action: string; readonly status: string }, word: string): boolean =>
-  action === word || (action === "" && status === word);
+/** Whether it has is decided by the state that it leads to; what is noted too often is not written. */
+const mayHaveCompleted = ({ action, status }: { readonly action: string; readonly status: string }): boolean =>
+  action === "completed" || status === "completed";

@@ -1,5 +1,3 @@
-import { Logger } from "@nestjs/common";
-import { setGlobalErrorHandler } from "@opentelemetry/core";
 import { defaultResource, hostDetector, processDetector, detectResources, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   AlwaysOffSampler,
@@ -16,14 +14,12 @@ import {
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from "@opentelemetry/semantic-conventions";
 import type { Config } from "../config/config.js";
 import { BatchSampler } from "./batch-sampler.js";
+import { logComplaints } from "./diagnostics.js";
 import { otlpExporter } from "./otlp-exporter.js";
-
-/** A collector that is away is told of once in so long. Milliseconds. */
-const SILENCE = 60_000;
 
 /** OpenTelemetry's SDK as it is configured. Imported only where tracing is on: off, not a line of it is loaded. */
 export async function tracerProvider(config: Config, version: string): Promise<TracerProvider> {
-  setGlobalErrorHandler(complain(new Logger("tracing")));
+  logComplaints();
   // Attributes that name the command line and the user are nobody's business.
   const { "process.pid": pid, "host.name": host } = detectResources({ detectors: [hostDetector, processDetector] }).attributes;
   const resource = defaultResource()
@@ -56,15 +52,4 @@ async function processorOf(config: Config): Promise<SpanProcessor> {
     maxQueueSize: config.OTEL_BSP_MAX_QUEUE_SIZE,
     maxExportBatchSize: config.OTEL_BSP_MAX_EXPORT_BATCH_SIZE,
   });
-}
-
-/** Spans that could not be sent are lost, which is no reason to fill the log. */
-function complain(logger: Logger): (error: unknown) => void {
-  let since = -Infinity;
-  return (error) => {
-    if (performance.now() - since < SILENCE) return;
-    since = performance.now();
-    const reason = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
-    logger.warn(`traces could not be exported, and are lost: ${reason}; not said again for a minute`);
-  };
 }

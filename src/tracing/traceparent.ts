@@ -1,5 +1,4 @@
 import { type SpanContext, TraceFlags } from "@opentelemetry/api";
-import { parseTraceParent } from "@opentelemetry/core";
 
 /**
  * A trace context as text, the way W3C writes it in the header `traceparent`: `00-<trace id>-<span id>-<flags>`. It goes with
@@ -9,10 +8,14 @@ export function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): str
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }
 
+// Ids of zeros alone are none. A version to come may add to the text, not change its beginning; ff is none.
+const FORM = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
 /** @returns undefined where it is none */
 export function contextOf(traceparent: string | null | undefined): SpanContext | undefined {
-  const parsed = traceparent ? parseTraceParent(traceparent) : null;
-  return parsed ? { ...parsed, isRemote: true } : undefined;
+  const [, version, traceId, spanId, flags, more] = (traceparent && FORM.exec(traceparent)) || [];
+  if (traceId === undefined || spanId === undefined || flags === undefined || (version === "00" && more !== undefined)) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16), isRemote: true };
 }
 
 export const isSampled = ({ traceFlags }: SpanContext): boolean => (traceFlags & TraceFlags.SAMPLED) !== 0;

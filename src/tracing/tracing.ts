@@ -9,6 +9,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
+import { withoutSecrets } from "../config/secret-values.js";
 import { now } from "./clock.js";
 
 /** How a span begins. */
@@ -80,7 +81,13 @@ export class Tracing {
   /** A statement that is over: `at` is when it began. By https://opentelemetry.io/docs/specs/semconv/database/postgresql/ */
   statement(text: string, parent: Span, at: number, error?: unknown, until = now()): void {
     const summary = summaryOf(text);
-    const attributes = { "db.system.name": "postgresql", "db.query.summary": summary, "db.query.text": text };
+    const { code } = (error ?? {}) as { code?: unknown };
+    const attributes = {
+      "db.system.name": "postgresql",
+      "db.query.summary": summary,
+      "db.query.text": text,
+      ...(typeof code === "string" ? { "db.response.status_code": code } : {}),
+    };
     this.record(summary, { kind: SpanKind.CLIENT, parent: parent.spanContext(), attributes, at }, until, error);
   }
 
@@ -92,12 +99,12 @@ export class Tracing {
   }
 }
 
-/** Ends a span; with an error, it says so. Messages of the database and of ours hold no payload. */
+/** Ends a span; with an error, it says so, without what is a secret. */
 export function end(span: Span, until = now(), error?: unknown): void {
   if (error !== undefined) {
     const { name, code } = error as { name?: string; code?: string };
     span.setAttribute("error.type", code ?? name ?? "Error");
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(error instanceof Error ? error.message : String(error)) });
   }
   span.end(until);
 }

@@ -105,7 +105,7 @@ async function traceRuns(database: Database): Promise<void> {
   const found = await jobsOf(database, sendings);
   const ended = sendings.map((sending, index) => ({ sending, jobs: found, error: index % 2 === 0 ? "" : "refused", delay: 1 }));
   await database.transaction((transaction) => endSending(transaction, ended, 0));
-  await removeOld(database, 3 * 86_400, 35 * 86_400);
+  await removeOld(database, 3 * 86_400);
   await readPendingTraces(database);
 }
 
