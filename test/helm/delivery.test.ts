@@ -2,6 +2,7 @@ import { execFile, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { connect, createServer as createForwarder } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -34,6 +35,19 @@ async function helmTest(webhook: string, management: string, secrets: Record<str
   );
 }
 
+/** An address that refuses connections until it is to listen, then leads to another. */
+async function forwardLater(target: string) {
+  const port = await freePort();
+  const { hostname, port: to } = new URL(target);
+  const forwarder = createForwarder((socket) => {
+    const onward = connect(Number(to), hostname);
+    for (const end of [socket, onward]) end.on("error", () => [socket, onward].forEach((each) => each.destroy()));
+    socket.pipe(onward).pipe(socket);
+  });
+  onTestFinished(() => void forwarder.close());
+  return { url: `http://127.0.0.1:${port}`, listen: () => void forwarder.listen(port, "127.0.0.1") };
+}
+
 describe("helm test", () => {
   it("posts a signed ping and reads it back", async () => {
     const { webhook, managementUrl } = await startInstance({ METRICS_TOKEN: "a token" });
@@ -45,6 +59,17 @@ describe("helm test", () => {
     );
     expect(await helmTest(webhook, managementUrl, { "webhook-secret": SECRET })).toMatch(/^FAILED: .*\/metrics answered 401/);
   }, 90_000);
+
+  it("waits for a Service that has no pods yet", async () => {
+    const { webhook, managementUrl } = await startInstance();
+    const late = await Promise.all([webhook, managementUrl].map(forwardLater));
+    const said = helmTest(`${late[0]!.url}/webhook`, late[1]!.url, { "webhook-secret": SECRET });
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    late[1]!.listen();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    late[0]!.listen();
+    expect(await said).toBe("A signed ping was stored once, and /metrics counts it.");
+  }, 60_000);
 });
 
 describe.skipIf(!HELM)("what KEDA asks the database", () => {
@@ -57,7 +82,7 @@ describe.skipIf(!HELM)("what KEDA asks the database", () => {
     const answer = async (query: string) => Number(Object.values((await client.query(query)).rows[0] as Record<string, string>)[0]);
     expect([await answer(age!), await answer(depth!)]).toEqual([0, 0]);
 
-    // One delivery in each lane, the older the higher the lane; what is put off is the oldest and must not count, and surplus is meant to wait.
+    // One delivery in each lane, the older the higher the lane; surplus, and what is put off, is older and must not count as late.
     for (const lane of [...LANES, ...DELAYED_LANES]) {
       await client.query(
         `INSERT INTO octogauge.inbox (priority, delivery_id, event, form, payload, received_at) VALUES ($1::int, gen_random_uuid(), 'ping', false, '{}', now() - make_interval(mins => $1::int))`,
