@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import {
   CHART,
   CI_VALUES,
@@ -7,6 +8,7 @@ import {
   HELM,
   helm,
   type Manifest,
+  notes,
   of,
   one,
   pods,
@@ -149,12 +151,67 @@ describe.skipIf(!HELM)("the chart", () => {
   });
 
   it.each(CI_VALUES)("ci/%s: it says what to do next", async (name) => {
-    const said = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", join(CHART, "ci", name));
-    const notes = said.slice(said.indexOf("NOTES:"));
-    expect(notes).toContain("helm test rel -n ns");
-    expect(notes).toMatch(/octogauge-database: ur[il]/);
-    expect(notes).toMatch(/Connections to PostgreSQL: up to \d+/);
-    expect(notes).not.toMatch(/%!|<no value>|<nil>/);
+    const said = await notes(join(CHART, "ci", name));
+    expect(said).toContain("helm test rel -n ns");
+    expect(said).toMatch(/octogauge-database: ur[il]/);
+    expect(said).toMatch(/Connections to PostgreSQL: up to \d+/);
+    expect(said).toContain("kubectl -n ns get secret octogauge-github -o jsonpath='{.data.webhook-secret}' | base64 -d");
+    expect(said).not.toMatch(/%!|<no value>|<nil>/);
+  });
+
+  it("prints how to read the webhook's secret, whatever its key", async () => {
+    expect(await notes(valuesFile({ github: { webhookSecretKey: "hook.secret" } }))).toContain(
+      "get secret gh -o jsonpath='{.data.hook\\.secret}' | base64 -d",
+    );
+  });
+
+  it("warns that ingress-nginx takes no large deliveries, unless it is told to", async () => {
+    const ingress = { enabled: true, hosts: ["a.example.com"] };
+    const annotation = "nginx.ingress.kubernetes.io/proxy-body-size";
+    expect(await notes(valuesFile({ ingress }))).toContain(annotation);
+    expect(await notes(valuesFile({ ingress: { ...ingress, annotations: { [annotation]: "26m" } } }))).not.toContain(annotation);
+    expect(await notes(valuesFile({}))).not.toContain(annotation);
+    const tried = await Promise.all(CI_VALUES.map(renderFile));
+    const nginx = tried.flatMap((objects) => of(objects, "Ingress")).filter(({ spec }) => spec.ingressClassName === "nginx");
+    expect(nginx.map(({ metadata }) => metadata.annotations[annotation])).toEqual(["26m"]);
+  });
+
+  it("warns which alerts are blind, and how every pod is scraped without the operator", async () => {
+    const open = { networkPolicy: { enabled: false } };
+    const blind = /alerts on processes have nothing to look at/;
+    expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true } } }))).toMatch(blind);
+    expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true }, process: { enabled: true } } }))).not.toMatch(blind);
+    const said = await notes(valuesFile(open));
+    expect(said).not.toMatch(blind);
+    const lines = said.split("\n");
+    const yaml = lines.slice(lines.findIndex((line) => line.includes("- job_name"))).filter((line) => /^ {3}(- job_name| )/.test(line));
+    const jobs = parse(yaml.join("\n")) as Manifest[];
+    expect(jobs.map(({ job_name, metrics_path }) => [job_name, metrics_path])).toEqual([
+      ["rel-octogauge", "/metrics"],
+      ["rel-octogauge-process", "/metrics/process"],
+    ]);
+    expect(jobs[1].kubernetes_sd_configs).toEqual([{ role: "pod", namespaces: { names: ["ns"] } }]);
+    // Of the pods' labels those that tell them from others, as Prometheus calls them.
+    const keeps = (labels: Record<string, string>, port: string) =>
+      jobs[1].relabel_configs
+        .filter(({ action }: Manifest) => action === "keep")
+        .every(({ source_labels, regex }: Manifest) =>
+          new RegExp(`^(?:${regex})$`).test(
+            source_labels
+              .map((name: string) =>
+                name === "__meta_kubernetes_pod_container_port_name"
+                  ? port
+                  : (Object.entries(labels).find(
+                      ([label]) => name === `__meta_kubernetes_pod_label_${label.replace(/[^a-zA-Z0-9_]/g, "_")}`,
+                    )?.[1] ?? ""),
+              )
+              .join(";"),
+          ),
+        );
+    for (const { owner, labels, spec } of pods(await render(open))) {
+      const ports: string[] = spec.containers.flatMap(({ ports = [{ name: "" }] }: Manifest) => ports.map(({ name }: Manifest) => name));
+      expect([owner, ports.filter((port) => keeps(labels, port))]).toEqual([owner, owner.startsWith("Deployment/") ? ["management"] : []]);
+    }
   });
 
   it("names stay within what Kubernetes takes, however long the release's is", async () => {
@@ -168,6 +225,38 @@ describe.skipIf(!HELM)("the chart", () => {
 });
 
 describe.skipIf(!HELM)("migrations", () => {
+  it("a role of their own: its Secret goes to the container that migrates, and to no other", async () => {
+    const secretsOf = (spec: Manifest, container: Manifest) =>
+      container.volumeMounts.flatMap(({ name }: Manifest) =>
+        spec.volumes
+          .filter((volume: Manifest) => volume.name === name)
+          .flatMap(({ projected }: Manifest) => projected.sources.map(({ secret }: Manifest) => [secret.name, secret.items[0].key])),
+      );
+    for (const [own, expected] of [
+      [{ existingSecret: "migrator", urlKey: "dsn" }, ["migrator", "dsn"]],
+      [{ existingSecret: "migrator" }, ["migrator", "url"]],
+      [{ urlKey: "dsn" }, ["db", "dsn"]],
+      [{}, ["db", "url"]],
+    ] as const) {
+      const job = one(await render({ migrations: own }), "Job").spec.template.spec;
+      expect(secretsOf(job, job.containers[0])).toEqual([expected]);
+      const init = of(await render({ migrations: { ...own, mode: "init" } }), "Deployment");
+      for (const { spec } of init.map(({ spec }) => spec.template)) {
+        expect(secretsOf(spec, spec.initContainers[0])).toEqual([expected]);
+        expect(secretsOf(spec, spec.containers[0])).toEqual([
+          ["db", "url"],
+          ["gh", "webhook-secret"],
+        ]);
+      }
+    }
+    expect(await notes(valuesFile({ migrations: { existingSecret: "migrator" } }))).toContain("- migrator: url");
+  });
+
+  it("a rollout may take as long as they do", async () => {
+    for (const { spec } of of(await render({ progressDeadlineSeconds: 3600 }), "Deployment"))
+      expect(spec.progressDeadlineSeconds).toBe(3600);
+  });
+
   it("job: a plain Job, another one for whatever is changed, since a Job cannot be", async () => {
     const job = async (values: Values) => one(await render(values), "Job");
     const first = await job({});
@@ -219,10 +308,34 @@ describe.skipIf(!HELM)("what is refused", () => {
     ["a pool that is too small", { worker: { concurrency: 7 } }, /worker\.poolSize .* at least 9/],
     ["more connections than there are", { worker: { replicas: 8 } }, /up to 106 connections [^]*Budget is 97/],
     ["more connections at most", { gateway: { hpa: { enabled: true, maxReplicas: 20 } } }, /21 pods × 10/],
-    ["more connections by KEDA", { worker: { keda: { enabled: true, maxReplicas: 20 } } }, /21 pods × 8/],
+    ["more connections by KEDA", { worker: { keda: { enabled: true, maxReplicas: 20 } } }, /21 pods × 8, KEDA: 2, /],
     ["a scrape that cannot come in", { monitoring: { fleet: { enabled: true } } }, /managementFrom/],
     ["an Ingress for any host", { ingress: { enabled: true } }, /ingress\.hosts/],
     ["KEDA without Prometheus", { worker: { keda: { enabled: true, source: "prometheus" } } }, /prometheusAddress/],
+    ["truth where a word is wanted", { config: { LOG_LEVEL: true } }, /\/config\/LOG_LEVEL'.*boolean/],
+    ["a way out that leads nowhere", { networkPolicy: { egress: { enabled: true } } }, /egress\.rules is empty/],
+    ["a variable that the chart sets, by the way", { extraEnv: [{ name: "PORT", value: "80" }] }, /extraEnv sets PORT/],
+    [
+      "the same of one component",
+      { gateway: { extraEnv: [{ name: "DRAIN_TIMEOUT", value: "9" }] } },
+      /gateway\.extraEnv sets DRAIN_TIMEOUT/,
+    ],
+    [
+      "more processes than are counted",
+      { worker: { extraEnv: [{ name: "WEB_CONCURRENCY", value: "4" }] } },
+      /worker\.extraEnv sets WEB_CONCURRENCY/,
+    ],
+    ["a secret beside its file", { extraEnv: [{ name: "DATABASE_URL", valueFrom: {} }] }, /extraEnv sets DATABASE_URL,/],
+    [
+      "another file for a secret",
+      { extraEnv: [{ name: "GITHUB_WEBHOOK_SECRET_FILE", value: "/a" }] },
+      /extraEnv sets GITHUB_WEBHOOK_SECRET_FILE/,
+    ],
+    [
+      "a setting and a file with it",
+      { config: { LABEL_DENY: "branch" }, extraEnv: [{ name: "LABEL_DENY_FILE", value: "/a" }] },
+      /LABEL_DENY and LABEL_DENY_FILE/,
+    ],
     ["nothing to scale by", { gateway: { hpa: { enabled: true, cpuUtilization: null } } }, /nothing to scale by/],
   ])("%s", async (_, values, message) => {
     expect(await refusal(values as Record<string, unknown>)).toMatch(message);
@@ -231,6 +344,31 @@ describe.skipIf(!HELM)("what is refused", () => {
   it("all of it at once", async () => {
     const said = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
     expect(said).toContain("The values have 3 problem(s)");
+  });
+
+  it("a hook that sleeps, where Kubernetes has none", async () => {
+    const file = valuesFile({ gateway: { preStopSleep: 5 } });
+    for (const version of ["1.29.0", "1.29.14-gke.100"])
+      expect(await refusal(file, "--kube-version", version)).toMatch(/gateway\.preStopSleep .*1\.30/);
+    expect(await renderText(file, "--kube-version", "1.30.1-eks-a")).toContain("sleep: { seconds: 5 }");
+    expect(await renderText(valuesFile({}), "--kube-version", "1.29.0")).toContain("kind: Deployment");
+  });
+
+  it("but not variables that only have a place of their own when they are used", async () => {
+    const secret = { secretKeyRef: { name: "other", key: "token" } };
+    const [gateway] = of(
+      await render({
+        extraEnv: [
+          { name: "GITHUB_TOKEN", valueFrom: secret },
+          { name: "HOST", value: "::" },
+        ],
+      }),
+      "Deployment",
+    );
+    expect(gateway.spec.template.spec.containers[0].env).toContainEqual({ name: "GITHUB_TOKEN", valueFrom: secret });
+    expect(await refusal({ github: { tokenKey: "token" }, extraEnv: [{ name: "GITHUB_TOKEN", valueFrom: secret }] })).toContain(
+      "extraEnv sets GITHUB_TOKEN",
+    );
   });
 
   it("but not a budget that is not asked for", async () => {

@@ -1,7 +1,24 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
 import { variables } from "../../src/config/variables.js";
-import { CI_VALUES, envOf, HELM, type Manifest, of, pods, render, renderFile } from "./helm.js";
+import {
+  CHART,
+  CI_VALUES,
+  envOf,
+  HELM,
+  type Manifest,
+  objectsIn,
+  of,
+  one,
+  pods,
+  refusal,
+  render,
+  renderFile,
+  renderText,
+  typedValuesFile,
+} from "./helm.js";
 
 /** What stands in the files that the chart mounts. */
 const FILES: Record<string, string> = {
@@ -62,15 +79,78 @@ describe.skipIf(!HELM)("the environment that the chart sets", () => {
   it("what is set twice is there once, with the last value: yours", async () => {
     const extraEnv = [{ name: "LOG_LEVEL", value: "debug" }];
     const objects = await render({
-      config: { LOG_LEVEL: "warn" },
+      config: { LOG_LEVEL: "warn", BATCH_SIZE: 100 },
       extraEnv,
-      gateway: { extraEnv: [{ name: "DRAIN_TIMEOUT", value: "60" }] },
+      gateway: { extraEnv: [{ name: "BATCH_SIZE", value: "60" }] },
     });
     for (const { spec } of pods(objects).filter(({ labels }) => labels["app.kubernetes.io/component"] !== "test")) {
       const names = spec.containers[0].env.map(({ name }: Manifest) => name);
       expect(names).toEqual([...new Set(names)]);
       expect(envOf(spec.containers[0])["LOG_LEVEL"]).toBe("debug");
     }
-    expect(envOf(serving(objects)[0])["DRAIN_TIMEOUT"]).toBe("60");
+    expect(serving(objects).map((container) => envOf(container)["BATCH_SIZE"])).toEqual(["60", "100"]);
+  });
+});
+
+describe.skipIf(!HELM)("settings as they are typed", () => {
+  it("what YAML takes for a truth value is what the variable has for it, and fractions stay", async () => {
+    const text = await renderText(
+      typedValuesFile(`
+config:
+  REDELIVERY: off
+  BRANCH_LABEL: off
+  LOG_DELIVERIES: on
+  CI_TRACES: yes
+  OTEL_EXPORTER_OTLP_ENDPOINT: http://collector:4318
+  OTEL_SDK_DISABLED: true
+  OTEL_TRACES_SAMPLER_ARG: 0.1
+  REQUEST_TIMEOUT: 8.5
+  POLL_INTERVAL: 0.5
+  MAX_INFLIGHT_BYTES: 268435456
+  FAIR_SHARE: 0
+  AUDIT_WINDOW: 2d`),
+    );
+    for (const { spec } of pods(objectsIn(text)).filter(({ labels }) => labels["app.kubernetes.io/component"] !== "test"))
+      expect(envOf(spec.containers[0])).toMatchObject({
+        REDELIVERY: "off",
+        BRANCH_LABEL: "off",
+        LOG_DELIVERIES: "on",
+        CI_TRACES: "on",
+        OTEL_SDK_DISABLED: "true",
+        OTEL_TRACES_SAMPLER_ARG: "0.1",
+        REQUEST_TIMEOUT: "8.5",
+        POLL_INTERVAL: "0.5",
+        MAX_INFLIGHT_BYTES: "268435456",
+        FAIR_SHARE: "0",
+        AUDIT_WINDOW: "2d",
+      });
+  });
+
+  it("truth values are taken where the variable has words for them, and nowhere else", async () => {
+    const known = Object.keys(
+      (JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8")) as { properties: { config: { properties: object } } }).properties
+        .config.properties,
+    ) as (keyof typeof variables)[];
+    const takes = (name: keyof typeof variables, value: string) =>
+      variables[name].safeParse(value).success && !variables[name].safeParse("no such word").success;
+    for (const value of [true, false]) {
+      const [words, refused] = [value ? ["on", "true"] : ["off", "false"], [] as string[]];
+      for (const name of known) if (!words.some((word) => takes(name, word))) refused.push(name);
+      expect(refused.length).toBeGreaterThan(known.length - 6);
+      const said = await refusal({ config: Object.fromEntries(refused.map((name) => [name, value])) });
+      for (const name of refused) expect(said).toContain(`/config/${name}'`);
+      const taken = Object.fromEntries(known.filter((name) => !refused.includes(name)).map((name) => [name, value]));
+      const [gateway] = serving(await render({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...taken } }));
+      for (const name of Object.keys(taken)) expect(takes(name as keyof typeof variables, envOf(gateway)[name]!)).toBe(true);
+    }
+  });
+
+  it("a number is as it is in Kubernetes too where another value takes it", async () => {
+    const objects = await render({
+      gateway: { drainTimeout: 30.5, shutdownDelay: 0.5 },
+      worker: { keda: { enabled: true, pendingAge: 0.5 } },
+    });
+    expect(envOf(serving(objects)[0])).toMatchObject({ DRAIN_TIMEOUT: "30.5", SHUTDOWN_DELAY: "0.5" });
+    expect(one(objects, "ScaledObject").spec.triggers[0].metadata.targetQueryValue).toBe("0.5");
   });
 });

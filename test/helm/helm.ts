@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,6 +41,12 @@ export const MINIMAL: Values = {
 /** What Helm and Kubernetes read: `yes` is true, and 0440 octal. */
 const YAML_1_1 = { version: "1.1" } as const;
 
+/** What `helm install` says at the end. */
+export async function notes(file: string): Promise<string> {
+  const said = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", file);
+  return said.slice(said.indexOf("NOTES:"));
+}
+
 /** Runs helm on the chart; rejects with what helm says. */
 export async function helm(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(HELM!, args, { maxBuffer: 2 ** 24 });
@@ -59,6 +65,13 @@ export function valuesFile(values: Values): string {
   );
   writeFileSync(join(folder, "values.yaml"), stringify(merged, YAML_1_1));
   return join(folder, "values.yaml");
+}
+
+/** The same, with YAML over it as an operator types it: what is quoted and what is not is up to the test. */
+export function typedValuesFile(yaml: string): string {
+  const file = valuesFile({});
+  appendFileSync(file, `${yaml}\n`);
+  return file;
 }
 
 /** What the chart makes of values, as text. */
@@ -103,10 +116,10 @@ export function pods(objects: readonly Manifest[]): { readonly owner: string; re
 export const envOf = (container: Manifest): Record<string, string | undefined> =>
   Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]));
 
-/** What `helm` says against values. */
-export async function refusal(values: Values): Promise<string> {
+/** What `helm` says against values, or a file of them. */
+export async function refusal(values: Values | string, ...more: string[]): Promise<string> {
   try {
-    await renderText(valuesFile(values));
+    await renderText(typeof values === "string" ? values : valuesFile(values), ...more);
   } catch (error) {
     return String((error as { stderr?: string }).stderr ?? error);
   }

@@ -94,8 +94,9 @@ describe.skipIf(!HELM)("who reaches what", () => {
     const hpa = await render({ worker: { hpa: { enabled: true, pendingAge: 30, pending: 5_000_000 } } });
     expect(one(hpa, "HorizontalPodAutoscaler").spec.metrics.map((metric: Manifest) => metric.external ?? metric.resource.name)).toEqual([
       "cpu",
-      { metric: { name: "octogauge_inbox_oldest_pending_age_seconds" }, target: { type: "Value", value: "30" } },
-      { metric: { name: "octogauge_inbox_pending" }, target: { type: "AverageValue", averageValue: "5000000" } },
+      // Of one series each: the autoscaler adds up what it gets, and ages of several priorities are no age.
+      { metric: { name: "octogauge_inbox_oldest_pending_age_seconds_max" }, target: { type: "Value", value: "30" } },
+      { metric: { name: "octogauge_inbox_pending_sum" }, target: { type: "AverageValue", averageValue: "5000000" } },
     ]);
     // Its size is the autoscaler's to say.
     for (const objects of [keda, hpa]) expect(one(objects, "Deployment", "-worker").spec).not.toHaveProperty("replicas");

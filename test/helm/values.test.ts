@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { parse } from "yaml";
 import { variables } from "../../src/config/variables.js";
+import { metricsReference } from "../support/metrics-reference.js";
 import { CHART } from "./helm.js";
+
+const reference = metricsReference();
 
 const text = readFileSync(join(CHART, "values.yaml"), "utf8");
 const values = parse(text) as Record<string, unknown>;
@@ -80,6 +83,16 @@ it("helm/octogauge/README.md lists the values", async () => {
     (_, head: string, tail: string) => `${head}\n${table}\n\n${tail}`,
   );
   await expect(marked).toMatchFileSnapshot(join(CHART, "README.md"));
+});
+
+it("the README's rules for an adapter make the external metrics that the chart asks for by default, of one series each", () => {
+  const [, rules] = /```yaml\n(rules:\n[^]*?)```/.exec(readFileSync(join(CHART, "README.md"), "utf8"))!;
+  const { external } = (parse(rules!) as { rules: { external: { name: { as: string }; metricsQuery: string; seriesQuery: string }[] } })
+    .rules;
+  const hpa = at(["worker", "hpa"]) as Record<string, string>;
+  expect(external.map(({ name }) => name.as)).toEqual([hpa["pendingAgeMetric"], hpa["pendingMetric"]]);
+  expect(external.map(({ metricsQuery }) => /^(max|sum)\((?! by)/.test(metricsQuery))).toEqual([true, true]);
+  expect(external.map(({ seriesQuery }) => reference.has(/^\w+/.exec(seriesQuery)![0]))).toEqual([true, true]);
 });
 
 it("the chart, the image and the package are of one version, and every stage is of one Node", () => {

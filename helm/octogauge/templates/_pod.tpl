@@ -43,42 +43,38 @@
       {{- end }}
 {{- end }}
 
-{{/* Only what a migration needs. */}}
+{{/* Only what a migration needs: the URL, of a role of its own where there is one. */}}
 {{- define "octogauge.databaseVolume" -}}
 - name: database
   projected:
     defaultMode: 288 # 0440, which not every reader of YAML takes for octal
     sources:
       - secret:
-          name: {{ .Values.database.existingSecret }}
-          items: [{ key: {{ .Values.database.urlKey | quote }}, path: database-url }]
+          name: {{ include "octogauge.migrationsSecret" . }}
+          items: [{ key: {{ include "octogauge.migrationsUrlKey" . | quote }}, path: database-url }]
 {{- end }}
-
-{{/* The plain settings of all components, which the chart does not set itself. */}}
-{{- define "octogauge.config" -}}
-{{- range $name, $value := .Values.config }}
-- name: {{ $name }}
-  value: {{ kindIs "float64" $value | ternary (int64 $value | toString) (toString $value) | quote }}
+{{- define "octogauge.migrationsSecret" -}}
+{{ .Values.migrations.existingSecret | default .Values.database.existingSecret }}
 {{- end }}
-{{- end }}
-
-{{/* Each name once, with the last value: server-side apply, Helm 4's way, refuses a name that is there twice. */}}
-{{- define "octogauge.lastOfEach" -}}
-{{- $seen := dict -}}
-{{- $kept := list -}}
-{{- range fromYamlArray . | reverse -}}
-{{- if not (hasKey $seen .name) -}}
-{{- $_ := set $seen .name true -}}
-{{- $kept = prepend $kept . -}}
-{{- end -}}
-{{- end -}}
-{{ toYaml $kept }}
+{{- define "octogauge.migrationsUrlKey" -}}
+{{ .Values.migrations.urlKey | default .Values.database.urlKey }}
 {{- end }}
 
 {{- define "octogauge.env" -}}
+{{- include "octogauge.config" .root }}
+{{- include "octogauge.ownEnv" . }}
+{{- with .root.Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- with .values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What the chart sets by values of its own; extraEnv may not (octogauge.validate). */}}
+{{- define "octogauge.ownEnv" -}}
 {{- $root := .root -}}
-{{- $values := .values -}}
-{{- include "octogauge.config" $root }}
+{{- $values := .values }}
 - name: MODE
   value: {{ .component }}
 - name: PORT
@@ -153,12 +149,6 @@
 - name: OTEL_EXPORTER_OTLP_HEADERS_FILE
   value: /etc/octogauge/secrets/otlp-headers
 {{- end }}
-{{- with $root.Values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
-{{- with $values.extraEnv }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/* The container that migrates: of the Job, or ahead of a pod. It needs no connections beyond its own. */}}
@@ -178,8 +168,8 @@ resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
-  - name: {{ .volume }}
-    mountPath: {{ .mountPath }}
+  - name: database
+    mountPath: /etc/octogauge/secrets
     readOnly: true
   {{- with .extraVolumeMounts }}
   {{- toYaml . | nindent 2 }}
@@ -189,7 +179,7 @@ volumeMounts:
 {{- define "octogauge.migrateEnv" -}}
 {{- include "octogauge.config" .root }}
 - name: DATABASE_URL_FILE
-  value: {{ .mountPath }}/database-url
+  value: /etc/octogauge/secrets/database-url
 {{- with .root.Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}

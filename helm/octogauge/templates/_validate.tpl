@@ -14,6 +14,8 @@
 {{- $values := index $.Values $component -}}
 {{- if and (hasKey $values "shutdownDelay") (ge (float64 $values.shutdownDelay) (float64 $values.drainTimeout)) }}{{ $problems = append $problems (printf "%s.shutdownDelay is %v; it has to be less than drainTimeout (%v), which holds it and the work under way" $component $values.shutdownDelay $values.drainTimeout) }}{{ end -}}
 {{- if and (hasKey $values "concurrency") (lt (int $values.poolSize) (add (int $values.concurrency) 2 | int)) }}{{ $problems = append $problems (printf "%s.poolSize is %v; it has to be at least %v, two more than concurrency" $component $values.poolSize (add (int $values.concurrency) 2)) }}{{ end -}}
+{{- if and (gt (int $values.preStopSleep) 0) (semverCompare "<1.30.0-0" $.Capabilities.KubeVersion.Version) }}{{ $problems = append $problems (printf "%s.preStopSleep is %v, but Kubernetes %s has no such hook (1.30 and newer have); use shutdownDelay" $component $values.preStopSleep $.Capabilities.KubeVersion.Version) }}{{ end -}}
+{{- $problems = concat $problems (include "octogauge.extraEnvProblems" (dict "root" $ "component" $component "values" $values) | fromJsonArray) -}}
 {{- range $kind := list "hpa" "keda" -}}
 {{- with index $values $kind -}}
 {{- if and .enabled (gt (int .minReplicas) (int .maxReplicas)) }}{{ $problems = append $problems (printf "%s.%s.minReplicas is more than maxReplicas" $component $kind) }}{{ end -}}
@@ -27,10 +29,33 @@
 {{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ $problems = append $problems "ingress.hosts is empty; name the host that GitHub is to post to" }}{{ end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}{{ $problems = append $problems "httpRoute.parentRefs is empty; name the Gateway" }}{{ end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.managementFrom) (or .Values.monitoring.fleet.enabled .Values.monitoring.process.enabled) }}{{ $problems = append $problems "networkPolicy.managementFrom is empty, so Prometheus could not scrape; name the peers it comes from, or turn networkPolicy off" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.egress.enabled (not .Values.networkPolicy.egress.rules) }}{{ $problems = append $problems "networkPolicy.egress.rules is empty, so no pod could reach PostgreSQL; allow it, and GitHub's API and the broker if they are used, or turn networkPolicy.egress off" }}{{ end -}}
 {{- $budget := int .Values.database.connectionBudget -}}
 {{- $need := include "octogauge.connections" . | fromJson -}}
 {{- if and (gt $budget 0) (gt (int $need.total) $budget) }}{{ $problems = append $problems (printf "up to %v connections to PostgreSQL (%s), but database.connectionBudget is %v; lower poolSize or the replicas, put a pooler in between, or raise the budget if PostgreSQL's max_connections allows it" $need.total (join ", " $need.parts) $budget) }}{{ end -}}
+{{- $problems = uniq $problems -}}
 {{- if $problems }}{{ fail (printf "\n\nThe values have %d problem(s):\n  - %s\n" (len $problems) (join "\n  - " $problems)) }}{{ end -}}
+{{- end }}
+
+{{/* Variables of extraEnv that would meet one of the chart's: the start refuses NAME beside NAME_FILE, and the chart counts with the numbers that it sets. As JSON. */}}
+{{- define "octogauge.extraEnvProblems" -}}
+{{- $problems := list -}}
+{{- $own := list "WEB_CONCURRENCY" -}}
+{{- range include "octogauge.ownEnv" . | fromYamlArray -}}
+{{- $own = append $own (trimSuffix "_FILE" .name) -}}
+{{- end -}}
+{{- $names := list -}}
+{{- range $from, $variables := dict "extraEnv" .root.Values.extraEnv (printf "%s.extraEnv" .component) .values.extraEnv -}}
+{{- range $variables -}}
+{{- $names = append $names .name -}}
+{{- if has (trimSuffix "_FILE" .name) $own }}{{ $problems = append $problems (printf "%s sets %s, which the chart sets by other values; use those" $from .name) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- $plain := concat $names (keys .root.Values.config) -}}
+{{- range $names -}}
+{{- if and (hasSuffix "_FILE" .) (has (trimSuffix "_FILE" .) $plain) }}{{ $problems = append $problems (printf "%s and %s are both set, by extraEnv and config; set one of them" (trimSuffix "_FILE" .) .) }}{{ end -}}
+{{- end -}}
+{{ toJson $problems }}
 {{- end }}
 
 {{/* Most pods of a component, without those of a rollout. */}}
@@ -55,7 +80,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Connections at the worst moment: all pods that there can be, those of a rollout, and whoever migrates. */}}
+{{/* Connections at the worst moment: all pods that there can be, those of a rollout, KEDA, and whoever migrates. */}}
 {{- define "octogauge.connections" -}}
 {{- $total := 0 -}}
 {{- $parts := list -}}
@@ -64,6 +89,11 @@
 {{- $pods := add (include "octogauge.maxReplicas" $values | int) (int $values.maxSurge) | int -}}
 {{- $total = add $total (mul $pods (int $values.poolSize)) -}}
 {{- $parts = append $parts (printf "%s: %d pods × %d" $component $pods (int $values.poolSize)) -}}
+{{- end -}}
+{{- if and (eq .Values.mode "split") .Values.worker.keda.enabled (eq .Values.worker.keda.source "postgresql") -}}
+{{- /* One for each trigger. */ -}}
+{{- $total = add $total 2 -}}
+{{- $parts = append $parts "KEDA: 2" -}}
 {{- end -}}
 {{- if ne .Values.migrations.mode "external" -}}
 {{- $total = add $total 4 -}}
