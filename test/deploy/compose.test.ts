@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,7 @@ if (!hasCompose && !library)
   console.warn("\n*** SKIPPED: docker compose is not installed, deploy/compose.yaml was read, not validated by it ***\n");
 
 const compose = (environment: Record<string, string>) =>
-  spawnSync("docker", ["compose", "-f", file, "config", "--quiet"], {
+  spawnSync("docker", ["compose", "--env-file", "/dev/null", "-f", file, "config", "--quiet"], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },
     encoding: "utf8",
   });
@@ -58,6 +58,36 @@ describe("deploy/compose.yaml", () => {
   it("publishes the webhook, and all else on the loopback alone; the management port nowhere", () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`));
     expect(published).toEqual(["proxy ${WEBHOOK_PORT:-8080}:8080", "prometheus 127.0.0.1:9090:9090", "grafana 127.0.0.1:3000:3000"]);
+  });
+
+  it("asks for a secret that is written once, into a file that is not committed", () => {
+    const text = readFileSync(file, "utf8");
+    const [, command] = /^# +(test -e deploy\/\.env \|\| .*)$/m.exec(text) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), "octogauge-env-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    mkdirSync(join(folder, "deploy"));
+    const written = () => {
+      expect(spawnSync("sh", ["-c", command!], { cwd: folder }).status).toBe(0);
+      return readFileSync(join(folder, "deploy/.env"), "utf8");
+    };
+    const first = written();
+    expect(first).toMatch(/^GITHUB_WEBHOOK_SECRET=[0-9a-f]{64}\n$/);
+    expect(written()).toBe(first);
+    expect(statSync(join(folder, "deploy/.env")).mode & 0o777).toBe(0o600);
+    // The same command there, and what reads the secret from the file again.
+    const guide = readFileSync(join(directory, "../docs/getting-started.md"), "utf8");
+    expect(guide).toContain(command);
+    const [, read] = /^GITHUB_WEBHOOK_SECRET=\$\((sed .*)\) +# Docker$/m.exec(guide) ?? [];
+    expect(spawnSync("sh", ["-c", read!], { cwd: folder, encoding: "utf8" }).stdout).toBe(first.split("=")[1]);
+    expect(services["octogauge"]!.environment!["GITHUB_WEBHOOK_SECRET"]).toContain("deploy/.env");
+    expect(readFileSync(join(directory, "../.gitignore"), "utf8").split("\n")).toContain("deploy/.env");
+  });
+
+  it("tries the other replica while GitHub still waits, and not after", () => {
+    const conf = readFileSync(join(directory, "compose/nginx.conf"), "utf8");
+    const [, seconds] = /proxy_next_upstream_timeout (\d+)s;/.exec(conf) ?? [];
+    expect(Number(seconds)).toBeGreaterThan(Number(/proxy_connect_timeout (\d+)s;/.exec(conf)![1]));
+    expect(Number(seconds)).toBeLessThan(10);
   });
 
   it.skipIf(!library)("is valid for the library of docker compose, which refuses what it does not know", () => {
