@@ -20,11 +20,14 @@ COPY --from=build /app/dist dist
 FROM gcr.io/distroless/nodejs26-debian13:nonroot
 ARG VERSION=0.1.0
 ARG REVISION=""
+# Where this source is: `--build-arg SOURCE=https://github.com/…`, by which registries link an image to its repository.
+ARG SOURCE=""
 LABEL org.opencontainers.image.title="octogauge" \
       org.opencontainers.image.description="True Prometheus metrics for GitHub Actions, from webhooks, on any number of replicas" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.revision="$REVISION"
+      org.opencontainers.image.revision="$REVISION" \
+      org.opencontainers.image.source="$SOURCE"
 ENV NODE_ENV=production \
     LOG_FORMAT=json \
     PATH=/nodejs/bin

@@ -81,6 +81,15 @@ describe.each(files)("%s", (file) => {
   });
 });
 
+it("quantiles of what happens a few times an hour look at an hour: over seconds there is mostly nothing to see", () => {
+  const { panels } = JSON.parse(readFileSync(`${directory}octogauge-ci.json`, "utf8")) as Dashboard;
+  const quantiles = panels
+    .flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+    .filter((expr) => expr.includes("histogram_quantile"));
+  expect(quantiles.length).toBeGreaterThan(2);
+  expect(quantiles.filter((expr) => !expr.includes("[1h]"))).toEqual([]);
+});
+
 it("what is not in the reference is found", () => {
   expect(unknownIn("sum by (runs_on) (rate(github_workflow_jobs_queued_total[$__rate_interval]))")).toEqual([]);
   expect(unknownIn("sum(github_workflow_job)")).toEqual(["github_workflow_job"]);

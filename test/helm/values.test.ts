@@ -100,6 +100,11 @@ it("the chart, the image and the package are of one version, and every stage is 
   const dockerfile = readFileSync("Dockerfile", "utf8");
   expect((parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { appVersion: string }).appVersion).toBe(version);
   expect(dockerfile).toContain(`ARG VERSION=${version}\n`);
+  const labels = Object.fromEntries(
+    [...dockerfile.matchAll(/org\.opencontainers\.image\.(\w+)="\$(\w+)"/g)].map(([, label, name]) => [label, name]),
+  );
+  expect(labels).toEqual({ version: "VERSION", revision: "REVISION", source: "SOURCE" });
+  for (const name of Object.values(labels)) expect(dockerfile.split(/^FROM /m).at(-1)).toContain(`\nARG ${name}=`);
   const nodes = [...dockerfile.matchAll(/^FROM \S*?node(?:js)?:?(\d+)-/gm)].map(([, major]) => major);
   expect(nodes).toHaveLength(3);
   expect(new Set(nodes).size).toBe(1);
