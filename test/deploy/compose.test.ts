@@ -77,7 +77,7 @@ describe("deploy/compose.yaml", () => {
     // The same command there, and what reads the secret from the file again.
     const guide = readFileSync(join(directory, "../docs/getting-started.md"), "utf8");
     expect(guide).toContain(command);
-    const [, read] = /^GITHUB_WEBHOOK_SECRET=\$\((sed .*)\) +# Docker$/m.exec(guide) ?? [];
+    const [, read] = /^- Docker: `GITHUB_WEBHOOK_SECRET=\$\((sed .*)\)`$/m.exec(guide) ?? [];
     expect(spawnSync("sh", ["-c", read!], { cwd: folder, encoding: "utf8" }).stdout).toBe(first.split("=")[1]);
     expect(services["octogauge"]!.environment!["GITHUB_WEBHOOK_SECRET"]).toContain("deploy/.env");
     expect(readFileSync(join(directory, "../.gitignore"), "utf8").split("\n")).toContain("deploy/.env");

@@ -145,6 +145,17 @@ config:
     }
   });
 
+  it("so is what is no variable", async () => {
+    const text = await renderText(
+      typedValuesFile(
+        "gateway: { topologySpread: { zone: off, node: DoNotSchedule } }\nworker: { topologySpread: { zone: off, node: off } }",
+      ),
+    );
+    const [gateway, worker] = of(objectsIn(text), "Deployment").map(({ spec }) => spec.template.spec);
+    expect(gateway.topologySpreadConstraints.map(({ topologyKey }: Manifest) => topologyKey)).toEqual(["kubernetes.io/hostname"]);
+    expect(worker).not.toHaveProperty("topologySpreadConstraints");
+  });
+
   it("a number is as it is in Kubernetes too where another value takes it", async () => {
     const objects = await render({
       gateway: { drainTimeout: 30.5, shutdownDelay: 0.5 },

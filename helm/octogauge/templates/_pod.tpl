@@ -209,7 +209,8 @@ securityContext:
 {{- $spread := list -}}
 {{- $context := . -}}
 {{- range $scope := list (list .values.topologySpread.zone "topology.kubernetes.io/zone") (list .values.topologySpread.node "kubernetes.io/hostname") }}
-{{- if ne (index $scope 0) "off" }}
+{{- /* An unquoted off is false. */}}
+{{- if and (index $scope 0) (ne (index $scope 0) "off") }}
 - maxSkew: 1
   topologyKey: {{ index $scope 1 }}
   whenUnsatisfiable: {{ index $scope 0 }}

@@ -40,7 +40,7 @@
 {{/* Variables of extraEnv that would meet one of the chart's: the start refuses NAME beside NAME_FILE, and the chart counts with the numbers that it sets. As JSON. */}}
 {{- define "octogauge.extraEnvProblems" -}}
 {{- $problems := list -}}
-{{- $own := list "WEB_CONCURRENCY" -}}
+{{- $own := list -}}
 {{- range include "octogauge.ownEnv" . | fromYamlArray -}}
 {{- $own = append $own (trimSuffix "_FILE" .name) -}}
 {{- end -}}
@@ -49,6 +49,7 @@
 {{- range $variables -}}
 {{- $names = append $names .name -}}
 {{- if has (trimSuffix "_FILE" .name) $own }}{{ $problems = append $problems (printf "%s sets %s, which the chart sets by other values; use those" $from .name) }}{{ end -}}
+{{- if eq .name "WEB_CONCURRENCY" }}{{ $problems = append $problems (printf "%s sets WEB_CONCURRENCY; connections, memory and probes are those of one process a pod, so raise the replicas" $from) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- $plain := concat $names (keys .root.Values.config) -}}
