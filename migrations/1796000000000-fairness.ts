@@ -15,6 +15,8 @@ export class Fairness1796000000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
+  // Whoever reads for hours, as a backup does, would have us wait, and everybody who takes deliveries in wait behind us.
+  "SET LOCAL lock_timeout = '2s'",
   // Null in all rows but those that are put off (priority from 8), so that they take no room in the others.
   "ALTER TABLE octogauge.inbox ADD COLUMN due_at timestamptz, ADD COLUMN granted smallint",
   "CREATE INDEX inbox_due_at ON octogauge.inbox (due_at) WHERE due_at IS NOT NULL",

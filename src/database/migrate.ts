@@ -1,8 +1,17 @@
+import { Logger } from "@nestjs/common";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DataSource } from "typeorm";
 import type { Config } from "../config/config.js";
 import { migrations } from "../../migrations/index.js";
+import { sqlState } from "./errors.js";
 import { type Queryable, sql } from "./sql.js";
 import { createDataSource, poolOf } from "./data-source.js";
+
+const logger = new Logger("database");
+
+const LOCK_NOT_AVAILABLE = "55P03";
+/** Between two attempts at a lock. Milliseconds. */
+const LET_OTHERS_PASS = 1_000;
 
 /** Any number that no other user of the database takes: "octg" in ASCII. */
 const LOCK_KEY = 0x6f637467;
@@ -21,12 +30,28 @@ export async function migrate(dataSource: DataSource): Promise<string[]> {
     // Asked for first: CREATE SCHEMA needs a right on the database even where the schema is there already.
     const [schema] = await sql<{ found: boolean }>(poolOf(dataSource), "SELECT to_regnamespace('octogauge') IS NOT NULL AS found");
     if (!schema?.found) await sql(poolOf(dataSource), "CREATE SCHEMA octogauge");
-    const ran = await dataSource.runMigrations({ transaction: "each" });
+    const ran = await runAll(dataSource);
     await client.query("COMMIT");
-    return ran.map((migration) => migration.name);
+    return ran;
   } finally {
     // Thrown away rather than reused: where something failed, its transaction is still open.
     client.release(true);
+  }
+}
+
+/** A migration that cannot have its locks at once lets others pass, and tries again for as long as it takes. */
+async function runAll(dataSource: DataSource): Promise<string[]> {
+  const before = await missingMigrations(poolOf(dataSource));
+  for (let told = false; ; told = true) {
+    try {
+      await dataSource.runMigrations({ transaction: "each" });
+      return before;
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (!told)
+        logger.log("a migration waits for somebody who reads the same tables, a backup perhaps; meanwhile deliveries are taken in");
+      await sleep(LET_OTHERS_PASS);
+    }
   }
 }
 

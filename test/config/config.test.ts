@@ -98,6 +98,9 @@ describe("configuration", () => {
     const [problem] = problemsOf({ ...COMPLETE, CI_TRACES: "on" });
     expect(problem).toBe("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
     expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" })).toEqual([]);
+    expect(problemsOf({ ...COMPLETE, CI_TRACES_RETENTION: "5m" })).toEqual([
+      expect.stringContaining("more than CI_TRACES_SETTLE and CI_TRACES_WAIT"),
+    ]);
     expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://c:4318/v1/traces" })).toEqual([]);
   });
 
@@ -182,4 +185,22 @@ describe("octogauge on the command line", () => {
     for (const command of ["serve", "migrate", "simulate", "config"]) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(octogauge(["nonsense"], {}).status).toBe(1);
   });
+});
+
+it("shows attributes as they could have been written, and no secret of a header or an address", () => {
+  const lines = configLines(
+    loadConfig({
+      OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=prod,team=a%20b",
+      OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20abcdef",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "https://me:hunter22@collector:4318",
+    }),
+  );
+  expect(lines).toContain("OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=prod,team=a%20b");
+  expect(lines).toContain("OTEL_EXPORTER_OTLP_HEADERS=(redacted)");
+  expect(lines).toContain("OTEL_EXPORTER_OTLP_ENDPOINT=https://me:[redacted]@collector:4318");
+  expect(configLines(loadConfig({}))).toContain("OTEL_EXPORTER_OTLP_HEADERS=");
+  expect(() => loadConfig({ OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%0Ahunter22" })).toThrow(
+    /HEADERS is \(redacted\); allowed: .*printable ASCII/,
+  );
+  expect(() => loadConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: "ftp://me:hunter22@collector" })).toThrow(/ENDPOINT is \(redacted\)/);
 });

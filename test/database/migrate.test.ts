@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import pg from "pg";
+import { expect, it, onTestFinished } from "vitest";
 import { createDataSource, poolOf } from "../../src/database/data-source.js";
 import { migrate, missingMigrations } from "../../src/database/migrate.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
@@ -26,5 +27,31 @@ it("a newer schema is no reason to wait: versions overlap in a rollout", async (
   const runner = await connect(url);
   expect(await missingMigrations(poolOf(runner))).toEqual([]);
   expect(await migrate(runner)).toEqual([]);
+  await runner.destroy();
+});
+
+it("a migration that has to wait for its locks lets deliveries pass, and comes through", { timeout: 60_000 }, async () => {
+  const url = await freshDatabase();
+  const table = "octogauge.delivery_ledger";
+  // As it was before the migration that adds this column.
+  await rowsOf(url, `ALTER TABLE ${table} DROP COLUMN traceparent`);
+  for (const other of ["inbox", "retries", "dead_letters"]) await rowsOf(url, `ALTER TABLE octogauge.${other} DROP COLUMN traceparent`);
+  await rowsOf(url, "DELETE FROM octogauge.migrations WHERE name LIKE 'Traceparent%'");
+  // A backup reads.
+  const reader = new pg.Client({ connectionString: url });
+  await reader.connect();
+  onTestFinished(() => reader.end());
+  await reader.query(`BEGIN; SELECT FROM ${table}`);
+  const runner = await connect(url);
+  const migrating = migrate(runner);
+  const waits: number[] = [];
+  for (const until = Date.now() + 6_000; Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    const began = performance.now();
+    await rowsOf(url, `INSERT INTO ${table} (delivery_id) VALUES (gen_random_uuid())`);
+    waits.push(performance.now() - began);
+  }
+  expect(Math.max(...waits)).toBeLessThan(4_000);
+  await reader.query("COMMIT");
+  expect(await migrating).toEqual(["Traceparent1796300000000"]);
   await runner.destroy();
 });

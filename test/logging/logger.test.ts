@@ -50,6 +50,15 @@ describe("a log line", () => {
     ]);
   });
 
+  it("takes no stack for a name, as the framework gives one where a stop fails", () => {
+    const { lines } = captureLog({ LOG_LEVELS: "nest=info", GITHUB_TOKEN: "a-token-of-mine" });
+    const error = new Error("boom a-token-of-mine");
+    Logger.error(error, error.stack);
+    expect(told(lines)).toEqual([
+      { level: "error", room: "nest", error: { class: "Error", message: "boom [redacted]" }, msg: "boom [redacted]" },
+    ]);
+  });
+
   it("has the stack of an error at debug, and not before", () => {
     const { lines } = captureLog({ LOG_LEVELS: "github=debug" });
     const error = Object.assign(new RangeError("too far"), { code: "E1" });

@@ -146,3 +146,9 @@ describe("secrets", () => {
     expect(lineOf(harmless)["msg"]).toBe(harmless);
   });
 });
+
+it("a header that names a tenant is no secret, one that lets in is", () => {
+  const { lines } = captureLog({ OTEL_EXPORTER_OTLP_HEADERS: "x-scope-orgid=acme,x-api-key=k3yk3y,x-odd=0123456789abcdef" });
+  new Logger("inbox").warn("of acme/api with k3yk3y and 0123456789abcdef");
+  expect(told(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
+});

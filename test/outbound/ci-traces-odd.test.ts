@@ -1,11 +1,14 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { generateHistory } from "../../src/simulator/history.js";
 import { type CiEvent, ciRun, spanOf, traceOf } from "../support/ci-run.js";
 import { isJob, lineOf, prepareTraces } from "../support/ci-traces.js";
+import { rowsOf } from "../support/database.js";
+import { post, startInstance } from "../support/octogauge.js";
+import { OtlpCollector } from "../support/otlp-collector.js";
 
 describe("what is not as usual", () => {
   const job = (id: number, fields: Record<string, unknown>): CiEvent => {
@@ -110,6 +113,62 @@ describe("what is not as usual", () => {
     await send();
     expect(collector.spans).toHaveLength(7);
   });
+});
+
+describe.each([
+  ["that it waited for an approval", { conclusion: "action_required", updated_at: "2026-11-01T10:59:00Z" }],
+  ["of an earlier end", { conclusion: "cancelled", updated_at: "2026-11-01T10:00:05Z" }],
+])("a run ends as it ended, though in the same batch it is said %s", (_, fields) => {
+  it.each([1, 0])("at place %i", async (place) => {
+    const { collector, deliverAll, send } = await prepareTraces();
+    const end = ciRun(7).at(-1)!;
+    const run = end.payload["workflow_run"] as { conclusion: string };
+    await deliverAll([end].toSpliced(place, 0, { ...end, payload: { ...end.payload, workflow_run: { ...run, ...fields } } }));
+    await send();
+    expect(collector.spans.map(({ attributes }) => attributes["github.conclusion"])).toEqual([run.conclusion]);
+  });
+});
+
+it("a run of thousands of steps is sent in parts, all of it", async () => {
+  const { collector, deliverAll, send, outbox } = await prepareTraces();
+  const completed = ciRun(7).find(isJob(0, "completed"))!;
+  const steps = Array.from({ length: 500 }, (_, index) => ({
+    number: index + 1,
+    name: `step ${index + 1}`,
+    conclusion: "success",
+    started_at: "2026-11-01T10:00:20Z",
+    completed_at: "2026-11-01T10:00:21Z",
+  }));
+  const withSteps = (id: number): CiEvent => ({
+    ...completed,
+    payload: { ...completed.payload, workflow_job: { ...(completed.payload["workflow_job"] as object), id, steps } },
+  });
+  const jobs = [101, 102, 103, 104, 105].map(withSteps);
+  await deliverAll([...jobs, ciRun(7).at(-1)!]);
+  await send();
+  // The run, and of each job itself, its time in the queue and its steps.
+  expect(collector.spans).toHaveLength(1 + 5 * 502);
+  expect(new Set(collector.spans.map(({ spanId }) => spanId)).size).toBe(1 + 5 * 502);
+  expect(collector.requests).toHaveLength(3);
+  expect(await outbox()).toMatchObject([{ due: false, sent: true }]);
+});
+
+it("a collector that thinks does not hold a stop up, and what it thought about is sent by others", { timeout: 60_000 }, async () => {
+  const collector = await OtlpCollector.start();
+  onTestFinished(() => collector.stop());
+  const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", OTEL_TRACES_EXPORTER: "none", ...collector.environment };
+  const instance = await startInstance(settings);
+  collector.mute(true);
+  await post(instance.webhook, "workflow_run", ciRun(7).at(-1)!.payload);
+  await collector.waitFor(({ requests }) => requests.length > 0);
+  const began = performance.now();
+  await instance.stop();
+  expect(performance.now() - began).toBeLessThan(6_000);
+  collector.mute(false);
+  await rowsOf(instance.databaseUrl, "UPDATE octogauge.ci_trace_outbox SET due_at = now()");
+  const before = collector.requests.length;
+  await startInstance(settings, instance.databaseUrl);
+  await collector.waitFor(({ requests }) => requests.length > before);
 });
 
 it("what is counted is the same with traces and without", { timeout: 120_000 }, async () => {
