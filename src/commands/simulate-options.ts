@@ -66,7 +66,7 @@ export function simulationOptions(flags: SimulateFlags, environment: NodeJS.Proc
   return {
     ...DEFAULTS,
     urls: flags.url,
-    secret: flags.secret ?? environment["GITHUB_WEBHOOK_SECRET"]?.split(/[,\n]/)[0]?.trim() ?? generatedSecret(environment),
+    secret: flags.secret ?? given("GITHUB_WEBHOOK_SECRET", environment) ?? generatedSecret(environment),
     seed: flags.seed,
     deliveries: flags.deliveries,
     rate: flags.rate,
@@ -81,8 +81,15 @@ export function simulationOptions(flags: SimulateFlags, environment: NodeJS.Proc
     redeliverFor: flags.redeliverFor,
     expected: flags.expected,
     check: flags.check,
-    checkToken: flags.metricsToken ?? environment["METRICS_TOKEN"],
+    checkToken: flags.metricsToken ?? given("METRICS_TOKEN", environment),
   };
+}
+
+/** The first value of a variable, or of its file: the chart gives files alone. @throws where the file cannot be read */
+function given(name: string, environment: NodeJS.ProcessEnv): string | undefined {
+  const file = environment[`${name}_FILE`];
+  const value = environment[name] ?? (file ? readFileSync(file, "utf8") : undefined);
+  return value?.split(/[,\n]/)[0]?.trim();
 }
 
 function generatedSecret(environment: NodeJS.ProcessEnv): string {
