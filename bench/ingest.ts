@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BenchChild, load } from "./child.js";
 import { type BenchServer, query } from "./database.js";
+import { measureServer } from "./measure.js";
 import { meanBytes, signedPayloads } from "./payloads.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { type Figures, Rounds } from "./statistics.js";
@@ -31,27 +31,8 @@ export async function benchIngest(
   progress: (line: string) => void,
 ): Promise<Result> {
   const measured = new Rounds();
-  const measure = (script: string) => async (): Promise<Figures> => {
-    const url = await server.fresh();
-    const child = await BenchChild.start(script, { DATABASE_URL: url, MODE: "gateway" });
-    const warmUpSeconds = Math.min(2, seconds / 2);
-    const [nodeBefore, postgresBefore] = [child.cpuSeconds(), server.cpuSeconds()];
-    const result = await load({ ports: [child.ready["port"]!], connections, seconds, warmUpSeconds, rate: 0 });
-    const deliveries = result.perSecond * (seconds + warmUpSeconds);
-    const figures = {
-      "req/s": result.perSecond,
-      "p50 ms": result.p50,
-      "p99 ms": result.p99,
-      "node ms": ((child.cpuSeconds() - nodeBefore) * 1_000) / deliveries,
-      "postgres ms": ((server.cpuSeconds() - postgresBefore) * 1_000) / deliveries,
-      "peak MiB": child.peakMemory(),
-    };
-    await child.stop();
-    const unexpected = Object.keys(result.statuses).filter((status) => status !== "202");
-    if (unexpected.length > 0) throw new Error(`${script} answered ${JSON.stringify(result.statuses)}`);
-    await server.drop(url);
-    return figures;
-  };
+  const measure = (script: string) => () =>
+    measureServer(server, { script, environment: { MODE: "gateway" }, connections, seconds, rate: 0 });
   const pgbench = quick ? undefined : findPgbench();
   await measured.run(
     rounds,

@@ -1,5 +1,6 @@
-import { BenchChild, load } from "./child.js";
+import { BenchChild } from "./child.js";
 import type { BenchServer } from "./database.js";
+import { measureServer } from "./measure.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { type Figures, Rounds } from "./statistics.js";
 
@@ -38,7 +39,15 @@ export async function benchTracing(server: BenchServer, { rounds, seconds }: Sca
     const measured = new Rounds();
     const each = Object.entries(variants).map(([name, [script, environment]]) => [
       name,
-      () => run(server, script, { ...environment, MODE: mode }, seconds, rate),
+      () =>
+        measureServer(server, {
+          script,
+          environment: { ...environment, MODE: mode },
+          connections: CONNECTIONS,
+          seconds,
+          rate,
+          distinct: true,
+        }),
     ]);
     await measured.run(rounds, Object.fromEntries(each) as Record<string, () => Promise<Figures>>, progress);
     return measured;
@@ -69,30 +78,4 @@ export async function benchTracing(server: BenchServer, { rounds, seconds }: Sca
   } finally {
     await collector.stop();
   }
-}
-
-async function run(
-  server: BenchServer,
-  script: string,
-  environment: Record<string, string>,
-  seconds: number,
-  rate: number,
-): Promise<Figures> {
-  const url = await server.fresh();
-  const child = await BenchChild.start(script, { DATABASE_URL: url, ...environment });
-  const [nodeBefore, postgresBefore] = [child.cpuSeconds(), server.cpuSeconds()];
-  const warmUpSeconds = Math.min(2, seconds / 2);
-  const result = await load({ ports: [child.ready["port"]!], connections: CONNECTIONS, seconds, warmUpSeconds, rate, distinct: true });
-  const deliveries = result.perSecond * (seconds + warmUpSeconds);
-  const figures = {
-    "req/s": result.perSecond,
-    "p50 ms": result.p50,
-    "p99 ms": result.p99,
-    "node ms": ((child.cpuSeconds() - nodeBefore) * 1_000) / deliveries,
-    "postgres ms": ((server.cpuSeconds() - postgresBefore) * 1_000) / deliveries,
-    "peak MiB": child.peakMemory(),
-  };
-  await child.stop();
-  await server.drop(url);
-  return figures;
 }

@@ -34,8 +34,9 @@ export async function tracedFlush(
     const fresh = await store(tracing.traced(on, flush));
     const until = now();
     end(flush, until);
-    const repeated = traced.filter(({ pending }) => !fresh.has(pending.delivery.id));
-    for (const one of traced) if (!repeated.includes(one)) recordAccept(tracing, one, flush, { at, until }, "accepted");
+    const isNew = ({ pending }: Traced) => fresh.has(pending.delivery.id);
+    for (const one of traced) if (isNew(one)) recordAccept(tracing, one, flush, { at, until }, "accepted");
+    const repeated = traced.filter((one) => !isNew(one));
     if (repeated.length > 0) void recordRepeated(tracing, on, repeated, flush, { at, until }).catch(() => undefined);
     return fresh;
   } catch (error) {

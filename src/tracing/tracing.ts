@@ -102,7 +102,7 @@ export class Tracing {
 /** Ends a span; with an error, it says so, without what is a secret. */
 export function end(span: Span, until = now(), error?: unknown): void {
   if (error !== undefined) {
-    const { name, code } = error as { name?: string; code?: string };
+    const { name, code } = (error ?? {}) as { name?: string; code?: string };
     span.setAttribute("error.type", code ?? name ?? "Error");
     span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(error instanceof Error ? error.message : String(error)) });
   }
