@@ -1,4 +1,5 @@
 import pg from "pg";
+import { byteaArray, textArray, uuidArray } from "../src/database/binary-array.js";
 import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
 import { prune } from "../src/inbox/projection/prune.js";
 import { generateHistory } from "../src/simulator/history.js";
@@ -25,11 +26,33 @@ export function* deliveries(count: number, seed: number): Generator<{ id: string
 }
 
 /** Fills the inbox, as ingest does. */
-export async function preloadInbox(url: string, count: number, seed = 11): Promise<void> {
+export const preloadInbox = (url: string, count: number): Promise<void> =>
+  preload(url, count, async (pool, batch) => void (await acceptBatch(pool, batch)));
+
+/** Fills the inbox as a queue that reads payloads would: each with its row, compressed by the server. */
+export const preloadRows = (url: string, count: number): Promise<void> =>
+  preload(url, count, async (pool, batch) => {
+    await pool.query(
+      `INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, payload)
+       SELECT 0, u.id, u.event, 1, false, u.payload FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS u(id, event, payload)`,
+      [
+        uuidArray(batch.map(({ delivery }) => delivery.id)),
+        textArray(batch.map(({ delivery }) => delivery.event)),
+        byteaArray(batch.map(({ delivery }) => delivery.body)),
+      ],
+    );
+  });
+
+async function preload(
+  url: string,
+  count: number,
+  store: (pool: pg.Pool, batch: readonly Pending[]) => Promise<void>,
+  seed = 11,
+): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   let batch: Pending[] = [];
   const flush = async () => {
-    await acceptBatch(
+    await store(
       pool,
       batch.sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
     );

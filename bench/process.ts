@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { BenchServer } from "./database.js";
 import { preloadGraphile, preloadPgBoss } from "./preload-peers.js";
-import { preloadInbox } from "./preload.js";
+import { preloadInbox, preloadRows } from "./preload.js";
 import { atLeast, type Result } from "./report.js";
 import { type Figures, Rounds } from "./statistics.js";
 
@@ -20,9 +20,10 @@ export async function benchProcess(
   { rounds, count, quick }: Scale,
   progress: (line: string) => void,
 ): Promise<Result> {
-  progress(`storing ${count} deliveries, three times`);
-  const [inbox, graphile, boss] = [await server.fresh(), await server.fresh(), await server.fresh()];
+  progress(`storing ${count} deliveries, four times`);
+  const [inbox, rows, graphile, boss] = [await server.fresh(), await server.fresh(), await server.fresh(), await server.fresh()];
   await preloadInbox(inbox, count);
+  await preloadRows(rows, count);
   await preloadGraphile(graphile, count);
   if (!quick) await preloadPgBoss(boss, count);
   const measured = new Rounds();
@@ -45,7 +46,7 @@ export async function benchProcess(
     rounds,
     {
       octogauge: drain("octogauge", inbox),
-      "floor: claim, fetch, parse, delete": drain("floor", inbox),
+      "floor: claim, fetch, parse, delete": drain("floor", rows),
       "graphile-worker, batched, no-op": drain("graphile", graphile, { BATCHED: "1" }),
       ...(quick
         ? {}
@@ -57,7 +58,7 @@ export async function benchProcess(
     },
     progress,
   );
-  for (const template of [inbox, graphile, boss]) await server.drop(template);
+  for (const template of [inbox, rows, graphile, boss]) await server.drop(template);
   const ratio = (to: string) => measured.ratio("events/s", "octogauge", to);
   const peer = ["graphile-worker, batched, no-op", "pg-boss, batches of 500 x 4, no-op"].sort(
     (a, b) => (measured.medians(b)["events/s"] ?? 0) - (measured.medians(a)["events/s"] ?? 0),

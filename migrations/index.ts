@@ -4,6 +4,7 @@ import { Repair1795600000000 } from "./1795600000000-repair.js";
 import { Fairness1796000000000 } from "./1796000000000-fairness.js";
 import { Traceparent1796300000000 } from "./1796300000000-traceparent.js";
 import { CiTraces1796600000000 } from "./1796600000000-ci-traces.js";
+import { PayloadPacks1796900000000 } from "./1796900000000-payload-packs.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   Fairness1796000000000,
   Traceparent1796300000000,
   CiTraces1796600000000,
+  PayloadPacks1796900000000,
 ];

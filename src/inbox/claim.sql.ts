@@ -1,9 +1,10 @@
 import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { LANES } from "./lanes.js";
+import { BYTES, type PayloadPlace, placeOf, withPayloads } from "./payloads.sql.js";
 
 /** A row that this transaction has taken out of the inbox; a rollback puts it back. */
-export interface Claimed {
+export interface Claimed extends PayloadPlace {
   readonly id: string;
   /** Its lane. */
   readonly priority: number;
@@ -14,7 +15,7 @@ export interface Claimed {
   readonly hookId: string | null;
   readonly form: boolean;
   readonly projection: string | null;
-  /** From a batch only where there is no projection, and of completions where they are asked for. */
+  /** From a batch only where there is no projection, and of completions where they are asked for; else it is not even said where it is. */
   readonly payload: Buffer | null;
   /** The context of its trace, where it is traced. */
   readonly traceparent?: string | null;
@@ -37,9 +38,9 @@ const UNPROJECTED = "i.projection IS NULL";
 const COMPLETIONS = `(${UNPROJECTED} OR i.event IN ('workflow_job', 'workflow_run', 'workflow_job.lookup', 'workflow_run.lookup')
       AND position('"completed"' IN i.projection) > 0)`;
 
-const bytes = (whole: string) => `CASE WHEN ${whole} THEN octet_length(i.payload) ELSE 0 END AS bytes`;
+const bytes = (whole: string) => `CASE WHEN ${whole} THEN ${BYTES} ELSE 0 END AS bytes`;
 
-const row = (whole: string) => `i.seq::text AS seq, ${COLUMNS}, CASE WHEN ${whole} THEN i.payload END AS payload`;
+const row = (whole: string) => `i.seq::text AS seq, ${COLUMNS}, ${placeOf(whole)}`;
 
 // The keys are fenced in a materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while
 // those before it have not filled the batch, since rows are pulled, and locked, one by one.
@@ -78,7 +79,7 @@ const CLAIM_ONE = `
   )
   DELETE FROM octogauge.inbox i USING claimed c
   WHERE i.priority = c.priority AND i.seq = c.seq
-  RETURNING i.seq::text AS seq, ${COLUMNS}, i.payload`;
+  RETURNING i.seq::text AS seq, ${COLUMNS}, ${placeOf("true")}`;
 
 /**
  * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.
@@ -93,7 +94,7 @@ export async function claim(
   order: readonly number[] = LANES,
   withCompletions = false,
 ): Promise<Claimed[]> {
-  return sql<Claimed>(on, withCompletions ? CLAIM_WHOLE : CLAIM, parameters(limit, floors, order));
+  return withPayloads(on, await sql<Claimed>(on, withCompletions ? CLAIM_WHOLE : CLAIM, parameters(limit, floors, order)));
 }
 
 /** A row that this transaction has locked, and that is still in the inbox. */
@@ -114,7 +115,7 @@ export async function hold(
   areLimited: boolean,
   withCompletions = false,
 ): Promise<Held[]> {
-  return sql<Held>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]);
+  return withPayloads(on, await sql<Held>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]));
 }
 
 const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [
@@ -134,5 +135,5 @@ export async function remove(on: Queryable, keys: readonly InboxKey[]): Promise<
 
 /** Takes one delivery with its payload; empty where another worker has it. */
 export async function claimOne(on: Queryable, key: InboxKey): Promise<Claimed[]> {
-  return sql<Claimed>(on, CLAIM_ONE, [key.priority, key.seq]);
+  return withPayloads(on, await sql<Claimed>(on, CLAIM_ONE, [key.priority, key.seq]));
 }

@@ -1,5 +1,6 @@
 import { LANE_COUNT } from "../config/priorities.js";
 import { type Queryable, sql } from "../database/sql.js";
+import { BYTES, PLACE, type PayloadPlace, placeOf, withPayloads } from "./payloads.sql.js";
 
 /** Which dead letters are meant; what is undefined does not narrow. */
 export interface DeadLetterFilter {
@@ -37,11 +38,11 @@ const parameters = ({ ids, event, repository, error, since, until }: DeadLetterF
   [ids, event, repository, error, since, until].map((value) => value ?? null);
 
 const COLUMNS = `delivery_id::text AS id, event, repository, received_at AS "receivedAt", died_at AS "diedAt", source,
-  error_class AS "errorClass", error, attempts, octet_length(payload) AS bytes`;
+  error_class AS "errorClass", error, attempts, ${BYTES} AS bytes`;
 
 /** The newest dead letters first. */
 export async function listDeadLetters(on: Queryable, filter: DeadLetterFilter, limit: number): Promise<DeadLetter[]> {
-  return sql(on, `SELECT ${COLUMNS} FROM octogauge.dead_letters WHERE ${MATCHES} ORDER BY died_at DESC, delivery_id LIMIT $7`, [
+  return sql(on, `SELECT ${COLUMNS} FROM octogauge.dead_letters i WHERE ${MATCHES} ORDER BY died_at DESC, delivery_id LIMIT $7`, [
     ...parameters(filter),
     limit,
   ]);
@@ -58,12 +59,10 @@ export async function countMatching(on: Queryable, filter: DeadLetterFilter): Pr
 
 /** One dead letter with its body as GitHub signed it. */
 export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLetter & { payload: Buffer }) | undefined> {
-  const [row] = await sql<DeadLetter & { payload: Buffer }>(
-    on,
-    `SELECT ${COLUMNS}, payload FROM octogauge.dead_letters WHERE delivery_id = $1`,
-    [id],
-  );
-  return row;
+  const [letter] = await sql<DeadLetter>(on, `SELECT ${COLUMNS} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
+  const places = await sql<PayloadPlace>(on, `SELECT ${placeOf("true")} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
+  const [place] = await withPayloads(on, places);
+  return letter && place?.payload ? { ...letter, payload: place.payload } : undefined;
 }
 
 const CHOSEN = `SELECT delivery_id FROM octogauge.dead_letters WHERE ${MATCHES} ORDER BY died_at, delivery_id LIMIT $7 FOR UPDATE SKIP LOCKED`;
@@ -75,8 +74,8 @@ const REPLAY = `
   WITH gone AS (DELETE FROM octogauge.dead_letters WHERE delivery_id = ANY (ARRAY(${CHOSEN})) RETURNING *
   ), known AS (INSERT INTO octogauge.delivery_ledger (delivery_id) SELECT delivery_id FROM gone ORDER BY 1 ON CONFLICT DO NOTHING
   ), back AS (
-    INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, hook_id, form, projection, payload, traceparent)
-    SELECT priority % ${LANE_COUNT} + ${LANE_COUNT}, delivery_id, event, received_at, hook_id, form, NULL, payload, traceparent FROM gone ORDER BY received_at, delivery_id
+    INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, hook_id, form, projection, ${PLACE}, traceparent)
+    SELECT priority % ${LANE_COUNT} + ${LANE_COUNT}, delivery_id, event, received_at, hook_id, form, NULL, ${PLACE}, traceparent FROM gone ORDER BY received_at, delivery_id
     RETURNING 1
   )
   SELECT count(*)::float8 AS count FROM back`;

@@ -20,8 +20,8 @@ const LONGEST_MESSAGE = 2_000;
 // A delivery that was replayed and died again keeps one row, with all its attempts.
 const BURY = `
   INSERT INTO octogauge.dead_letters AS d
-    (delivery_id, priority, event, received_at, hook_id, form, payload, source, error_class, error, attempts, repository, traceparent)
-  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    (delivery_id, priority, event, received_at, hook_id, form, payload, pack, pack_offset, bytes, source, error_class, error, attempts, repository, traceparent)
+  VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
   ON CONFLICT (delivery_id) DO UPDATE SET
     source = excluded.source, error_class = excluded.error_class, error = excluded.error,
     attempts = d.attempts + excluded.attempts, died_at = excluded.died_at`;
@@ -35,7 +35,11 @@ export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, at
     dead.receivedAt,
     dead.hookId,
     dead.form,
-    dead.payload,
+    // It stays where it is.
+    dead.pack === null ? dead.payload : null,
+    dead.pack,
+    dead.packOffset,
+    dead.bytes,
     cause.source,
     cause.errorClass,
     fit(cause.message),

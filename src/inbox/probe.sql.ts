@@ -19,8 +19,10 @@ export async function probeInbox(database: Database): Promise<void> {
     await database.transaction(async (transaction) => {
       await sql(
         transaction,
-        "INSERT INTO octogauge.inbox (priority, delivery_id, event, form, payload) VALUES ($1, gen_random_uuid(), 'probe', false, $2)",
-        [LANE_OF_NOBODY, randomBytes(SIZE)],
+        `WITH payloads AS (INSERT INTO octogauge.payload_packs (bytes) VALUES ($2) RETURNING pack)
+         INSERT INTO octogauge.inbox (priority, delivery_id, event, form, pack, pack_offset, bytes)
+         SELECT $1, gen_random_uuid(), 'probe', false, pack, 0, $3::integer FROM payloads`,
+        [LANE_OF_NOBODY, randomBytes(SIZE), SIZE],
       );
       throw undo;
     });

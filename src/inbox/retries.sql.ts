@@ -2,6 +2,7 @@ import { LANE_COUNT } from "../config/priorities.js";
 import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { type Claimed, type InboxKey, COLUMNS } from "./claim.sql.js";
+import { PLACE, placeOf, withPayloads } from "./payloads.sql.js";
 import { bury, type CauseOfDeath, fit } from "./dead-letters.sql.js";
 
 /** One attempt at a delivery that failed before. Its number is the fence: whoever holds it may end the attempt. */
@@ -18,9 +19,9 @@ const SET_ASIDE = `
     DELETE FROM octogauge.inbox i USING unnest($1::smallint[], $2::bigint[]) AS k(priority, seq)
     WHERE i.priority = k.priority AND i.seq = k.seq RETURNING i.*
   )
-  INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, payload,
+  INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, ${PLACE},
     traceparent, source, error_class, error, attempts, due_at)
-  SELECT delivery_id, priority % ${LANE_COUNT}, event, received_at, hook_id, form, projection, payload,
+  SELECT delivery_id, priority % ${LANE_COUNT}, event, received_at, hook_id, form, projection, ${PLACE},
     traceparent, $3, $4, $5, $6, now() + make_interval(secs => $7)
   FROM gone ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at`;
 
@@ -65,12 +66,15 @@ export async function startAttempt(on: Queryable, lease: number): Promise<Attemp
 
 /** Takes the delivery of an attempt out of the retries, in the transaction that processes it; empty where another has it by now. */
 export async function take(on: Queryable, { id, number }: Attempt): Promise<Claimed[]> {
-  return sql<Claimed>(
+  return withPayloads(on, await takeRow(on, { id, number }));
+}
+
+const takeRow = (on: Queryable, { id, number }: Pick<Attempt, "id" | "number">): Promise<Claimed[]> =>
+  sql<Claimed>(
     on,
-    `DELETE FROM octogauge.retries i WHERE delivery_id = $1 AND attempts = $2 RETURNING 0::text AS seq, ${COLUMNS}, i.payload`,
+    `DELETE FROM octogauge.retries i WHERE delivery_id = $1 AND attempts = $2 RETURNING 0::text AS seq, ${COLUMNS}, ${placeOf("true")}`,
     [id, number],
   );
-}
 
 /** Ends a failed attempt; the next comes after `delay` seconds. */
 export async function postpone(on: Queryable, { id, number }: Attempt, cause: CauseOfDeath, delay: number): Promise<void> {
@@ -92,7 +96,8 @@ export async function undo(on: Queryable, { id, number }: Attempt): Promise<void
 
 /** Moves a delivery that has had all its attempts to the dead letters. @param attempts how many it had @returns it; empty where another has it by now */
 export async function giveUp(on: Queryable, attempt: Attempt, cause: CauseOfDeath, attempts: number): Promise<Claimed[]> {
-  const taken = await take(on, attempt);
+  // Whatever it was that the worker died of, it is not looked into again.
+  const taken = cause.source === "crash" ? await takeRow(on, attempt) : await take(on, attempt);
   for (const dead of taken) await bury(on, dead, cause, attempts);
   return taken;
 }

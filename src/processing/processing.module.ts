@@ -1,7 +1,8 @@
 import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
 import { DatabaseModule } from "../database/database.module.js";
-import { LedgerRetention } from "../inbox/retention.loop.js";
+import { LedgerRetention } from "../inbox/ledger-retention.loop.js";
+import { PackRetention } from "../inbox/pack-retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
 import { completionsProvider } from "./completions.provider.js";
@@ -29,6 +30,7 @@ import { Workers } from "./workers.js";
     RetryLoop,
     Watchdog,
     LedgerRetention,
+    PackRetention,
     ProcessingMetrics,
     ...processingMetricProviders,
   ],

@@ -9,7 +9,8 @@ import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
 import { claim, claimOne } from "../../src/inbox/claim.sql.js";
 import { bury } from "../../src/inbox/dead-letters.sql.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
-import { LedgerRetention } from "../../src/inbox/retention.loop.js";
+import { LedgerRetention } from "../../src/inbox/ledger-retention.loop.js";
+import { PackRetention } from "../../src/inbox/pack-retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
@@ -58,6 +59,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await traceRuns(database);
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();
+    await get(PackRetention).runOnce();
     await get(StateRetention).runOnce();
     return plans;
   } finally {

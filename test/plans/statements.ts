@@ -38,6 +38,13 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   // By hand, or by time, they come to be few.
   "retries by event": { matches: /FROM octogauge\.retries GROUP BY/, uses: [], readsWhole: ["retries"], buffersPerSeries: 0.05 },
   "claim of one": { matches: /inbox WHERE priority = \$1 AND seq = \$2 FOR UPDATE/, uses: ["inbox_pkey"] },
+  // A thousand packs, each looked for in the tables of those that may need it. Dead letters come to be few.
+  "packs that nobody needs": {
+    matches: /DELETE FROM octogauge\.payload_packs/,
+    uses: ["payload_packs_pkey", "inbox_pack", "retries_pack"],
+    readsWhole: ["dead_letters"],
+  },
+  "payloads out of packs": { matches: /bytes FROM octogauge\.payload_packs WHERE pack = ANY/, uses: ["payload_packs_pkey"] },
   "dead letter": { matches: /INSERT INTO octogauge\.dead_letters/, uses: ["dead_letters_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },

@@ -9,7 +9,8 @@ import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
-import { LedgerRetention } from "../../src/inbox/retention.loop.js";
+import { LedgerRetention } from "../../src/inbox/ledger-retention.loop.js";
+import { PackRetention } from "../../src/inbox/pack-retention.loop.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { guid } from "../truth/histories.js";
@@ -69,6 +70,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     checkLost: () => get(LostLoop).runOnce(),
     async retain() {
       await get(LedgerRetention).runOnce();
+      while ((await get(PackRetention).runOnce()) === "again");
       await get(StateRetention).runOnce();
     },
     /** A fresh reading, as any replica would answer. */
