@@ -18,8 +18,8 @@ const HUNDRED = 100_000;
 const named = (rows: number): string => `${rows / 1_000}k`;
 
 const FILL = `
-  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, payload)
-  SELECT i % 2, gen_random_uuid(), 'workflow_job', false, repeat('p', 400), convert_to(repeat(md5(i::text), 64), 'UTF8') FROM generate_series(1, $1::int) i`;
+  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, pack, pack_offset, bytes)
+  SELECT i % 2, gen_random_uuid(), 'workflow_job', false, repeat('p', 400), i / 100, 0, 2048 FROM generate_series(1, $1::int) i`;
 
 /** Claim latency and rate by the size of the backlog, and under a snapshot that keeps dead rows from being cleaned away. */
 export async function benchBacklog(

@@ -26,8 +26,8 @@ const body = (id: number | string, repository: string) =>
   `{"action":"queued","workflow_job":{"id":${id},"run_id":1,"run_attempt":1,"workflow_name":"ci","status":"queued","conclusion":null,"labels":["ubuntu-latest"],"runner_id":null,"created_at":"2026-11-01T10:00:00Z","started_at":"2026-11-01T10:00:00Z","completed_at":null},"repository":{"name":"${repository}","full_name":"acme/${repository}","owner":{"login":"acme"}}}`;
 
 const FILL = `
-  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, payload)
-  SELECT CASE WHEN $3 AND i > ${IN_SHARE} THEN 4 ELSE 0 END, gen_random_uuid(), 'workflow_job', false, replace($2, '"ID"', i::text), 'payload'
+  INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, pack, pack_offset, bytes)
+  SELECT CASE WHEN $3 AND i > ${IN_SHARE} THEN 4 ELSE 0 END, gen_random_uuid(), 'workflow_job', false, replace($2, '"ID"', i::text), i / 100, 0, 0
   FROM generate_series(1, $1::int) i`;
 
 /** How long others' deliveries take to be counted while one repository's million waits, against an empty inbox. */

@@ -68,13 +68,13 @@ function findPgbench(): string | undefined {
   return spawnSync("pgbench", ["--version"]).status === 0 ? "pgbench" : undefined;
 }
 
-/** The same row, one a transaction, from a client in C without HTTP and HMAC. */
+/** One delivery a transaction, its payload with its row and compressed by the server, from a client in C without HTTP and HMAC. */
 async function runPgbench(pgbench: string, server: BenchServer, seconds: number): Promise<Figures> {
   const url = await server.fresh();
   const payload = signedPayloads(1)[0]!;
   await query(url, "CREATE TABLE one_payload AS SELECT $1::bytea AS payload", [payload.body]);
   const script = join(tmpdir(), `octogauge-pgbench-${process.pid}.sql`);
-  // The payload travels with every statement, as it does for us; it is hex text here, since pgbench sends text alone.
+  // It is hex text, since pgbench sends text alone.
   writeFileSync(
     script,
     `WITH fresh AS (INSERT INTO octogauge.delivery_ledger (delivery_id) VALUES (gen_random_uuid()) RETURNING delivery_id) INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload) SELECT 0, delivery_id, 'workflow_job', 1, false, NULL, '\\x${payload.body.toString("hex")}'::bytea FROM fresh;\n`,

@@ -107,6 +107,13 @@ async function lookInto(stage: Stage): Promise<string[]> {
   if (dead > 0 && !stage.isShared) findings.push(`${dead} dead letters, of deliveries that are all processable`);
   if (mute > 0) findings.push(`${mute} dead letters without a reason`);
   const { postgres, traffic } = stage;
+  for (const table of ["inbox", "retries", "dead_letters"]) {
+    const torn = await rowsIn(
+      stage,
+      `${table} r WHERE pack IS NOT NULL AND NOT EXISTS (SELECT FROM octogauge.payload_packs p WHERE p.pack = r.pack)`,
+    );
+    if (torn > 0) findings.push(`${torn} rows of ${table} have a pack that is gone`);
+  }
   const ledger = await postgres.query<{ id: string }>("SELECT delivery_id::text AS id FROM octogauge.delivery_ledger", [], "chaos");
   const known = new Set(ledger.map(({ id }) => id));
   const forgotten = [...traffic.record.acceptedIds()].filter((id) => !known.has(id));

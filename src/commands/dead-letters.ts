@@ -83,12 +83,13 @@ async function show(database: Queryable, id: string, bodyAlone: boolean): Promis
   if (!letter) throw new Error(`There is no dead letter ${id}; octogauge dead-letters list shows which there are`);
   const { payload, ...facts } = letter;
   if (bodyAlone) {
+    if (!payload) throw new Error(`The body of ${id} cannot be read: its pack is broken or gone`);
     process.stdout.write(payload);
     return;
   }
   for (const [name, value] of Object.entries(facts))
     console.log(`${name.padEnd(11)}${value instanceof Date ? value.toISOString() : printable(String(value))}`);
-  console.log(`\n${pretty(payload)}`);
+  console.log(`\n${payload ? pretty(payload) : "Its body cannot be read: its pack is broken or gone."}`);
 }
 
 function pretty(payload: Buffer): string {

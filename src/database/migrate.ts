@@ -9,7 +9,8 @@ import { createDataSource, poolOf } from "./data-source.js";
 
 const logger = new Logger("database");
 
-const LOCK_NOT_AVAILABLE = "55P03";
+/** lock_not_available, and deadlock_detected: others take the same locks in another order. */
+const WAITS = new Set(["55P03", "40P01"]);
 /** Between two attempts at a lock. Milliseconds. */
 const LET_OTHERS_PASS = 1_000;
 
@@ -47,7 +48,7 @@ async function runAll(dataSource: DataSource): Promise<string[]> {
       await dataSource.runMigrations({ transaction: "each" });
       return before;
     } catch (error) {
-      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+      if (!WAITS.has(sqlState(error) ?? "")) throw error;
       if (!told)
         logger.log("a migration waits for somebody who reads the same tables, a backup perhaps; meanwhile deliveries are taken in");
       await sleep(LET_OTHERS_PASS);

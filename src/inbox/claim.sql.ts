@@ -15,7 +15,10 @@ export interface Claimed extends PayloadPlace {
   readonly hookId: string | null;
   readonly form: boolean;
   readonly projection: string | null;
-  /** From a batch only where there is no projection, and of completions where they are asked for; else it is not even said where it is. */
+  /**
+   * From a batch only where there is no projection, and of completions where they are asked for; else it is not even said where
+   * it is. Null as well where its pack cannot be read.
+   */
   readonly payload: Buffer | null;
   /** The context of its trace, where it is traced. */
   readonly traceparent?: string | null;

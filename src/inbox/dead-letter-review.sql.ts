@@ -57,12 +57,12 @@ export async function countMatching(on: Queryable, filter: DeadLetterFilter): Pr
   return row?.count ?? 0;
 }
 
-/** One dead letter with its body as GitHub signed it. */
-export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLetter & { payload: Buffer }) | undefined> {
+/** One dead letter with its body as GitHub signed it, which is null where its pack cannot be read. */
+export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLetter & { payload: Buffer | null }) | undefined> {
   const [letter] = await sql<DeadLetter>(on, `SELECT ${COLUMNS} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
   const places = await sql<PayloadPlace>(on, `SELECT ${placeOf("true")} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
   const [place] = await withPayloads(on, places);
-  return letter && place?.payload ? { ...letter, payload: place.payload } : undefined;
+  return letter && place && { ...letter, payload: place.payload };
 }
 
 const CHOSEN = `SELECT delivery_id FROM octogauge.dead_letters WHERE ${MATCHES} ORDER BY died_at, delivery_id LIMIT $7 FOR UPDATE SKIP LOCKED`;

@@ -35,11 +35,11 @@ export async function bury(on: Queryable, dead: Claimed, cause: CauseOfDeath, at
     dead.receivedAt,
     dead.hookId,
     dead.form,
-    // It stays where it is.
-    dead.pack === null ? dead.payload : null,
-    dead.pack,
-    dead.packOffset,
-    dead.bytes,
+    dead.payload,
+    // It may lie dead for months, and the payloads of its flush are nothing that one should keep so long.
+    dead.payload === null ? dead.pack : null,
+    dead.payload === null ? dead.packOffset : null,
+    dead.payload === null ? dead.bytes : null,
     cause.source,
     cause.errorClass,
     fit(cause.message),

@@ -1,4 +1,3 @@
-import { int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { unpack } from "./pack.js";
 
@@ -29,42 +28,41 @@ export const placeOf = (whole: string): string =>
 /** The length of a payload, wherever it is. Bytes. */
 export const BYTES = "coalesce(i.bytes, octet_length(i.payload))";
 
-/** Packs in one question: each has 8 MiB at most, unless it is one large body. */
-const PACKS_AT_ONCE = 8;
-
 /**
- * Brings the payloads of rows that have them in packs.
+ * Brings the payloads of rows that have them in packs; null where its pack cannot be read, or others would have to wait for that
+ * row for ever.
  * @param rows read in the transaction of `on`, which sees their packs for as long as it lasts
  */
 export async function withPayloads<Row extends PayloadPlace>(on: Queryable, rows: readonly Row[]): Promise<Row[]> {
   const inPacks = new Map<string, Row[]>();
-  for (const row of rows) if (row.pack !== null) inPacks.set(row.pack, [...(inPacks.get(row.pack) ?? []), row]);
+  for (const row of rows) if (row.pack !== null) append(inPacks, row.pack, row);
   if (inPacks.size === 0) return [...rows];
-  const packs = [...inPacks.keys()].map(Number);
   const payloads = new Map<Row, Buffer>();
-  for (let from = 0; from < packs.length; from += PACKS_AT_ONCE) {
-    for (const { pack, bytes } of await sql<Pack>(on, READ, [int8Array(packs.slice(from, from + PACKS_AT_ONCE))])) {
-      const whole = await unpack(bytes);
-      for (const row of inPacks.get(pack) ?? []) payloads.set(row, sliceOf(whole, row));
+  // One after the other: what is held at once is one pack, and what is copied out of all.
+  for (const [pack, ofPack] of inPacks) {
+    const whole = await read(on, pack);
+    for (const row of ofPack) {
+      const payload = whole && sliceOf(whole, row);
+      if (payload) payloads.set(row, payload);
     }
   }
-  return rows.map((row) => (row.pack === null ? row : { ...row, payload: payloads.get(row) ?? missing(row) }));
+  return rows.map((row) => (row.pack === null ? row : { ...row, payload: payloads.get(row) ?? null }));
 }
 
-interface Pack {
-  readonly pack: string;
-  readonly bytes: Buffer;
+/** @throws the database's errors alone */
+async function read(on: Queryable, pack: string): Promise<Buffer | undefined> {
+  const [row] = await sql<{ bytes: Buffer }>(on, "SELECT bytes FROM octogauge.payload_packs WHERE pack = $1", [pack]);
+  return row && unpack(row.bytes).catch(() => undefined);
 }
-
-const READ = "SELECT pack::text AS pack, bytes FROM octogauge.payload_packs WHERE pack = ANY ($1::bigint[])";
 
 /** A copy, or one small payload would hold the whole pack in memory. */
-function sliceOf(whole: Buffer, { pack, packOffset, bytes }: PayloadPlace): Buffer {
-  const [begin, length] = [packOffset ?? 0, bytes ?? 0];
-  if (begin + length > whole.length) throw new Error(`pack ${pack} of ${whole.length} bytes has no payload of ${length} at ${begin}`);
-  return Buffer.from(whole.subarray(begin, begin + length));
+function sliceOf(whole: Buffer, { packOffset, bytes }: PayloadPlace): Buffer | undefined {
+  const [begin, end] = [packOffset ?? 0, (packOffset ?? 0) + (bytes ?? 0)];
+  return end <= whole.length ? Buffer.from(whole.subarray(begin, end)) : undefined;
 }
 
-function missing({ pack }: PayloadPlace): never {
-  throw new Error(`pack ${pack} is not in octogauge.payload_packs`);
+function append<Key, Value>(lists: Map<Key, Value[]>, key: Key, value: Value): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }

@@ -66,15 +66,13 @@ export async function startAttempt(on: Queryable, lease: number): Promise<Attemp
 
 /** Takes the delivery of an attempt out of the retries, in the transaction that processes it; empty where another has it by now. */
 export async function take(on: Queryable, { id, number }: Attempt): Promise<Claimed[]> {
-  return withPayloads(on, await takeRow(on, { id, number }));
-}
-
-const takeRow = (on: Queryable, { id, number }: Pick<Attempt, "id" | "number">): Promise<Claimed[]> =>
-  sql<Claimed>(
+  const rows = await sql<Claimed>(
     on,
     `DELETE FROM octogauge.retries i WHERE delivery_id = $1 AND attempts = $2 RETURNING 0::text AS seq, ${COLUMNS}, ${placeOf("true")}`,
     [id, number],
   );
+  return withPayloads(on, rows);
+}
 
 /** Ends a failed attempt; the next comes after `delay` seconds. */
 export async function postpone(on: Queryable, { id, number }: Attempt, cause: CauseOfDeath, delay: number): Promise<void> {
@@ -96,8 +94,7 @@ export async function undo(on: Queryable, { id, number }: Attempt): Promise<void
 
 /** Moves a delivery that has had all its attempts to the dead letters. @param attempts how many it had @returns it; empty where another has it by now */
 export async function giveUp(on: Queryable, attempt: Attempt, cause: CauseOfDeath, attempts: number): Promise<Claimed[]> {
-  // Whatever it was that the worker died of, it is not looked into again.
-  const taken = cause.source === "crash" ? await takeRow(on, attempt) : await take(on, attempt);
+  const taken = await take(on, attempt);
   for (const dead of taken) await bury(on, dead, cause, attempts);
   return taken;
 }

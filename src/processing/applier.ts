@@ -106,14 +106,18 @@ function readAll(claimed: readonly Claimed[], completions: Completions | undefin
       unreadable.push([delivery, error]);
     }
   }
-  const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload }) => payload === null);
+  // Where it is known where its payload is, that goes along to the dead letters.
+  const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload, pack }) => payload === null && pack === null);
   if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
   return { readable, unreadable };
 }
 
 /** From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted. */
-function readDelivery({ event, form, projection, payload }: Claimed, completions: Completions | undefined): Projection {
-  if (payload === null) return readProjection(event, projection ?? "");
+function readDelivery({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): Projection {
+  if (payload === null) {
+    if (projection === null) throw new UnexpectedPayload(`the body cannot be read: pack ${pack ?? "?"} is broken or gone`);
+    return readProjection(event, projection);
+  }
   try {
     const body = parseBody(form, payload);
     const read = project(event, body);

@@ -54,14 +54,14 @@ describe("health", () => {
 
   it("is unready while the database answers but stores nothing, and leaves no trace of asking", async () => {
     const instance = await startInstance({ MODE: "gateway" });
-    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.inbox ALTER COLUMN payload TYPE oid USING 0");
+    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.payload_packs ALTER COLUMN bytes TYPE oid USING 0");
     expect((await get(instance, "/health/ready")).status).toBe(200);
     expect((await post(instance.webhook, "star", {})).status).toBe(503);
     expect((await get(instance, "/health/ready")).status).toBe(503);
     expect((await get(instance, "/health/live")).status).toBe(200);
-    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.inbox ALTER COLUMN payload TYPE bytea USING ''");
+    await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.payload_packs ALTER COLUMN bytes TYPE bytea USING ''");
     expect((await get(instance, "/health/ready")).status).toBe(200);
-    expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.inbox")).toEqual([]);
+    expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.payload_packs")).toEqual([]);
   });
 
   it("is unready while the schema is older than the build", async () => {

@@ -7,9 +7,6 @@ const [JOB, RUN, REPO] = ["771000001", "551000001", "repository-x"];
 /** Whatever the size, this much is open, and this much is old enough to be forgotten: only what is finished, or waits, grows. */
 const [OPEN, OLD] = [400, 300];
 
-/** Payloads in a pack: so few that there are more packs than one look at them takes, also at the smaller size. */
-const PACKED = 2;
-
 export const MOST_SERIES = 20_000;
 
 const project = (event: string, payload: object): string =>
@@ -46,11 +43,11 @@ const INBOX = `
   INSERT INTO octogauge.inbox (priority, due_at, delivery_id, event, form, projection, pack, pack_offset, bytes)
   SELECT CASE WHEN i % 50 = 0 THEN 1 WHEN is_put_off THEN 8 ELSE 0 END, CASE WHEN is_put_off THEN now() + make_interval(secs => i - 500) END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
     CASE WHEN i <= 3000 OR is_put_off THEN replace(replace(replace(CASE WHEN i % 3 = 0 THEN $3 ELSE $2 END, '${JOB}', thing), '${RUN}', thing), '${REPO}', 'repository-' || i % 200) ELSE '' END,
-    i / ${PACKED} + 1, 0, 7
+    i / 2 * 2 + 1, 0, 7
   FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing, i % 50 = 7 AS is_put_off) t`;
 
-// They are those of a fresh table, so they are numbered from one.
-const PACKS = `INSERT INTO octogauge.payload_packs (bytes) SELECT $2::bytea FROM generate_series(0, $1::int / ${PACKED})`;
+// Numbered from one; every other of them is needed by two rows, and the rest by none.
+const PACKS = `INSERT INTO octogauge.payload_packs (bytes) SELECT $2::bytea FROM generate_series(0, $1::int + 1)`;
 
 const changed = `now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '20 days' END + make_interval(secs => i)`;
 // A few of the open ones are lost, superseded, or of an attempt that has completed.
