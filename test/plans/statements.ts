@@ -44,7 +44,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
     uses: ["payload_packs_pkey", "inbox_pack", "retries_pack"],
     readsWhole: ["dead_letters"],
   },
-  "payloads out of packs": { matches: /bytes FROM octogauge\.payload_packs WHERE pack = ANY/, uses: ["payload_packs_pkey"] },
+  "payloads out of packs": { matches: /SELECT bytes FROM octogauge\.payload_packs WHERE pack = \$1/, uses: ["payload_packs_pkey"] },
   "dead letter": { matches: /INSERT INTO octogauge\.dead_letters/, uses: ["dead_letters_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
