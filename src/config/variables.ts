@@ -131,7 +131,7 @@ export const variables = {
   INGEST_RATE_LIMIT: whole(0, 0, 1_000_000).describe(
     "most deliveries a second of one webhook, with bursts of ten times as many, by each process that takes them in; beyond it 429, and GitHub does not try again. 0: no limit",
   ),
-  BATCH_SIZE: whole(500, 1, 5_000).describe("most deliveries in one processing transaction"),
+  BATCH_SIZE: whole(1_000, 1, 5_000).describe("most deliveries in one processing transaction"),
   WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),
   MAX_ATTEMPTS: whole(5, 1, 100).describe("attempts at a delivery that fails for its data, before it is a dead letter"),
   RETRY_BACKOFF: duration(1, 0.001).describe(

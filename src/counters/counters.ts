@@ -2,10 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import type { Queryable } from "../database/sql.js";
 import { LabelPolicy } from "./label-policy.js";
-import { addCounters, addHistograms, knownSeries, lockBudgets, type SeriesKey, spendBudgets } from "./series.sql.js";
-import { type CounterIncrement, type HistogramIncrement, Tally } from "./tally.js";
-
-const keyOf = ({ metric, labels }: SeriesKey): string => `${metric}{${labels}`;
+import { addCounters, addHistograms, knownSeries, lockBudgets, spendBudgets } from "./series.sql.js";
+import { type CounterIncrement, type HistogramIncrement, keyOf, Tally } from "./tally.js";
 
 type Increment = CounterIncrement | HistogramIncrement;
 
@@ -35,19 +33,14 @@ export class Counters {
     const histograms = tally.histograms;
     // Taken before the look-up: a series made between the two is then looked up again under the lock, not folded.
     const full = new Set(this.#full);
-    const excess = await this.#spend(on, await this.#unknown(on, [...counters, ...histograms]), full);
+    const unseen = [...counters, ...histograms].filter(({ key }) => !this.#known.has(key));
+    const excess = await this.#spend(on, without(await keysOf(on, unseen), unseen), full);
     for (const increment of excess) tally.addFolded(increment.metric, "value" in increment ? increment.value : increment.count);
     await addCounters(on, merge(tally.counters, excess, mergeCounters));
     await addHistograms(on, merge(histograms, excess, mergeHistograms));
     return () => {
-      for (const increment of [...counters, ...histograms]) if (!excess.has(increment)) this.#known.add(keyOf(increment));
+      for (const increment of unseen) if (!excess.has(increment)) this.#known.add(increment.key);
     };
-  }
-
-  async #unknown(on: Queryable, increments: readonly Increment[]): Promise<Increment[]> {
-    const unseen = increments.filter((increment) => !this.#known.has(keyOf(increment)));
-    const known = new Set((await knownSeries(on, unseen)).map(keyOf));
-    return unseen.filter((increment) => !known.has(keyOf(increment)));
   }
 
   /** @returns the increments whose label set the budget has no room for */
@@ -59,9 +52,8 @@ export class Counters {
     const used = await lockBudgets(on, [...new Set(candidates.map((candidate) => candidate.metric))]);
     for (const [metric, sets] of used) if (sets >= this.config.MAX_SERIES_PER_METRIC) this.#full.add(metric);
     // Another worker may have made the same series while we waited for the lock: ask again under it.
-    const made = new Set((await knownSeries(on, candidates)).map(keyOf));
-    for (const candidate of candidates) {
-      if (made.has(keyOf(candidate)) || candidate.labels === candidate.folded) continue;
+    for (const candidate of without(await keysOf(on, candidates), candidates)) {
+      if (candidate.labels === candidate.folded) continue;
       const taken = (used.get(candidate.metric) ?? 0) + (spent.get(candidate.metric) ?? 0);
       if (taken >= this.config.MAX_SERIES_PER_METRIC) excess.add(candidate);
       else spent.set(candidate.metric, (spent.get(candidate.metric) ?? 0) + 1);
@@ -71,13 +63,23 @@ export class Counters {
   }
 }
 
+/** Which of these series have a row. */
+const keysOf = async (on: Queryable, increments: readonly Increment[]): Promise<ReadonlySet<string>> =>
+  new Set((await knownSeries(on, increments)).map(({ metric, labels }) => keyOf(metric, labels)));
+
+const without = (keys: ReadonlySet<string>, increments: readonly Increment[]): Increment[] =>
+  increments.filter(({ key }) => !keys.has(key));
+
 /** The increments with those in excess moved to their folded label set, one for each series. */
-function merge<T extends Increment>(increments: readonly T[], excess: ReadonlySet<Increment>, add: (into: T, from: T) => T): T[] {
+function merge<T extends Increment>(increments: readonly T[], excess: ReadonlySet<Increment>, add: (into: T, from: T) => T): readonly T[] {
+  if (excess.size === 0) return increments;
   const merged = new Map<string, T>();
   for (const increment of increments) {
-    const target = excess.has(increment) ? { ...increment, labels: increment.folded } : increment;
-    const present = merged.get(keyOf(target));
-    merged.set(keyOf(target), present ? add(present, target) : target);
+    const target = excess.has(increment)
+      ? { ...increment, labels: increment.folded, key: keyOf(increment.metric, increment.folded) }
+      : increment;
+    const present = merged.get(target.key);
+    merged.set(target.key, present ? add(present, target) : target);
   }
   return [...merged.values()];
 }

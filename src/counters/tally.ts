@@ -4,6 +4,8 @@ import type { LabelPolicy } from "./label-policy.js";
 
 /** One series' increment. `folded` is where it goes if the metric's budget is spent. */
 export interface CounterIncrement {
+  /** Of metric and labels; made once, since a batch looks for each of its series several times. */
+  readonly key: string;
   readonly metric: string;
   readonly labels: string;
   readonly folded: string;
@@ -11,6 +13,7 @@ export interface CounterIncrement {
 }
 
 export interface HistogramIncrement {
+  readonly key: string;
   readonly metric: string;
   readonly labels: string;
   readonly folded: string;
@@ -21,6 +24,8 @@ export interface HistogramIncrement {
   sum: number;
   count: number;
 }
+
+export const keyOf = (metric: string, labels: string): string => `${metric}{${labels}`;
 
 /** Sums what a batch adds, so that each series is written once, however many events raise it. */
 export class Tally {
@@ -35,20 +40,29 @@ export class Tally {
   /** Label values in the order of the family's labels. */
   add(family: Family, values: readonly string[], amount = 1): void {
     const labels = renderLabels(family.labels, this.policy.shown(family.labels, values));
-    const key = `${family.name}{${labels}`;
+    const key = keyOf(family.name, labels);
     const present = this.#counters.get(key);
     if (present) present.value += amount;
-    else this.#counters.set(key, { metric: family.name, labels, folded: this.#folded(family, values), value: amount });
+    else this.#counters.set(key, { key, metric: family.name, labels, folded: this.#folded(family, values), value: amount });
   }
 
   /** @param seconds not negative */
   observe(family: Family, values: readonly string[], seconds: number): void {
     const labels = renderLabels(family.labels, this.policy.shown(family.labels, values));
-    const key = `${family.name}{${labels}`;
+    const key = keyOf(family.name, labels);
     let entry = this.#histograms.get(key);
     if (!entry) {
       const bounds = this.buckets.get(family.name) ?? this.buckets.get("default") ?? [];
-      entry = { metric: family.name, labels, folded: this.#folded(family, values), bounds, buckets: bounds.map(() => 0), sum: 0, count: 0 };
+      entry = {
+        key,
+        metric: family.name,
+        labels,
+        folded: this.#folded(family, values),
+        bounds,
+        buckets: bounds.map(() => 0),
+        sum: 0,
+        count: 0,
+      };
       this.#histograms.set(key, entry);
     }
     for (let index = entry.bounds.length - 1; index >= 0 && seconds <= (entry.bounds[index] ?? 0); index -= 1) {
