@@ -116,8 +116,8 @@ export const variables = {
   MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
   MAX_INFLIGHT_REQUESTS: whole(2_000, 1, 100_000).describe("requests held at once; beyond it 503"),
-  REQUEST_TIMEOUT: duration(8.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
-  FLUSH_SIZE: whole(500, 1, 10_000).describe("most deliveries in one commit of the inbox"),
+  REQUEST_TIMEOUT: duration(7.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
+  FLUSH_SIZE: whole(2_000, 1, 10_000).describe("most deliveries in one commit of the inbox"),
 
   PRIORITIES: text<Priorities>(readPriorities(DEFAULT_PRIORITIES)!, readPriorities, PRIORITY_FORMS).describe(
     "lanes of the inbox by event, or by event and action (`workflow_job.completed=1`); 0 is emptied first, but every tenth batch begins with the others.",

@@ -13,7 +13,7 @@ import type { Intake } from "./intake.js";
 const MEBIBYTE = 1_048_576;
 /** Bytes from which a body is large. GitHub's runs and jobs have 20 KB; only a push can come to megabytes. */
 const LARGE = MEBIBYTE;
-const FLUSH_BYTES = 8 * MEBIBYTE;
+const FLUSH_BYTES = 24 * MEBIBYTE;
 
 /** Whether it may take seconds to be stored, however well the database is. */
 export const isLarge = ({ body }: Pick<Delivery, "body">): boolean => body.length >= LARGE;

@@ -4,8 +4,6 @@ import { brotliCompress, brotliCompressSync, brotliDecompress, constants } from 
 /** Bytes from which compressing would hold up the event loop for more than a few milliseconds: then it is a thread's work. */
 const FOR_A_THREAD = 1_048_576;
 const CHUNK_BYTES = 65_536;
-/** More than any flush has: what a buffer hands over at once, and one body of the largest kind. */
-const MOST_BYTES = 67_108_864;
 
 const compress = promisify(brotliCompress);
 const decompress = promisify(brotliDecompress);
@@ -32,4 +30,4 @@ export function offsetsOf(bodies: readonly Buffer[]): number[] {
 }
 
 /** @throws where the bytes are no pack */
-export const unpack = (pack: Buffer): Promise<Buffer> => decompress(pack, { chunkSize: CHUNK_BYTES, maxOutputLength: MOST_BYTES });
+export const unpack = (pack: Buffer): Promise<Buffer> => decompress(pack, { chunkSize: CHUNK_BYTES });
