@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BenchServer, query } from "./database.js";
+import type { BenchServer } from "./database.js";
 import { measureServer } from "./measure.js";
 import { meanBytes, signedPayloads } from "./payloads.js";
 import { atLeast, atMost, type Result } from "./report.js";
@@ -72,7 +72,6 @@ function findPgbench(): string | undefined {
 async function runPgbench(pgbench: string, server: BenchServer, seconds: number): Promise<Figures> {
   const url = await server.fresh();
   const payload = signedPayloads(1)[0]!;
-  await query(url, "CREATE TABLE one_payload AS SELECT $1::bytea AS payload", [payload.body]);
   const script = join(tmpdir(), `octogauge-pgbench-${process.pid}.sql`);
   // It is hex text, since pgbench sends text alone.
   writeFileSync(
