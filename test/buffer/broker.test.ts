@@ -80,9 +80,12 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     await prepared.server.start();
     await isUp(broker);
     await broker.publish(deliveryWith(Buffer.from("three")), 3_000);
-    const [three] = await fetchAll(broker, 1);
-    expect(three!.delivery!.body.toString()).toBe("three");
-    await broker.acknowledge([one!, three!]);
+    // What was not acknowledged when it was killed may come a second time, before or after.
+    const after = await fetchAll(broker, 1);
+    const has = (text: string) => after.some(({ delivery }) => delivery!.body.toString() === text);
+    if (has("one")) after.push(...(await fetchAll(broker, 1)));
+    expect(has("three")).toBe(true);
+    await broker.acknowledge([one!, ...after]);
     await expect.poll(() => broker.pending()).toBe(0);
   });
 });
