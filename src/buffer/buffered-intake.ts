@@ -49,10 +49,11 @@ export class BufferedIntake implements Intake {
     if (!this.broker.fits(delivery)) return this.#store(delivery);
     // A large body takes its time, which says nothing of the database.
     const isProbe = !isLarge(delivery);
-    const dated = { ...delivery, receivedAt: Date.now() };
-    if (this.#breaker.admits(isProbe)) return this.#storeInTime(delivery, () => this.#publish(dated, until), isProbe);
+    const receivedAt = Date.now();
+    const publish = () => this.#publish({ ...delivery, receivedAt }, until);
+    if (this.#breaker.admits(isProbe)) return this.#storeInTime(delivery, publish, isProbe);
     // The buffer takes nothing from a delivery that it does not take.
-    return this.#publish(dated, until).catch(() => this.#store(delivery));
+    return publish().catch(() => this.#store(delivery));
   }
 
   async #storeInTime(delivery: Delivery, publish: () => Promise<Acceptance>, tells: boolean): Promise<Acceptance> {

@@ -1,9 +1,13 @@
 import { promisify } from "node:util";
-import { brotliCompress, brotliCompressSync, brotliDecompress, constants } from "node:zlib";
+import { type BrotliOptions, brotliCompress, brotliCompressSync, brotliDecompress, constants } from "node:zlib";
 
 /** Bytes from which compressing would hold up the event loop for more than a few milliseconds: then it is a thread's work. */
 const FOR_A_THREAD = 1_048_576;
-const CHUNK_BYTES = 65_536;
+/** What a pack of a usual flush fits into. */
+const CHUNK_BYTES = 16_384;
+const LARGE_CHUNK_BYTES = 65_536;
+/** Where bodies are laid end to end to be compressed in the event loop, always the same: nothing else may look at it meanwhile. */
+const DESK = Buffer.allocUnsafeSlow(FOR_A_THREAD);
 
 const compress = promisify(brotliCompress);
 const decompress = promisify(brotliDecompress);
@@ -14,14 +18,23 @@ const decompress = promisify(brotliDecompress);
  * @param bodies at least one
  */
 export async function packOf(bodies: readonly Buffer[]): Promise<Buffer> {
-  const whole = bodies.length === 1 && bodies[0] ? bodies[0] : Buffer.concat(bodies);
-  const options = {
-    // The lowest is twice as fast as the next, for a fifth more bytes.
-    params: { [constants.BROTLI_PARAM_QUALITY]: 0, [constants.BROTLI_PARAM_SIZE_HINT]: whole.length },
-    chunkSize: CHUNK_BYTES,
-  };
-  return whole.length < FOR_A_THREAD ? brotliCompressSync(whole, options) : compress(whole, options);
+  const bytes = bodies.reduce((sum, { length }) => sum + length, 0);
+  return bytes < FOR_A_THREAD
+    ? brotliCompressSync(endToEnd(bodies, DESK.subarray(0, bytes)), optionsFor(bytes, CHUNK_BYTES))
+    : compress(bodies.length === 1 && bodies[0] ? bodies[0] : Buffer.concat(bodies, bytes), optionsFor(bytes, LARGE_CHUNK_BYTES));
 }
+
+function endToEnd(bodies: readonly Buffer[], into: Buffer): Buffer {
+  let end = 0;
+  for (const body of bodies) end += body.copy(into, end);
+  return into;
+}
+
+const optionsFor = (bytes: number, chunkSize: number): BrotliOptions => ({
+  // The lowest is twice as fast as the next, for a fifth more bytes.
+  params: { [constants.BROTLI_PARAM_QUALITY]: 0, [constants.BROTLI_PARAM_SIZE_HINT]: bytes },
+  chunkSize,
+});
 
 /** Where each payload begins in what {@link unpack} returns. Bytes. */
 export function offsetsOf(bodies: readonly Buffer[]): number[] {
@@ -30,4 +43,4 @@ export function offsetsOf(bodies: readonly Buffer[]): number[] {
 }
 
 /** @throws where the bytes are no pack */
-export const unpack = (pack: Buffer): Promise<Buffer> => decompress(pack, { chunkSize: CHUNK_BYTES });
+export const unpack = (pack: Buffer): Promise<Buffer> => decompress(pack, { chunkSize: LARGE_CHUNK_BYTES });

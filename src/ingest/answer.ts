@@ -12,6 +12,10 @@ export interface Answer {
 export const ACCEPTED: Answer = stored("accepted");
 export const DUPLICATE: Answer = stored("duplicate");
 
+/** What comes beyond the budgets. Made once, since they are given by the thousand when there is no time for anything. */
+export const TOO_MANY = unavailable("overload-requests", "too many deliveries at once; send this one again later");
+export const TOO_MUCH = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+
 function stored(status: string): Answer {
   return answer(202, status, "application/json", { status });
 }

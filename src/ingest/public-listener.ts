@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { CONFIG, type Config } from "../config/config.js";
 import { Tracing } from "../tracing/tracing.js";
-import { type Answer, problem, send } from "./answer.js";
+import { type Answer, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";
+import { Turns } from "./turns.js";
 import { WebhookController } from "./webhook.controller.js";
 
 /** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
@@ -13,7 +14,6 @@ const LINGER_MS = 1_000;
 const HEADERS_TIMEOUT_MS = 5_000;
 /** Connections that wait to be taken; with node's 511, thousands that came at once waited for TCP to try again, for up to 23 s. */
 const BACKLOG = 4_096;
-
 /**
  * The public listener: a plain HTTP server with one route. Between the Internet and the inbox there is no
  * framework; it would cost more than half of the acknowledgements (docs/adr/0002).
@@ -22,9 +22,12 @@ const BACKLOG = 4_096;
 export class PublicListener implements OnModuleDestroy {
   readonly #logger = new Logger("ingest");
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  /** Those with a request that is not answered yet. */
-  readonly #busy = new Set<Socket>();
+  /**
+   * Requests of each connection that are not answered yet. It changes with connections only: a set of the busy ones, which
+   * changed with each request, cost as much garbage that outlived its time as everything else (docs/performance.md).
+   */
+  readonly #open = new Map<Socket, { requests: number }>();
+  readonly #turnedAway = new Turns();
   #draining = false;
 
   constructor(
@@ -45,8 +48,9 @@ export class PublicListener implements OnModuleDestroy {
       (request, response) => void this.#handle(request, response),
     );
     this.#server.on("connection", (socket) => {
-      this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket));
+      this.#open.set(socket, { requests: 0 });
+      this.#turnedAway.shorten();
+      socket.once("close", () => this.#open.delete(socket));
     });
   }
 
@@ -80,7 +84,7 @@ export class PublicListener implements OnModuleDestroy {
     this.#server.closeIdleConnections();
     const timers = [
       setTimeout(() => {
-        for (const socket of this.#sockets) if (!this.#busy.has(socket)) socket.destroy();
+        for (const [socket, { requests }] of this.#open) if (requests === 0) socket.destroy();
       }, LINGER_MS),
       setTimeout(() => this.#server.closeAllConnections(), this.config.REQUEST_TIMEOUT * 1_000 + LINGER_MS),
     ];
@@ -90,14 +94,25 @@ export class PublicListener implements OnModuleDestroy {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now();
-    this.#busy.add(request.socket);
-    response.once("close", () => this.#busy.delete(request.socket));
+    const connection = this.#open.get(request.socket);
+    if (connection) {
+      connection.requests += 1;
+      response.once("close", () => (connection.requests -= 1));
+    }
     const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
     const answer = await this.#route(request, trace);
+    if (answer === TOO_MANY || answer === TOO_MUCH) await this.#whenThereIsTime(request);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
     this.metrics.answered(answer, (performance.now() - began) / 1_000, trace?.answered(answer));
     if (!request.complete) cutOff(request);
+  }
+
+  /** Deliveries that are acknowledged go before those that are turned away. */
+  #whenThereIsTime(request: IncomingMessage): Promise<void> {
+    // What has come of its body is not kept meanwhile.
+    request.resume();
+    return this.#turnedAway.next();
   }
 
   async #route(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {

@@ -8,7 +8,7 @@ import { Intake } from "../inbox/intake.js";
 import { type Fields, say } from "../logging/fields.js";
 import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
-import { ACCEPTED, type Answer, DUPLICATE, problem, unavailable } from "./answer.js";
+import { ACCEPTED, type Answer, DUPLICATE, problem, TOO_MANY, TOO_MUCH, unavailable } from "./answer.js";
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { readRawBody } from "./raw-body.js";
@@ -65,7 +65,7 @@ export class WebhookController {
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > this.config.MAX_BODY_BYTES) return this.#tooLarge();
     const admission = this.admission.admit();
-    if (!admission) return unavailable("overload-requests", "too many deliveries at once; send this one again later");
+    if (!admission) return TOO_MANY;
     return this.#withinDeadline(this.#take(request, headers, admission, trace, seen), admission);
   }
 
@@ -78,7 +78,7 @@ export class WebhookController {
   ): Promise<Answer> {
     const body = await readRawBody(request, this.config.MAX_BODY_BYTES, admission);
     if (body === "too-large") return this.#tooLarge();
-    if (body === "over-budget") return unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+    if (body === "over-budget") return TOO_MUCH;
     if (body === "aborted") return problem(400, "aborted", "the body ended early");
     trace?.received();
     const secret = signingSecret(this.live.webhookSecrets, headers.signature, body);

@@ -1,0 +1,40 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { Turns } from "../../src/ingest/turns.js";
+
+/** How many were let through in each of so many turns. */
+async function throughEach(turns: Turns, waiting: number, count: number): Promise<{ each: number[]; order: number[] }> {
+  const order: number[] = [];
+  for (let index = 0; index < waiting; index += 1) void turns.next().then(() => order.push(index));
+  const each: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const before = order.length;
+    await turn();
+    each.push(order.length - before);
+  }
+  return { each, order };
+}
+
+describe("Turns", () => {
+  it("lets a sixteenth through in a turn, and at least 128, in their order", async () => {
+    const { each, order } = await throughEach(new Turns(), 4_000, 4);
+    expect(each).toEqual([250, 235, 220, 206]);
+    expect(order).toEqual(order.map((_, index) => index));
+    expect((await throughEach(new Turns(), 300, 4)).each).toEqual([128, 128, 44, 0]);
+  });
+
+  it("lets only few through in a turn that was shortened, and everybody in the end", async () => {
+    const turns = new Turns();
+    turns.shorten();
+    const { each, order } = await throughEach(turns, 300, 4);
+    expect(each).toEqual([16, 128, 128, 28]);
+    expect(order).toHaveLength(300);
+  });
+
+  it("goes on when more come after it was empty", async () => {
+    const turns = new Turns();
+    await turns.next();
+    await turns.next();
+    expect((await throughEach(turns, 2, 1)).each).toEqual([2]);
+  });
+});
