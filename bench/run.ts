@@ -64,6 +64,9 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
+/** What fits into a minute; the others need several processes or rounds to say anything, so they are run when they are named. */
+const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload", "sync"];
+
 /** Other names; not run twice where all are. */
 const ALIASES: Readonly<Record<string, string>> = { peers: "process" };
 
@@ -74,7 +77,11 @@ const allowed = [...Object.keys(BENCHES), ...Object.keys(ALIASES)];
 const command = new Command("bench")
   .description("Measures Octogauge against its own ceilings and its peers, on this machine, with default durability.")
   .argument("[names...]", `which: ${allowed.join(", ")} (default: all; peers is process)`)
-  .option("--quick", "one short round of fewer variants, all benchmarks within a minute: for a look, not for a verdict", false)
+  .option(
+    "--quick",
+    `one short round of fewer variants, for a look, not for a verdict; without names ${QUICK.join(", ")}, within a minute`,
+    false,
+  )
   .option("--json", "for machines", false)
   .option("--rounds <n>", "interleaved rounds", number, 5)
   .option("--seconds <n>", "length of a load measurement", number, 8)
@@ -103,7 +110,8 @@ const scale = options.quick
   : options;
 const unknown = command.args.filter((name) => !allowed.includes(name));
 if (unknown.length > 0) command.error(`there is no benchmark ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
-const names = command.args.length > 0 ? [...new Set(command.args.map((name) => ALIASES[name] ?? name))] : Object.keys(BENCHES);
+const names =
+  command.args.length > 0 ? [...new Set(command.args.map((name) => ALIASES[name] ?? name))] : options.quick ? QUICK : Object.keys(BENCHES);
 
 const server = await startBenchServer();
 const conditions = machine(server.description);
