@@ -64,7 +64,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
-/** What fits into a minute; the others need several processes or rounds to say anything, so they are run when they are named. */
+/** What fits into a minute, with the build. The others are run when they are named. */
 const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload", "sync"];
 
 /** Other names; not run twice where all are. */
@@ -76,7 +76,7 @@ const allowed = [...Object.keys(BENCHES), ...Object.keys(ALIASES)];
 
 const command = new Command("bench")
   .description("Measures Octogauge against its own ceilings and its peers, on this machine, with default durability.")
-  .argument("[names...]", `which: ${allowed.join(", ")} (default: all; peers is process)`)
+  .argument("[names...]", `which: ${allowed.join(", ")} (default: all, or those of --quick; peers is process)`)
   .option(
     "--quick",
     `one short round of fewer variants, for a look, not for a verdict; without names ${QUICK.join(", ")}, within a minute`,

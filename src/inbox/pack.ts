@@ -2,9 +2,9 @@ import { promisify } from "node:util";
 import { type BrotliOptions, brotliCompress, brotliCompressSync, brotliDecompress, constants } from "node:zlib";
 
 /** Bytes from which compressing would hold up the event loop for more than a few milliseconds: then it is a thread's work. */
-const FOR_A_THREAD = 1_048_576;
-/** What a pack of a usual flush fits into. */
-const CHUNK_BYTES = 16_384;
+const FOR_A_THREAD = 4_194_304;
+/** What the pack of a flush of some 90 deliveries fits into. */
+const CHUNK_BYTES = 32_768;
 const LARGE_CHUNK_BYTES = 65_536;
 /** Where bodies are laid end to end to be compressed in the event loop, always the same: nothing else may look at it meanwhile. */
 const DESK = Buffer.allocUnsafeSlow(FOR_A_THREAD);

@@ -5,16 +5,18 @@ export interface Answer {
   readonly status: number;
   readonly reason: string;
   readonly body: string;
-  /** Names and values in turn, ready to be written: the two 202s are made once, not at each delivery. */
+  /** Names and values in turn, ready to be written: answers that are given by the thousand are made once. */
   readonly headers: readonly string[];
 }
 
 export const ACCEPTED: Answer = stored("accepted");
 export const DUPLICATE: Answer = stored("duplicate");
 
-/** What comes beyond the budgets. Made once, since they are given by the thousand when there is no time for anything. */
-export const TOO_MANY = unavailable("overload-requests", "too many deliveries at once; send this one again later");
-export const TOO_MUCH = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+/** To what comes beyond the budgets. */
+export const TOO_MANY: Answer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
+export const TOO_MUCH: Answer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+export const NOT_STORED: Answer = unavailable("database", "the delivery could not be stored; send it again later");
+export const LATE: Answer = unavailable("deadline", "the delivery could not be stored in time; send it again later");
 
 function stored(status: string): Answer {
   return answer(202, status, "application/json", { status });
@@ -32,7 +34,7 @@ export function problem(status: number, reason: string, detail: string, headers:
 }
 
 /** 503: the sender should try again; GitHub does so when somebody asks for a redelivery. */
-export function unavailable(reason: string, detail: string): Answer {
+function unavailable(reason: string, detail: string): Answer {
   return problem(503, reason, detail, ["retry-after", "5"]);
 }
 

@@ -14,6 +14,7 @@ const LINGER_MS = 1_000;
 const HEADERS_TIMEOUT_MS = 5_000;
 /** Connections that wait to be taken; with node's 511, thousands that came at once waited for TCP to try again, for up to 23 s. */
 const BACKLOG = 4_096;
+
 /**
  * The public listener: a plain HTTP server with one route. Between the Internet and the inbox there is no
  * framework; it would cost more than half of the acknowledgements (docs/adr/0002).
@@ -101,14 +102,15 @@ export class PublicListener implements OnModuleDestroy {
     }
     const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
     const answer = await this.#route(request, trace);
-    if (answer === TOO_MANY || answer === TOO_MUCH) await this.#whenThereIsTime(request);
+    // Only the first of a connection: answers that are queued behind it are what makes node stop reading from it.
+    if ((answer === TOO_MANY || answer === TOO_MUCH) && connection?.requests === 1) await this.#whenThereIsTime(request);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
     this.metrics.answered(answer, (performance.now() - began) / 1_000, trace?.answered(answer));
-    if (!request.complete) cutOff(request);
+    if (!request.complete && !request.destroyed) cutOff(request);
   }
 
-  /** Deliveries that are acknowledged go before those that are turned away. */
+  /** Deliveries that are acknowledged go before those beyond the budgets, which come by the thousand under overload. */
   #whenThereIsTime(request: IncomingMessage): Promise<void> {
     // What has come of its body is not kept meanwhile.
     request.resume();

@@ -1,7 +1,16 @@
-/** So that, when turns are long for another reason, nobody waits for more than a few of them. */
+/** Of what waits, in a turn. */
 const PART = 1 / 16;
 const LEAST = 128;
+/** Of what waits, in a short turn. */
+const SMALL_PART = 1 / 128;
 const FEW = 16;
+/** Whoever has waited for so long is let through, whatever the turn. Milliseconds. */
+const LONG_MS = 1_000;
+
+interface Waiting {
+  readonly since: number;
+  readonly resolve: () => void;
+}
 
 /**
  * Lets a part of what waits through in each turn of the event loop, in the order in which it came. A turn in which thousands
@@ -9,21 +18,24 @@ const FEW = 16;
  * (docs/performance.md).
  */
 export class Turns {
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiting[] = [];
   #isDue = false;
   #isShort = false;
 
-  /** Fulfilled in a turn that has room. */
+  /** Fulfilled in a turn that has room, after a second in any. */
   next(): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      this.#waiting.push({ since: performance.now(), resolve });
       this.#await();
     });
   }
 
-  /** Lets only few through in this turn. Whoever waits to be connected needs many, since node connects one in each (libuv 1.46). */
+  /**
+   * Lets only few through in the turn under way, if any wait. Who waits to be connected needs many turns, since node takes one
+   * new connection in each (libuv 1.46, of node 20).
+   */
   shorten(): void {
-    this.#isShort = true;
+    this.#isShort = this.#isDue;
   }
 
   #await(): void {
@@ -31,10 +43,17 @@ export class Turns {
     this.#isDue = true;
     setImmediate(() => {
       this.#isDue = false;
-      const count = this.#isShort ? FEW : Math.max(LEAST, Math.ceil(this.#waiting.length * PART));
+      const [least, part] = this.#isShort ? [FEW, SMALL_PART] : [LEAST, PART];
       this.#isShort = false;
-      for (const resolve of this.#waiting.splice(0, count)) resolve();
+      const count = Math.max(least, Math.ceil(this.#waiting.length * part), this.#longWaiting());
+      for (const { resolve } of this.#waiting.splice(0, count)) resolve();
       this.#await();
     });
+  }
+
+  #longWaiting(): number {
+    const before = performance.now() - LONG_MS;
+    const index = this.#waiting.findIndex(({ since }) => since > before);
+    return index < 0 ? this.#waiting.length : index;
   }
 }

@@ -8,7 +8,7 @@ import { Intake } from "../inbox/intake.js";
 import { type Fields, say } from "../logging/fields.js";
 import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
-import { ACCEPTED, type Answer, DUPLICATE, problem, TOO_MANY, TOO_MUCH, unavailable } from "./answer.js";
+import { ACCEPTED, type Answer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { readRawBody } from "./raw-body.js";
@@ -105,10 +105,7 @@ export class WebhookController {
   /** The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung database still takes memory. */
   #withinDeadline(work: Promise<Answer>, admission: Admission): Promise<Answer> {
     return new Promise((resolve) => {
-      const timer = setTimeout(
-        () => resolve(unavailable("deadline", "the delivery could not be stored in time; send it again later")),
-        this.config.REQUEST_TIMEOUT * 1_000,
-      );
+      const timer = setTimeout(() => resolve(LATE), this.config.REQUEST_TIMEOUT * 1_000);
       const end = (answer: Answer) => {
         clearTimeout(timer);
         admission.release();
@@ -125,8 +122,6 @@ export class WebhookController {
     return problem(413, "too-large", `the body is over ${this.config.MAX_BODY_BYTES} bytes`, ["connection", "close"]);
   }
 }
-
-const NOT_STORED = unavailable("database", "the delivery could not be stored; send it again later");
 
 /** Before its signature held there is no delivery, only what its headers pretend. */
 function fieldsOf(request: IncomingMessage, { delivery }: Seen): Fields {

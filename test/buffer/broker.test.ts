@@ -82,9 +82,9 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     await broker.publish(deliveryWith(Buffer.from("three")), 3_000);
     // What was not acknowledged when it was killed may come a second time, before or after.
     const after = await fetchAll(broker, 1);
-    const has = (text: string) => after.some(({ delivery }) => delivery!.body.toString() === text);
-    if (has("one")) after.push(...(await fetchAll(broker, 1)));
-    expect(has("three")).toBe(true);
+    const bodies = () => after.map(({ delivery }) => delivery!.body.toString());
+    if (!bodies().includes("three")) after.push(...(await fetchAll(broker, 1)));
+    expect(bodies().filter((body) => body !== "one")).toEqual(["three"]);
     await broker.acknowledge([one!, ...after]);
     await expect.poll(() => broker.pending()).toBe(0);
   });

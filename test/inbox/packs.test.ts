@@ -43,6 +43,14 @@ it("what was packed comes out as it was, whatever it was", async () => {
   );
 });
 
+it("packs made side by side are each their own, in the event loop and in a thread", async () => {
+  // 4 MiB is where one ends and the other begins.
+  const lengths = [1, 70_000, 4_194_303, 4_194_304, 4_194_303, 5_000_000, 0, 9_000];
+  const all = lengths.map((length) => [randomBytes(Math.floor(length / 2)), randomBytes(Math.ceil(length / 2))]);
+  const packs = await Promise.all(all.map((bodies) => packOf(bodies)));
+  for (const [index, pack] of packs.entries()) expect((await unpack(pack)).equals(Buffer.concat(all[index]!))).toBe(true);
+});
+
 it("deliveries of one flush share a pack, and each payload is its own, also beside one of megabytes", async () => {
   const fleet = await stillFleet();
   const bodies = new Map(

@@ -27,6 +27,9 @@ it("ends soon although connections are silent or half a request, and on both lis
   const kept = connect(Number(management.port), management.hostname);
   kept.on("error", () => undefined);
   await Promise.all([silent, half, kept].map((socket) => once(socket, "connect")));
+  const answered = open(instance, "GET /webhook HTTP/1.1\r\nhost: x\r\n\r\n");
+  await once(answered, "data");
+  answered.write("POST /webhook HTTP/1.1\r\nhost: x\r\n");
   const began = performance.now();
   await instance.stop();
   expect(performance.now() - began).toBeLessThan(4_000);

@@ -23,12 +23,27 @@ describe("Turns", () => {
     expect((await throughEach(new Turns(), 300, 4)).each).toEqual([128, 128, 44, 0]);
   });
 
-  it("lets only few through in a turn that was shortened, and everybody in the end", async () => {
+  it("lets only few through in a turn that was shortened while somebody waited, and everybody in the end", async () => {
     const turns = new Turns();
     turns.shorten();
-    const { each, order } = await throughEach(turns, 300, 4);
-    expect(each).toEqual([16, 128, 128, 28]);
-    expect(order).toHaveLength(300);
+    const order: number[] = [];
+    for (let index = 0; index < 4_000; index += 1) void turns.next().then(() => order.push(index));
+    turns.shorten();
+    await turn();
+    expect(order).toHaveLength(32);
+    await turn();
+    expect(order).toHaveLength(32 + 248);
+  });
+
+  it("lets everybody through after a second, however often turns are shortened", async () => {
+    const turns = new Turns();
+    let through = 0;
+    for (let index = 0; index < 4_000; index += 1) void turns.next().then(() => (through += 1));
+    const until = performance.now() + 1_000;
+    while (performance.now() < until);
+    turns.shorten();
+    await turn();
+    expect(through).toBe(4_000);
   });
 
   it("goes on when more come after it was empty", async () => {

@@ -1,0 +1,74 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { deliveryHeaders, startInstance, type TestInstance } from "../support/octogauge.js";
+
+const BODY = '{"action":"created"}';
+const instances: TestInstance[] = [];
+const sockets: Socket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await Promise.all(instances.splice(0).map((instance) => instance.stop()));
+});
+
+const request = (length = BODY.length) => {
+  const headers = Object.entries(deliveryHeaders("star", BODY)).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST /webhook HTTP/1.1\r\nhost: x\r\n${headers.join("")}content-length: ${length}\r\n\r\n${BODY}`;
+};
+
+function dial({ webhook }: TestInstance): { socket: Socket; statuses(): string[] } {
+  const { hostname, port } = new URL(webhook);
+  const socket = connect(Number(port), hostname);
+  socket.on("error", () => undefined);
+  sockets.push(socket);
+  let text = "";
+  socket.on("data", (data) => (text += data.toString()));
+  return { socket, statuses: () => [...text.matchAll(/HTTP\/1.1 (\d{3})/g)].map(([, status]) => status!) };
+}
+
+/** One whose only place is taken by a delivery that does not end. */
+async function full(): Promise<{ instance: TestInstance; end(): void }> {
+  const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_REQUESTS: "1" });
+  instances.push(instance);
+  const holder = dial(instance);
+  holder.socket.write(request(BODY.length + 1));
+  await expect
+    .poll(async () => {
+      const { socket, statuses } = dial(instance);
+      socket.write(request());
+      await once(socket, "data");
+      return statuses()[0];
+    })
+    .toBe("503");
+  return { instance, end: () => void holder.socket.write(" ") };
+}
+
+describe("beyond the budget of requests", () => {
+  it("answers all that one connection sends at once, each of them", async () => {
+    const { instance } = await full();
+    const { socket, statuses } = dial(instance);
+    socket.write(request().repeat(400));
+    await expect.poll(() => statuses().length).toBe(400);
+    expect(new Set(statuses())).toEqual(new Set(["503"]));
+  });
+
+  it("answers each of many connections, some of which hang up before, and then takes deliveries again", async () => {
+    const { instance, end } = await full();
+    const dialled = Array.from({ length: 400 }, () => dial(instance));
+    await Promise.all(dialled.map(({ socket }) => once(socket, "connect")));
+    for (const { socket } of dialled) socket.write(request());
+    for (const { socket } of dialled.slice(0, 50)) socket.destroy();
+    const staying = dialled.slice(50);
+    await expect.poll(() => staying.filter(({ statuses }) => statuses().length === 1).length).toBe(350);
+    expect(new Set(staying.flatMap(({ statuses }) => statuses()))).toEqual(new Set(["503"]));
+    // The body that ends now does not fit its signature; what counts is its place.
+    end();
+    await expect
+      .poll(() => {
+        staying[0]!.socket.write(request());
+        return staying[0]!.statuses().at(-1);
+      })
+      .toBe("202");
+  });
+});
