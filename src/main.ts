@@ -10,7 +10,7 @@ import type { Config } from "./config/config.js";
 import { Database } from "./database/database.js";
 import { SchemaGate } from "./database/schema-gate.js";
 import { Readiness } from "./health/readiness.js";
-import { keepNewObjectsYoung } from "./heap.js";
+import { tuneHeap } from "./heap.js";
 import { OctogaugeLogger } from "./logging/octogauge-logger.js";
 import { ProblemFilter } from "./problem.filter.js";
 
@@ -37,7 +37,7 @@ export interface Role {
  * @throws where the database is unreachable, unless there is a buffer, or a port is taken
  */
 export async function start(config: Config, role: Role = {}): Promise<Running> {
-  keepNewObjectsYoung();
+  tuneHeap();
   const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config, role.children), {
     logger: new OctogaugeLogger(config),
     abortOnError: false,

@@ -4,7 +4,7 @@ import { LiveConfig } from "../../src/config/live-config.js";
 import { Database } from "../../src/database/database.js";
 import { DatabaseMetrics } from "../../src/database/database.metrics.js";
 import type { GroupCommit } from "../../src/inbox/group-commit.js";
-import { keepNewObjectsYoung } from "../../src/heap.js";
+import { tuneHeap } from "../../src/heap.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { PublicListener } from "../../src/ingest/public-listener.js";
@@ -40,7 +40,7 @@ export const databaseOf = (config: Config): Database =>
 
 /** The product's public listener before an inbox of the benchmark's own. */
 export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: Config): Promise<void> {
-  keepNewObjectsYoung();
+  tuneHeap();
   const metrics = new IngestMetrics(
     new Histogram({ name: "seconds", help: "seconds", labelNames: ["status"], registers: [], enableExemplars: true }),
     new Counter({ name: "outcomes", help: "outcomes", labelNames: ["outcome"] }),
