@@ -9,7 +9,7 @@ import { setFlagsFromString } from "node:v8";
  * answers until the next full collection; whether a process fell into that was luck.
  *
  * Bodies count towards the next full collection of the heap, which is small beside them: so it may grow to three times what
- * survived the last one. V8 itself chooses between 1.3 and 4.
+ * survived the last one. V8 itself chooses between 1.1 and 4.
  */
 export function tuneHeap(): void {
   setFlagsFromString("--no-allocation-site-pretenuring");

@@ -12,7 +12,7 @@ export interface Admission {
   release(): void;
 }
 
-/** The budgets of requests and bytes held at once: beyond them the surplus is told so within a second or so, instead of waiting for a commit. */
+/** The budgets of requests and bytes held at once: beyond them the surplus is told so within a second, usually, instead of waiting for a commit. */
 @Injectable()
 export class AdmissionControl {
   #requests = 0;

@@ -96,6 +96,8 @@ export class PublicListener implements OnModuleDestroy {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now();
     const connection = this.#open.get(request.socket);
+    // By arrival: of those that come in one read, all arrive before the first is routed.
+    const isFirst = connection?.requests === 0;
     if (connection) {
       connection.requests += 1;
       response.once("close", () => (connection.requests -= 1));
@@ -103,7 +105,7 @@ export class PublicListener implements OnModuleDestroy {
     const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
     const answer = await this.#route(request, trace);
     // Only the first of a connection: answers that are queued behind it are what makes node stop reading from it.
-    if ((answer === TOO_MANY || answer === TOO_MUCH) && connection?.requests === 1) await this.#whenThereIsTime(request);
+    if ((answer === TOO_MANY || answer === TOO_MUCH) && isFirst) await this.#whenThereIsTime(request);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
     this.metrics.answered(answer, (performance.now() - began) / 1_000, trace?.answered(answer));

@@ -4,8 +4,9 @@ const LEAST = 128;
 /** Of what waits, in a short turn. */
 const SMALL_PART = 1 / 128;
 const FEW = 16;
-/** Whoever has waited for so long is let through, whatever the turn. Milliseconds. */
+/** Whoever has waited for so long goes first, also in a short turn: up to so large a part of what waits. Milliseconds. */
 const LONG_MS = 1_000;
+const LARGE_PART = 1 / 4;
 
 interface Waiting {
   readonly since: number;
@@ -22,7 +23,7 @@ export class Turns {
   #isDue = false;
   #isShort = false;
 
-  /** Fulfilled in a turn that has room, after a second in any. */
+  /** Fulfilled in a turn that has room, after a second in one of the next. */
   next(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push({ since: performance.now(), resolve });
@@ -32,7 +33,7 @@ export class Turns {
 
   /**
    * Lets only few through in the turn under way, if any wait. Who waits to be connected needs many turns, since node takes one
-   * new connection in each (libuv 1.46, of node 20).
+   * new connection in each (libuv 1.46 to 1.52, of node 20 to 26).
    */
   shorten(): void {
     this.#isShort = this.#isDue;
@@ -54,6 +55,6 @@ export class Turns {
   #longWaiting(): number {
     const before = performance.now() - LONG_MS;
     const index = this.#waiting.findIndex(({ since }) => since > before);
-    return index < 0 ? this.#waiting.length : index;
+    return Math.min(index < 0 ? this.#waiting.length : index, Math.ceil(this.#waiting.length * LARGE_PART));
   }
 }
