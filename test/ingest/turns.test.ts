@@ -23,7 +23,7 @@ describe("Turns", () => {
     expect((await throughEach(new Turns(), 300, 4)).each).toEqual([128, 128, 44, 0]);
   });
 
-  it("lets only few through in a turn that was shortened while somebody waited, and everybody in the end", async () => {
+  it("lets only few through in a turn that was shortened while somebody waited, and in that alone", async () => {
     const turns = new Turns();
     turns.shorten();
     const order: number[] = [];
