@@ -5,6 +5,7 @@ import { Fairness1796000000000 } from "./1796000000000-fairness.js";
 import { Traceparent1796300000000 } from "./1796300000000-traceparent.js";
 import { CiTraces1796600000000 } from "./1796600000000-ci-traces.js";
 import { PayloadPacks1796900000000 } from "./1796900000000-payload-packs.js";
+import { AcceptFunction1797200000000 } from "./1797200000000-accept-function.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   Traceparent1796300000000,
   CiTraces1796600000000,
   PayloadPacks1796900000000,
+  AcceptFunction1797200000000,
 ];

@@ -13,7 +13,7 @@ await listenBefore(
   {
     accept: async (delivery) => {
       const projection = prune(delivery.event, delivery.form, delivery.body);
-      return (await acceptBatch(pool, [{ delivery, projection, priority: 0 }])).size === 1 ? "accepted" : "duplicate";
+      return (await acceptBatch(pool, [{ delivery, projection, priority: 0 }])).size === 0 ? "accepted" : "duplicate";
     },
   },
   config,

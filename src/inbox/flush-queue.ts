@@ -7,7 +7,7 @@ export interface Flush {
   readonly size: number;
   /** Most bytes of payload, beyond the first delivery: keeps the parameters of a statement small against the memory of a server. */
   readonly bytes: number;
-  /** Stores a batch of distinct ids, sorted by id. @returns the ids that were new */
+  /** Stores a batch of distinct ids, sorted by id. @returns the ids that were stored before */
   store(batch: readonly Pending[]): Promise<ReadonlySet<string>>;
 }
 
@@ -77,9 +77,9 @@ export class FlushQueue {
     for (const { pending } of batch) if (!first.has(pending.delivery.id)) first.set(pending.delivery.id, pending);
     const distinct = [...first.values()].sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
     try {
-      const fresh = await this.flush.store(distinct);
+      const known = await this.flush.store(distinct);
       for (const { pending, resolve } of batch) {
-        const isNew = fresh.has(pending.delivery.id) && first.get(pending.delivery.id) === pending;
+        const isNew = !known.has(pending.delivery.id) && first.get(pending.delivery.id) === pending;
         resolve(isNew ? "accepted" : "duplicate");
       }
     } catch (error) {

@@ -31,14 +31,14 @@ export async function tracedFlush(
   const attributes = { "messaging.batch.message_count": batch.length };
   const flush = tracing.start("flush", { at, attributes, links: traced.map(({ context }) => context) });
   try {
-    const fresh = await store(tracing.traced(on, flush));
+    const known = await store(tracing.traced(on, flush));
     const until = now();
     end(flush, until);
-    const isNew = ({ pending }: Traced) => fresh.has(pending.delivery.id);
+    const isNew = ({ pending }: Traced) => !known.has(pending.delivery.id);
     for (const one of traced) if (isNew(one)) recordAccept(tracing, one, flush, { at, until }, "accepted");
     const repeated = traced.filter((one) => !isNew(one));
     if (repeated.length > 0) void recordRepeated(tracing, on, repeated, flush, { at, until }).catch(() => undefined);
-    return fresh;
+    return known;
   } catch (error) {
     const until = now();
     end(flush, until, error);

@@ -66,7 +66,7 @@ it("what is given up leaves the queue, unless its flush is under way", async () 
     async store(batch) {
       await held;
       stored.push(...batch.map((pending) => pending.delivery.id));
-      return new Set(stored);
+      return new Set();
     },
   });
   const given = new AbortController();
