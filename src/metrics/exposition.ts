@@ -1,10 +1,10 @@
 import type { Family } from "../counters/catalogue.js";
 import { renderLabels } from "../counters/labels.js";
 
-/** A family with its samples as exposition lines, each ended by a line feed. */
+/** A family with its samples as exposition lines, each ended by a line feed, in UTF-8 and in pages. */
 export interface CollectedFamily {
   readonly family: Family;
-  readonly samples: string;
+  readonly samples: readonly Buffer[];
 }
 
 export type Format = "text" | "openmetrics";
@@ -19,15 +19,15 @@ export function negotiate(accept: string | undefined): Format {
   return accept?.includes("application/openmetrics-text") ? "openmetrics" : "text";
 }
 
-/** The whole exposition; a family is shown with HELP and TYPE even while it has no sample. */
-export function expose(families: readonly CollectedFamily[], format: Format): string {
-  const parts: string[] = [];
+/** The pages of the whole exposition; a family is shown with HELP and TYPE even while it has no sample. */
+export function expose(families: readonly CollectedFamily[], format: Format): Buffer[] {
+  const pages: Buffer[] = [];
   for (const { family, samples } of families) {
     const { name, type } = format === "openmetrics" ? openMetricsFamily(family) : family;
-    parts.push(`# HELP ${name} ${family.help}\n# TYPE ${name} ${type}\n${samples}`);
+    pages.push(Buffer.from(`# HELP ${name} ${family.help}\n# TYPE ${name} ${type}\n`), ...samples);
   }
-  if (format === "openmetrics") parts.push("# EOF\n");
-  return parts.join("");
+  if (format === "openmetrics") pages.push(Buffer.from("# EOF\n"));
+  return pages;
 }
 
 /** OpenMetrics names a counter's family without the suffix of its samples, and has no counters without that suffix. */
@@ -63,6 +63,6 @@ export class Samples {
     const lines = [...this.#values]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([labels, value]) => `${this.family.name}{${labels}} ${value}\n`);
-    return { family: this.family, samples: lines.join("") };
+    return { family: this.family, samples: [Buffer.from(lines.join(""))] };
   }
 }

@@ -3,6 +3,7 @@ import type { Response } from "express";
 import { CONTENT_TYPES, negotiate } from "./exposition.js";
 import { MetricsTokenGuard } from "./metrics-token.guard.js";
 import { Scrape } from "./scrape.js";
+import { sendPages } from "./send-pages.js";
 
 /** The fleet, the same from every replica: to be scraped once, through the Service. */
 @Controller("metrics")
@@ -13,7 +14,6 @@ export class MetricsController {
   @Get()
   async fleet(@Headers("accept") accept: string | undefined, @Res() response: Response): Promise<void> {
     const format = negotiate(accept);
-    const text = await this.scrape.text(format);
-    response.setHeader("content-type", CONTENT_TYPES[format]).end(text);
+    await sendPages(response, CONTENT_TYPES[format], await this.scrape.pages(format));
   }
 }

@@ -10,10 +10,15 @@ type Sample = Told["values"][number];
  * to switch it changes the answers to others that are under way, and takes `_total` off the counters' names for good.
  */
 export const openMetricsOf = (metrics: readonly Told[]): string =>
-  expose(
-    metrics.map((metric) => ({ family: familyOf(metric), samples: metric.values.map((sample) => lineOf(metric.name, sample)).join("") })),
-    "openmetrics",
-  );
+  Buffer.concat(
+    expose(
+      metrics.map((metric) => ({
+        family: familyOf(metric),
+        samples: [Buffer.from(metric.values.map((sample) => lineOf(metric.name, sample)).join(""))],
+      })),
+      "openmetrics",
+    ),
+  ).toString();
 
 const familyOf = ({ name, type, help }: Told): Family => ({
   name,

@@ -27,7 +27,8 @@ export class Scrape {
     private readonly tracing: Tracing,
   ) {}
 
-  async text(format: Format): Promise<string> {
+  /** The pages of an answer. */
+  async pages(format: Format): Promise<Buffer[]> {
     return expose(await this.#families(), format);
   }
 

@@ -45,12 +45,12 @@ describe("/metrics", () => {
       },
     };
     const scrape = new Scrape([counting], (await stillFleet()).get(Database), new Tracing());
-    const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.text("text")));
-    expect([readings, new Set(answers).size]).toEqual([1, 1]);
-    await scrape.text("openmetrics");
+    const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.pages("text")));
+    expect([readings, new Set(answers.map(String)).size]).toEqual([1, 1]);
+    await scrape.pages("openmetrics");
     expect(readings).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 1_001));
-    await scrape.text("text");
+    await scrape.pages("text");
     expect(readings).toBe(2);
   });
 
@@ -64,9 +64,12 @@ describe("/metrics", () => {
       database,
       new Tracing(),
     );
-    const text = scrape.text("text");
+    const pages = scrape.pages("text");
     await vi.advanceTimersByTimeAsync(9_000);
-    const success = (await text).split("\n").filter((line) => line.startsWith("octogauge_collector_success{"));
+    const success = Buffer.concat(await pages)
+      .toString()
+      .split("\n")
+      .filter((line) => line.startsWith("octogauge_collector_success{"));
     expect(success).toEqual(
       ["hung", "late", "quick"].map((name) => `octogauge_collector_success{collector="${name}"} ${name === "quick" ? 1 : 0}`),
     );

@@ -52,7 +52,7 @@ export async function runHotPaths(url: string): Promise<Plan[]> {
     await loseAWorker(get(BatchProcessor), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
-    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database, new Tracing()).text("text");
+    await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database, new Tracing()).pages("text");
     await get(Readiness).backlog();
     await audit(get(HookAudits), get(MissedDeliveries));
     await lookUp(get(SilentAttempts), database);

@@ -57,15 +57,15 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "histograms of a batch": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
   "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY/, uses: RUNS },
   "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY/, uses: JOBS },
-  // An exposition says every series.
-  "text of the counters": {
-    matches: /string_agg[^;]*FROM octogauge\.counter_series/,
+  // Which series have changed is seen in their rows; how many there are is counted.
+  "changed counters": {
+    matches: /FROM octogauge\.counter_series s\s+WHERE[^;]*age\(s\.xmin\)/,
     uses: [],
     readsWhole: ["counter_series"],
     buffersPerSeries: 0.5,
   },
-  "text of the histograms": {
-    matches: /string_agg[^;]*FROM octogauge\.histogram_series/,
+  "changed histograms": {
+    matches: /FROM octogauge\.histogram_series s\s+WHERE[^;]*age\(s\.xmin\)/,
     uses: [],
     readsWhole: ["histogram_series"],
     buffersPerSeries: 0.5,

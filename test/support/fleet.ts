@@ -74,8 +74,10 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       await get(StateRetention).runOnce();
     },
     /** A fresh reading, as any replica would answer. */
-    exposition: (format: "text" | "openmetrics" = "text") =>
-      new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database), new Tracing()).text(format),
+    async exposition(format: "text" | "openmetrics" = "text"): Promise<string> {
+      const scrape = new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database), new Tracing());
+      return Buffer.concat(await scrape.pages(format)).toString();
+    },
     /** Sample lines whose name begins with `prefix`. */
     async samples(prefix: string) {
       return (await this.exposition()).split("\n").filter((line) => line.startsWith(prefix));

@@ -75,7 +75,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
   async function exposition(): Promise<Map<string, number>> {
     const collectors = application.get<Collector[]>(COLLECTORS, { strict: false });
-    return parseExposition(await new Scrape(collectors, application.get(Database), new Tracing()).text("text"));
+    return parseExposition(Buffer.concat(await new Scrape(collectors, application.get(Database), new Tracing()).pages("text")).toString());
   }
 
   it(

@@ -3,15 +3,16 @@ import { COUNTERS } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
-import { counterLines } from "../series-text.sql.js";
+import { KeptSeries } from "../kept-series.js";
 
 /** The durable counters. */
 @Injectable()
 export class CountersCollector implements Collector {
   readonly name = "counters";
+  readonly #series = new KeptSeries("counter_series");
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    const lines = await counterLines(on);
-    return Object.values(COUNTERS).map((family) => ({ family, samples: lines.get(family.name) ?? "" }));
+    const pages = await this.#series.pages(on);
+    return Object.values(COUNTERS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }
 }

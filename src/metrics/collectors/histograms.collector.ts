@@ -3,15 +3,16 @@ import { HISTOGRAMS } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
-import { histogramLines } from "../series-text.sql.js";
+import { KeptSeries } from "../kept-series.js";
 
 /** The durable histograms. */
 @Injectable()
 export class HistogramsCollector implements Collector {
   readonly name = "histograms";
+  readonly #series = new KeptSeries("histogram_series");
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    const lines = await histogramLines(on);
-    return Object.values(HISTOGRAMS).map((family) => ({ family, samples: lines.get(family.name) ?? "" }));
+    const pages = await this.#series.pages(on);
+    return Object.values(HISTOGRAMS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }
 }

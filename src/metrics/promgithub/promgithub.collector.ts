@@ -45,7 +45,7 @@ export class PromgithubCollector implements Collector {
           const buckets = row.bounds.map((bound, index) => `${to.name}_bucket{${own},le="${bound}"} ${row.buckets[index] ?? 0}\n`);
           return `${buckets.join("")}${to.name}_bucket{${own},le="+Inf"} ${row.count}\n${to.name}_sum{${own}} ${row.sum}\n${to.name}_count{${own}} ${row.count}\n`;
         });
-      return { family: to, samples: lines.join("") };
+      return { family: to, samples: [Buffer.from(lines.join(""))] };
     });
   }
 

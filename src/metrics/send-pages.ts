@@ -1,0 +1,40 @@
+import type { ServerResponse } from "node:http";
+import { pipeline } from "node:stream/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
+
+/** Written at once. */
+const BYTES = 65_536;
+
+/**
+ * Answers with pages, a piece in a turn of the event loop, no faster than they are read: a scrape of megabytes, written at once, is 10 ms
+ * in which nothing else is acknowledged. A reader that goes away is no error.
+ */
+export async function sendPages(response: ServerResponse, contentType: string, pages: readonly Buffer[]): Promise<void> {
+  response.setHeader("content-type", contentType);
+  response.setHeader(
+    "content-length",
+    pages.reduce((sum, { length }) => sum + length, 0),
+  );
+  await pipeline(inTurns(pages), response).catch(() => undefined);
+}
+
+async function* inTurns(pages: readonly Buffer[]): AsyncGenerator<Buffer> {
+  let piece: Buffer[] = [];
+  let bytes = 0;
+  for (const page of pages) {
+    // Short ones go together, long ones as they are.
+    if (bytes > 0 && bytes + page.length > BYTES) {
+      yield Buffer.concat(piece, bytes);
+      [piece, bytes] = [[], 0];
+      await nextTurn();
+    }
+    if (page.length >= BYTES) {
+      yield page;
+      await nextTurn();
+      continue;
+    }
+    piece.push(page);
+    bytes += page.length;
+  }
+  if (bytes > 0) yield Buffer.concat(piece, bytes);
+}

@@ -1,0 +1,169 @@
+import fc from "fast-check";
+import pg from "pg";
+import { expect, it, onTestFinished } from "vitest";
+import type { Queryable } from "../../src/database/sql.js";
+import { KeptSeries } from "../../src/metrics/kept-series.js";
+import { freshDatabase } from "../support/database.js";
+
+const HOUR = 3_600_000;
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  onTestFinished(() => client.end());
+  return client;
+}
+
+const textOf = async (series: KeptSeries, on: Queryable) =>
+  [...(await series.pages(on))].sort(([a], [b]) => (a < b ? -1 : 1)).map(([metric, pages]) => [metric, Buffer.concat(pages).toString()]);
+
+/** What a process that has kept nothing would say. */
+const wholeText = (on: Queryable) => textOf(new KeptSeries("counter_series"), on);
+
+const add = (on: Queryable, labels: string, value = 1, metric = "m") =>
+  on.query(
+    "INSERT INTO octogauge.counter_series AS c VALUES ($1, $2, $3) ON CONFLICT (metric, labels) DO UPDATE SET value = c.value + excluded.value",
+    [metric, labels, value],
+  );
+
+/** Counts the series that statements bring, beside the row that says how many there are; `start` is when the server started, in SQL. */
+function counting(client: pg.Client): Queryable & { series: number; start: string } {
+  const counted = {
+    series: 0,
+    start: "pg_postmaster_start_time()",
+    async query(text: string, values?: unknown[]) {
+      const result = await client.query<{ metric: string | null }>(text.replaceAll("pg_postmaster_start_time()", counted.start), values);
+      counted.series += result.rows.filter(({ metric }) => metric !== null).length;
+      return result;
+    },
+  };
+  return counted;
+}
+
+const [BEGIN, ADD, COMMIT, ROLLBACK, DELETE, VACUUM, SCRAPE] = [0, 1, 2, 3, 4, 5, 6];
+
+it("says what the table says, whoever writes, commits, rolls back or deletes in whatever order beside it", async () => {
+  const url = await freshDatabase();
+  const [reader, ...writers] = await Promise.all([0, 1, 2, 3].map(() => connect(url)));
+  const step = fc.tuple(
+    fc.constantFrom(BEGIN, ADD, ADD, ADD, COMMIT, COMMIT, ROLLBACK, DELETE, VACUUM, SCRAPE, SCRAPE),
+    fc.integer({ min: 0, max: 2 }),
+    fc.integer({ min: 0, max: 4 }),
+  );
+  let scrapes = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const kept = new KeptSeries("counter_series");
+      const open = [false, false, false];
+      for (const [kind, who, number] of steps) {
+        const writer = writers[who]!;
+        // Each has its own series, so that nobody waits for a lock.
+        const labels = `writer="${who}",number="${number}"`;
+        if (kind === ADD) await add(writer, labels, number + 1, `metric_${number % 2}`);
+        if (kind === BEGIN && !open[who]) await writer.query("BEGIN");
+        if (kind === BEGIN) open[who] = true;
+        if (kind === COMMIT) await writer.query("COMMIT");
+        if (kind === ROLLBACK) await writer.query("ROLLBACK");
+        if (kind === COMMIT || kind === ROLLBACK) open[who] = false;
+        if (kind === DELETE) await writer.query("DELETE FROM octogauge.counter_series WHERE labels = $1", [labels]);
+        if (kind === VACUUM) await reader!.query("VACUUM (FREEZE) octogauge.counter_series");
+        if (kind !== SCRAPE) continue;
+        expect(await textOf(kept, reader!)).toEqual(await wholeText(reader!));
+        scrapes += 1;
+      }
+      for (const writer of writers) await writer.query("ROLLBACK");
+    }),
+    { numRuns: 100 },
+  );
+  expect(scrapes).toBeGreaterThan(100);
+});
+
+it("reads only what has changed, and all of it again where series were deleted", async () => {
+  const on = counting(await connect(await freshDatabase()));
+  for (let number = 0; number < 20; number += 1) await add(on, `number="${number}"`);
+  const kept = new KeptSeries("counter_series");
+  const brought = async () => {
+    on.series = 0;
+    const text = await textOf(kept, on);
+    const { series } = on;
+    expect(text).toEqual(await wholeText(on));
+    return series;
+  };
+  expect(await brought()).toBe(20);
+  // The server's other databases have transactions as well, and a horizon does not pass the oldest.
+  await expect.poll(brought).toBe(0);
+  on.start = "timestamptz '2026-01-01 UTC'";
+  expect(await brought()).toBe(20);
+  await expect.poll(brought).toBe(0);
+  await add(on, `number="3"`);
+  await add(on, `number="new"`);
+  expect(await brought()).toBe(2);
+  await on.query(`DELETE FROM octogauge.counter_series WHERE labels = 'number="7"'`);
+  expect(await brought()).toBeGreaterThanOrEqual(20);
+  await on.query("TRUNCATE octogauge.counter_series");
+  expect(await brought()).toBe(0);
+});
+
+it("a transaction that was open for long is seen when it commits, though others wrote and were seen meanwhile", async () => {
+  const url = await freshDatabase();
+  const [long, short, reader] = await Promise.all([connect(url), connect(url), connect(url)]);
+  const kept = new KeptSeries("counter_series");
+  await add(long, `of="long"`);
+  await long.query("BEGIN");
+  await add(long, `of="long"`, 41);
+  for (let round = 0; round < 3; round += 1) {
+    await add(short, `of="short"`);
+    expect(await textOf(kept, reader)).toEqual([["m", `m{of="long"} 1\nm{of="short"} ${round + 1}\n`]]);
+  }
+  await long.query("COMMIT");
+  expect(await textOf(kept, reader)).toEqual([["m", `m{of="long"} 42\nm{of="short"} 3\n`]]);
+});
+
+it("another database, or a table that was made anew, has its own text, even with as many series and older transactions", async () => {
+  const [first, second] = await Promise.all([freshDatabase(), freshDatabase()].map(async (url) => connect(await url)));
+  await add(second!, `number="1"`, 7);
+  await add(first!, `number="1"`, 5);
+  const kept = new KeptSeries("counter_series");
+  expect(await textOf(kept, first!)).toEqual([["m", `m{number="1"} 5\n`]]);
+  expect(await textOf(kept, second!)).toEqual([["m", `m{number="1"} 7\n`]]);
+  await second!.query(
+    `BEGIN; ALTER TABLE octogauge.counter_series RENAME TO old; CREATE TABLE octogauge.counter_series (LIKE octogauge.old)`,
+  );
+  await second!.query(`INSERT INTO octogauge.counter_series VALUES ('m', 'number="1"', 1); COMMIT`);
+  expect(await textOf(kept, second!)).toEqual([["m", `m{number="1"} 1\n`]]);
+});
+
+it("trusts no horizon that is so old that transaction numbers may have come round", async () => {
+  const on = counting(await connect(await freshDatabase()));
+  let now = 0;
+  const kept = new KeptSeries("counter_series", () => now);
+  await add(on, `number="1"`);
+  const broughtAfter = async (milliseconds: number) => {
+    on.series = 0;
+    now += milliseconds;
+    await textOf(kept, on);
+    return on.series;
+  };
+  await expect.poll(() => broughtAfter(0)).toBe(0);
+  expect(await broughtAfter(HOUR)).toBe(0);
+  expect(await broughtAfter(HOUR + 1)).toBe(1);
+});
+
+it("histograms are kept as well, by their own table", async () => {
+  const client = await connect(await freshDatabase());
+  const kept = new KeptSeries("histogram_series");
+  const insert = (count: number) =>
+    client.query(
+      `INSERT INTO octogauge.histogram_series VALUES ('h', 'a="b"', '{1,2.5}', '{1,2}', 3.5, $1) ON CONFLICT (metric, labels) DO UPDATE SET count = excluded.count`,
+      [count],
+    );
+  for (const count of [2, 3]) {
+    await insert(count);
+    expect(await textOf(kept, client)).toEqual([
+      [
+        "h",
+        `h_bucket{a="b",le="1"} 1\nh_bucket{a="b",le="2.5"} 2\nh_bucket{a="b",le="+Inf"} ${count}\nh_sum{a="b"} 3.5\nh_count{a="b"} ${count}\n`,
+      ],
+    ]);
+  }
+});

@@ -1,0 +1,85 @@
+import fc from "fast-check";
+import { once } from "node:events";
+import { createServer, get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, it, onTestFinished } from "vitest";
+import { LinePages } from "../../src/metrics/line-pages.js";
+import { sendPages } from "../../src/metrics/send-pages.js";
+
+const textOf = async (pages: LinePages) => Buffer.concat(await pages.texts()).toString();
+
+it("lines are in the order of their label sets, each as it was said last, whatever came when and however long", async () => {
+  const label = fc.integer({ min: 0, max: 60 }).map((number) => `label="${String(number).padStart(2, "0")}"`);
+  // Some are longer than a page.
+  const line = fc
+    .tuple(fc.constantFrom("short", "ä long one", "𝔰"), fc.constantFrom(1, 10, 2_000, 30_000))
+    .map(([text, times]) => text.repeat(times));
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(label, line, fc.boolean()), { maxLength: 120 }), async (sets) => {
+      const [pages, expected] = [new LinePages(), new Map<string, string>()];
+      for (const [labels, text, look] of sets) {
+        pages.set(labels, `${text}\n`);
+        expected.set(labels, `${text}\n`);
+        if (look) await pages.texts();
+      }
+      expect(pages.size).toBe(expected.size);
+      const all = [...expected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, text]) => text);
+      expect((await textOf(pages)) === all.join("")).toBe(true);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+it("a change writes its own page anew and no other", async () => {
+  const pages = new LinePages();
+  const labels = Array.from({ length: 5_000 }, (_, index) => `number="${String(index).padStart(5, "0")}"`);
+  for (const one of labels) pages.set(one, `metric{${one},and="something that makes it longer, as labels are"} 1\n`);
+  const before = await pages.texts();
+  expect(before.length).toBeGreaterThan(2);
+  expect(Math.max(...before.map(({ length }) => length))).toBeLessThanOrEqual(131_072);
+  pages.set(labels[2_500]!, "metric 2\n");
+  const after = await pages.texts();
+  expect(after.filter((text, index) => text !== before[index])).toHaveLength(1);
+});
+
+async function answering(pages: readonly Buffer[]) {
+  const sent: Promise<void>[] = [];
+  const server = createServer((_, response) => void sent.push(sendPages(response, "text/plain", pages)));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return { url, sent };
+}
+
+it("pages arrive whole, in order and with their length, and others have their turns meanwhile", async () => {
+  const pages = [10, 70_000, 0, 3, 200_000, 65_536, 1, 2].map((length, index) => Buffer.alloc(length, String(index)));
+  const { url } = await answering([...pages, ...pages, ...pages]);
+  const response = await fetch(url);
+  const expected = Buffer.concat([...pages, ...pages, ...pages]);
+  expect(response.headers.get("content-length")).toBe(String(expected.length));
+  expect(Buffer.from(await response.arrayBuffer()).equals(expected)).toBe(true);
+});
+
+it("sends no faster than it is read, and ends where the reader goes away", async () => {
+  const page = Buffer.alloc(1_000_000, "x");
+  let asked = 0;
+  const pages = new Proxy(
+    Array.from({ length: 200 }, () => page),
+    {
+      get: (target, name) => (
+        name === "length" || typeof name !== "string" || (asked = Math.max(asked, Number(name) || 0)),
+        Reflect.get(target, name)
+      ),
+    },
+  );
+  const { url, sent } = await answering(pages);
+  // Their sum was asked for all of them.
+  const [response] = (await once(get(url), "response")) as [IncomingMessage];
+  response.pause();
+  asked = 0;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(asked).toBeLessThan(100);
+  response.destroy();
+  await Promise.all(sent);
+});
