@@ -2,7 +2,7 @@ import { type Queryable, sql } from "../database/sql.js";
 
 /** Up to where a table of series was read. */
 export interface Horizon {
-  /** Which table of which database, and since when its server has run. */
+  /** Which table of which database, and since when its server has run without a crash. */
   readonly origin: string;
   /** The oldest transaction that was under way then: what those before it wrote has been seen, whatever became of them. */
   readonly xid: string;
@@ -40,10 +40,12 @@ const LINES: Readonly<Record<SeriesTable, string>> = {
 // A version of a row that a snapshot did not see was written by a transaction that it did not see the end of: that is the oldest
 // one under way then, or a later one. So it is enough to look at the writer of each version (its xmin), which costs no column and
 // no index; PostgreSQL keeps it when it freezes a row. Both ages count from the same transaction, and so compare around the
-// end of the numbers. A server that was replaced or restored counts anew, and has another start.
+// end of the numbers. Where numbers are given out anew, all is read: a server that was replaced or restored has another start, one
+// that recovered from a crash of one of its processes has new statistics, and a database that was restored has another number.
 const changesOf = (table: SeriesTable) => `
   WITH now AS MATERIALIZED (
-    SELECT concat_ws(' ', current_database(), 'octogauge.${table}'::regclass::oid, pg_postmaster_start_time()) AS origin,
+    SELECT concat_ws(' ', (SELECT oid FROM pg_database WHERE datname = current_database()), 'octogauge.${table}'::regclass::oid,
+        pg_postmaster_start_time(), pg_stat_get_bgwriter_stat_reset_time()) AS origin,
       pg_snapshot_xmin(pg_current_snapshot())::xid::text AS xid
   )
   SELECT origin, xid, (SELECT count(*) FROM octogauge.${table})::float8 AS count, NULL AS metric, NULL AS labels, NULL AS lines FROM now

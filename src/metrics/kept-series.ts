@@ -1,9 +1,13 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Queryable } from "../database/sql.js";
 import { type Horizon, readChanges, type SeriesTable } from "./changed-series.sql.js";
 import { LinePages } from "./line-pages.js";
 
 /** So many transactions that their numbers come round cannot pass meanwhile: two thousand million. Milliseconds. */
 const LONG_MS = 3_600_000;
+
+/** Series that are noted before others have a turn of the event loop: a fraction of a millisecond. */
+const IN_A_TURN = 500;
 
 /**
  * The lines of a table of series, kept from scrape to scrape: only what may have changed since is read again, so that a scrape
@@ -35,7 +39,10 @@ export class KeptSeries {
     const at = this.clock();
     if (this.#seen && at - this.#seen.at > LONG_MS) this.#forget();
     const { horizon, count, changed } = await readChanges(on, this.table, this.#seen?.horizon);
-    for (const { metric, labels, lines } of changed) this.#of(metric).set(labels, lines);
+    for (const [index, { metric, labels, lines }] of changed.entries()) {
+      this.#of(metric).set(labels, lines);
+      if (index % IN_A_TURN === IN_A_TURN - 1) await nextTurn();
+    }
     this.#seen = { horizon, at };
     const kept = [...this.#metrics.values()].reduce((sum, { size }) => sum + size, 0);
     return kept === count ? "whole" : "too many";

@@ -32,6 +32,7 @@ export class LinePages {
     const page = this.#pages[at]!;
     const place = firstFrom(page.labels.length, (index) => page.labels[index]! >= labels);
     const known = page.labels[place] === labels;
+    if (known && page.lines[place] === lines) return;
     page.length += lines.length - (known ? page.lines[place]!.length : 0);
     page.text = undefined;
     page.labels.splice(place, known ? 1 : 0, labels);

@@ -111,11 +111,11 @@ export function end(span: Span, until = now(), error?: unknown): void {
 
 const summaries = new Map<string, string>();
 
-/** What a statement does: the verbs and tables in their order. The texts are constants of the code, so they are few. */
+/** What a statement does: the verbs and tables, or the functions, in their order. The texts are constants of the code, so they are few. */
 function summaryOf(text: string): string {
   let summary = summaries.get(text);
   if (summary === undefined) {
-    const found = [...text.matchAll(/\b(INSERT INTO|DELETE FROM|UPDATE|FROM|JOIN)\s+octogauge\.(\w+)/g)].map(
+    const found = [...text.matchAll(/\b(INSERT INTO|DELETE FROM|UPDATE|FROM|JOIN|SELECT)\s+octogauge\.(\w+)/g)].map(
       ([, verb, table]) => `${verb === "FROM" || verb === "JOIN" ? "SELECT" : verb!.split(" ", 1)[0]} ${table}`,
     );
     summary = [...new Set(found)].join("; ") || (/^\s*(\w+)/.exec(text)?.[1] ?? "statement");

@@ -1,8 +1,14 @@
 import fc from "fast-check";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import type { Queryable } from "../../src/database/sql.js";
 import { KeptSeries } from "../../src/metrics/kept-series.js";
+import { migrateDatabase } from "../../src/database/migrate.js";
+import { loadConfig } from "../../src/config/config.js";
+import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
 import { freshDatabase } from "../support/database.js";
 
 const HOUR = 3_600_000;
@@ -166,4 +172,37 @@ it("histograms are kept as well, by their own table", async () => {
       ],
     ]);
   }
+});
+
+it("after a crash of one of the server's processes, all is read again: it gives numbers of transactions out anew", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "octogauge-crash-"));
+  const server = await startEmbeddedPostgres({ dataDir });
+  onTestFinished(async () => {
+    await server.stop();
+    for (const directory of [dataDir, server.dataDir]) rmSync(directory, { recursive: true, force: true });
+  });
+  await migrateDatabase(loadConfig({ DATABASE_URL: server.url, GITHUB_WEBHOOK_SECRET: "s" }));
+  const connected = async () => {
+    const client = new pg.Client({ connectionString: server.url });
+    client.on("error", () => undefined);
+    await client.connect();
+    return client;
+  };
+  const before = counting(await connected());
+  await add(before, `number="1"`);
+  const kept = new KeptSeries("counter_series");
+  const brought = async (on: ReturnType<typeof counting>) => {
+    on.series = 0;
+    await textOf(kept, on);
+    return on.series;
+  };
+  expect(await brought(before)).toBe(1);
+  await expect.poll(() => brought(before)).toBe(0);
+  const { rows } = await (await connected()).query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+  process.kill(rows[0]!.pid, "SIGKILL");
+  await expect.poll(() => brought(before).catch(() => "away")).toBe("away");
+  await expect.poll(async () => (await connected()).end().catch(() => "away"), { timeout: 20_000 }).toBeUndefined();
+  const again = await connected();
+  expect(await brought(counting(again))).toBe(1);
+  await again.end();
 });

@@ -245,7 +245,10 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     const trace = ofTrace(collector.spans, traceId);
     const request = one(trace, "POST /webhook");
     for (const name of ["publish", "process workflow_job"]) expect(one(trace, name).parentSpanId).toBe(request.spanId);
-    // What failed before it was published, and what was drained.
-    expect(named(trace, "accept").map(({ status }) => status.code)).toEqual([2, 0]);
+    // What failed before it was published, and perhaps once more while it was drained from there; and what was stored, once.
+    const [stored, ...failed] = named(trace, "accept")
+      .map(({ status }) => status.code)
+      .reverse();
+    expect([stored, new Set(failed)]).toEqual([0, new Set([2])]);
   });
 });
