@@ -248,7 +248,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     // What failed before it was published, and perhaps once more while it was drained from there; and what was stored, once.
     const [stored, ...failed] = named(trace, "accept")
       .map(({ status }) => status.code)
-      .reverse();
+      .toReversed();
     expect([stored, new Set(failed)]).toEqual([0, new Set([2])]);
   });
 });
