@@ -64,6 +64,17 @@ describe("health", () => {
     expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.payload_packs")).toEqual([]);
   });
 
+  it("is unready while what stores deliveries is missing, as after a restore of the tables alone, and leaves no id of asking", async () => {
+    const instance = await startInstance({ MODE: "gateway" });
+    await rowsOf(instance.databaseUrl, "ALTER FUNCTION octogauge.accept_deliveries RENAME TO away");
+    expect((await post(instance.webhook, "star", {})).status).toBe(503);
+    expect((await get(instance, "/health/ready")).status).toBe(503);
+    await rowsOf(instance.databaseUrl, "ALTER FUNCTION octogauge.away RENAME TO accept_deliveries");
+    expect((await get(instance, "/health/ready")).status).toBe(200);
+    expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.delivery_ledger")).toEqual([]);
+    expect((await post(instance.webhook, "star", {})).status).toBe(202);
+  });
+
   it("is unready while the schema is older than the build", async () => {
     const instance = await startInstance();
     await rowsOf(instance.databaseUrl, "DELETE FROM octogauge.migrations");

@@ -57,17 +57,17 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "histograms of a batch": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
   "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY/, uses: RUNS },
   "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY/, uses: JOBS },
-  // Which series have changed is seen in their rows; how many there are is counted.
+  // Which series have changed is seen in their rows; how many there are is counted. A server's databases are few.
   "changed counters": {
     matches: /FROM octogauge\.counter_series s\s+WHERE[^;]*age\(s\.xmin\)/,
     uses: [],
-    readsWhole: ["counter_series"],
+    readsWhole: ["counter_series", "pg_database"],
     buffersPerSeries: 0.5,
   },
   "changed histograms": {
     matches: /FROM octogauge\.histogram_series s\s+WHERE[^;]*age\(s\.xmin\)/,
     uses: [],
-    readsWhole: ["histogram_series"],
+    readsWhole: ["histogram_series", "pg_database"],
     buffersPerSeries: 0.5,
   },
   // By hand they come to be few.
