@@ -42,9 +42,9 @@ it("a change writes its own page anew and no other", async () => {
   expect(after.filter((text, index) => text !== before[index])).toHaveLength(1);
 });
 
-async function answering(pages: readonly Buffer[]) {
+async function answering(pages: readonly Buffer[], patience?: number) {
   const sent: Promise<void>[] = [];
-  const server = createServer((_, response) => void sent.push(sendPages(response, "text/plain", pages)));
+  const server = createServer((_, response) => void sent.push(sendPages(response, "text/plain", pages, patience)));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
@@ -52,13 +52,46 @@ async function answering(pages: readonly Buffer[]) {
   return { url, sent };
 }
 
-it("pages arrive whole, in order and with their length, and others have their turns meanwhile", async () => {
+it("pages arrive whole, in order and with their length", async () => {
   const pages = [10, 70_000, 0, 3, 200_000, 65_536, 1, 2].map((length, index) => Buffer.alloc(length, String(index)));
   const { url } = await answering([...pages, ...pages, ...pages]);
   const response = await fetch(url);
   const expected = Buffer.concat([...pages, ...pages, ...pages]);
   expect(response.headers.get("content-length")).toBe(String(expected.length));
   expect(Buffer.from(await response.arrayBuffer()).equals(expected)).toBe(true);
+});
+
+it("others have a turn of the event loop after each page", async () => {
+  const count = 400;
+  const { url, sent } = await answering(Array.from({ length: count }, () => Buffer.alloc(65_536, "x")));
+  let turns = 0;
+  let isOver = false;
+  const countTurns = () => {
+    turns += 1;
+    if (!isOver) setImmediate(countTurns);
+  };
+  const [response] = (await once(get(url), "response")) as [IncomingMessage];
+  countTurns();
+  response.resume();
+  await Promise.all([once(response, "end"), ...sent]);
+  isOver = true;
+  // Some were sent before the head had arrived.
+  expect(turns).toBeGreaterThan(count / 2);
+});
+
+it("a reader that stops reading is cut off", { timeout: 20_000 }, async () => {
+  const page = Buffer.alloc(1_000_000, "x");
+  const { url, sent } = await answering(
+    Array.from({ length: 200 }, () => page),
+    500,
+  );
+  const [response] = (await once(get(url), "response")) as [IncomingMessage];
+  response.pause();
+  await Promise.all(sent);
+  const closed = new Promise((resolve) => response.on("close", resolve));
+  response.on("error", () => undefined).resume();
+  await closed;
+  expect(response.complete).toBe(false);
 });
 
 it("sends no faster than it is read, and ends where the reader goes away", async () => {

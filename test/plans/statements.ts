@@ -16,7 +16,6 @@ const SERIES = ["counter_series_pkey", "histogram_series_pkey"];
 
 /** Every statement that Octogauge runs all the time, recognised by its words. */
 export const STATEMENTS: Readonly<Record<string, Expectation>> = {
-  // Its indexes are written, not read: a plan does not name them.
   // Its statements are in a function, where a plan does not show them: of them only the buffers are seen here. They write indexes, and read none.
   accept: { matches: /octogauge\.accept_deliveries/, uses: [] },
   claim: {
