@@ -6,6 +6,8 @@ const FORGET_AFTER = "1 day";
 
 // One row for each worker, overwritten by its next batch. Its own commit: a rollback must not take it along, nor may it
 // wait for the disk, since it only has to outlive the process.
+// The ids of others are looked up in a hash of one's own: whether two arrays overlap (&&) takes the product of their lengths,
+// which with batches of 1,000 was 4 ms for each other worker.
 const BEGIN = `
   WITH mine AS (
     INSERT INTO octogauge.batch_journal AS j (worker, deliveries) VALUES ($1, $2::uuid[])
@@ -15,7 +17,7 @@ const BEGIN = `
       SELECT worker FROM octogauge.batch_journal WHERE began_at < now() - interval '${FORGET_AFTER}' AND worker <> $1 FOR UPDATE SKIP LOCKED)
   )
   SELECT DISTINCT id::text FROM octogauge.batch_journal j, unnest(j.deliveries) AS id
-  WHERE j.worker <> $1 AND j.deliveries && $2::uuid[] AND id = ANY ($2::uuid[])`;
+  WHERE j.worker <> $1 AND id = ANY ($2::uuid[])`;
 
 /**
  * Writes down which deliveries a worker is about to process, outside their transaction.
