@@ -45,7 +45,7 @@ export class Counters {
 
   /** @returns the increments whose label set the budget has no room for */
   async #spend(on: Queryable, unknown: readonly Increment[], full: ReadonlySet<string>): Promise<Set<Increment>> {
-    const excess = new Set<Increment>(unknown.filter((increment) => full.has(increment.metric) && increment.labels !== increment.folded));
+    const excess = new Set<Increment>(unknown.filter((increment) => full.has(increment.metric) && increment.labels !== increment.folded()));
     const candidates = unknown.filter((increment) => !excess.has(increment));
     const spent = new Map<string, number>();
     if (candidates.length === 0) return excess;
@@ -53,7 +53,7 @@ export class Counters {
     for (const [metric, sets] of used) if (sets >= this.config.MAX_SERIES_PER_METRIC) this.#full.add(metric);
     // Another worker may have made the same series while we waited for the lock: ask again under it.
     for (const candidate of without(await keysOf(on, candidates), candidates)) {
-      if (candidate.labels === candidate.folded) continue;
+      if (candidate.labels === candidate.folded()) continue;
       const taken = (used.get(candidate.metric) ?? 0) + (spent.get(candidate.metric) ?? 0);
       if (taken >= this.config.MAX_SERIES_PER_METRIC) excess.add(candidate);
       else spent.set(candidate.metric, (spent.get(candidate.metric) ?? 0) + 1);
@@ -75,9 +75,8 @@ function merge<T extends Increment>(increments: readonly T[], excess: ReadonlySe
   if (excess.size === 0) return increments;
   const merged = new Map<string, T>();
   for (const increment of increments) {
-    const target = excess.has(increment)
-      ? { ...increment, labels: increment.folded, key: keyOf(increment.metric, increment.folded) }
-      : increment;
+    const labels = excess.has(increment) ? increment.folded() : increment.labels;
+    const target = labels === increment.labels ? increment : { ...increment, labels, key: keyOf(increment.metric, labels) };
     const present = merged.get(target.key);
     merged.set(target.key, present ? add(present, target) : target);
   }

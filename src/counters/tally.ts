@@ -2,13 +2,14 @@ import { COUNTERS, type Family } from "./catalogue.js";
 import { renderLabels } from "./labels.js";
 import type { LabelPolicy } from "./label-policy.js";
 
-/** One series' increment. `folded` is where it goes if the metric's budget is spent. */
+/** One series' increment. */
 export interface CounterIncrement {
   /** Of metric and labels; made once, since a batch looks for each of its series several times. */
   readonly key: string;
   readonly metric: string;
   readonly labels: string;
-  readonly folded: string;
+  /** The labels under which it goes if the metric's budget is spent; made for the few that ask. */
+  readonly folded: () => string;
   value: number;
 }
 
@@ -16,7 +17,8 @@ export interface HistogramIncrement {
   readonly key: string;
   readonly metric: string;
   readonly labels: string;
-  readonly folded: string;
+  /** The labels under which it goes if the metric's budget is spent; made for the few that ask. */
+  readonly folded: () => string;
   /** Upper bounds in seconds. */
   readonly bounds: readonly number[];
   /** Cumulative, one for each bound. */
@@ -43,7 +45,7 @@ export class Tally {
     const key = keyOf(family.name, labels);
     const present = this.#counters.get(key);
     if (present) present.value += amount;
-    else this.#counters.set(key, { key, metric: family.name, labels, folded: this.#folded(family, values), value: amount });
+    else this.#counters.set(key, { key, metric: family.name, labels, folded: () => this.#folded(family, values), value: amount });
   }
 
   /** @param seconds not negative */
@@ -57,7 +59,7 @@ export class Tally {
         key,
         metric: family.name,
         labels,
-        folded: this.#folded(family, values),
+        folded: () => this.#folded(family, values),
         bounds,
         buckets: bounds.map(() => 0),
         sum: 0,

@@ -19,23 +19,34 @@ export const textArray = (values: Nullable<string>): Buffer =>
     OID.text,
     values.map((value) => (value === null ? null : Buffer.from(value, "utf8"))),
   );
-export const uuidArray = (values: readonly string[]): Buffer =>
-  fixed(OID.uuid, 16, values, (buffer, value, offset) => buffer.write(value.replaceAll("-", ""), offset, 16, "hex"));
+export function uuidArray(values: readonly string[]): Buffer {
+  const bytes = Buffer.from(values.join("").replaceAll("-", ""), "hex");
+  let from = 0;
+  return fixed(OID.uuid, 16, values, (buffer, _, offset) => bytes.copy(buffer, offset, from, (from += 16)));
+}
 export const int2Array = (values: Nullable<number>): Buffer =>
   fixed(OID.int2, 2, values, (buffer, value, offset) => buffer.writeInt16BE(value, offset));
 export const int4Array = (values: Nullable<number>): Buffer =>
   fixed(OID.int4, 4, values, (buffer, value, offset) => buffer.writeInt32BE(value, offset));
-export const int8Array = (values: Nullable<number | bigint>): Buffer =>
-  fixed(OID.int8, 8, values, (buffer, value, offset) => buffer.writeBigInt64BE(BigInt(value), offset));
+export const int8Array = (values: Nullable<number | bigint>): Buffer => fixed(OID.int8, 8, values, writeInt64);
 export const float8Array = (values: Nullable<number>): Buffer =>
   fixed(OID.float8, 8, values, (buffer, value, offset) => buffer.writeDoubleBE(value, offset));
 export const boolArray = (values: Nullable<boolean>): Buffer =>
   fixed(OID.bool, 1, values, (buffer, value, offset) => buffer.writeUInt8(value ? 1 : 0, offset));
 /** Values are milliseconds since 1970. */
 export const timestamptzArray = (values: Nullable<number>): Buffer =>
-  fixed(OID.timestamptz, 8, values, (buffer, value, offset) =>
-    buffer.writeBigInt64BE(BigInt(Math.round((value - EPOCH_2000_MS) * 1_000)), offset),
-  );
+  fixed(OID.timestamptz, 8, values, (buffer, value, offset) => writeInt64(buffer, Math.round((value - EPOCH_2000_MS) * 1_000), offset));
+
+/** Whole numbers below 2^53 in two halves: a BigInt for each would be garbage. */
+function writeInt64(buffer: Buffer, value: number | bigint, offset: number): void {
+  if (typeof value === "bigint" || !Number.isSafeInteger(value)) {
+    buffer.writeBigInt64BE(BigInt(value), offset);
+    return;
+  }
+  const high = Math.floor(value / 2 ** 32);
+  buffer.writeInt32BE(high, offset);
+  buffer.writeUInt32BE(value - high * 2 ** 32, offset + 4);
+}
 
 function fixed<T>(oid: number, size: number, values: Nullable<T>, write: (buffer: Buffer, value: T, offset: number) => void): Buffer {
   const buffer = Buffer.allocUnsafe(HEADER_BYTES + values.length * (4 + size));

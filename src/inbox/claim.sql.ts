@@ -29,7 +29,7 @@ export type InboxKey = Pick<Claimed, "priority" | "seq">;
 
 /** What a claimed row has, wherever it waited; its place apart. */
 export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
-    (extract(epoch FROM i.received_at) * 1000)::float8 AS "receivedAt", i.hook_id::text AS "hookId", i.form, i.projection, i.traceparent`;
+    date_part('epoch', i.received_at) * 1000 AS "receivedAt", i.hook_id::text AS "hookId", i.form, i.projection, i.traceparent`;
 
 /** Payload bytes of one claim: rows without a projection bring theirs, and 500 bodies of 25 MB would not fit into the process. */
 const CLAIM_BYTES = 16_777_216;

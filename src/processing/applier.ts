@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG } from "../config/config.js";
 import { Counters } from "../counters/counters.js";
@@ -17,7 +18,7 @@ import { upsertJobs } from "../workflow-state/jobs.sql.js";
 import { upsertRuns } from "../workflow-state/runs.sql.js";
 import { Batch } from "./batch.js";
 import { COMPLETIONS, type NewCompletions } from "./completions.provider.js";
-import { countJob, countRun } from "./count-facts.js";
+import { countEvents, countJob, countRun } from "./count-facts.js";
 import { fold } from "./fold.js";
 
 /** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
@@ -27,11 +28,11 @@ export class Unreadable extends Error {
   }
 }
 
-/** What became of claimed deliveries when they were read. */
-interface Readings {
-  readonly readable: readonly (readonly [Claimed, Projection])[];
-  readonly unreadable: readonly (readonly [Claimed, UnexpectedPayload])[];
-}
+/** Deliveries that could not be read, and why. */
+type Unusable = ReadonlyMap<Claimed, UnexpectedPayload>;
+
+/** Some 10 µs each. */
+const DELIVERIES_PER_TURN = 64;
 
 /** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms, traces. */
 @Injectable()
@@ -56,13 +57,11 @@ export class Applier {
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newTally());
     const completions = this.newCompletions?.();
-    const readings = readAll(claimed, completions);
-    for (const [delivery, { name, message }] of readings.unreadable) {
+    const unreadable = await this.#foldAll(batch, claimed, completions);
+    for (const [delivery, { name, message }] of unreadable) {
       await bury(transaction, delivery, { source: "projection", errorClass: name, message });
     }
-    for (const [delivery, projection] of readings.readable) {
-      fold(batch, this.policy, delivery.event, projection, delivery);
-    }
+    countEvents(batch.tally, batch.events);
     const freshJobs = await upsertJobs(transaction, [...batch.jobs.values()]);
     for (const [id, fresh] of freshJobs) {
       const job = batch.jobs.get(id);
@@ -77,39 +76,47 @@ export class Applier {
     await completions?.write(transaction, completed(freshJobs), completed(freshRuns));
     return () => {
       afterCommit();
-      this.#tell(readings);
+      this.#tell(claimed, unreadable);
     };
   }
 
-  #tell({ readable, unreadable }: Readings): void {
+  /**
+   * Reads all of them into the batch, before any statement, a few in a turn of the event loop: it may be the turn of a batch that holds
+   * locks, and each millisecond that it waits for is one for all that wait for those.
+   * @returns those that say nothing usable, which are to be buried with their payload
+   */
+  async #foldAll(batch: Batch, claimed: readonly Claimed[], completions: Completions | undefined): Promise<Unusable> {
+    const unreadable = new Map<Claimed, UnexpectedPayload>();
+    for (let index = 0; index < claimed.length; index += DELIVERIES_PER_TURN) {
+      if (index > 0) await nextTurn();
+      for (const delivery of claimed.slice(index, index + DELIVERIES_PER_TURN)) {
+        try {
+          fold(batch, this.policy, delivery.event, readDelivery(delivery, completions), delivery);
+        } catch (error) {
+          if (!(error instanceof UnexpectedPayload)) throw error;
+          unreadable.set(delivery, error);
+        }
+      }
+    }
+    // Where it is known where its payload is, that goes along to the dead letters.
+    const withoutPayload = [...unreadable.keys()].filter(({ payload, pack }) => payload === null && pack === null);
+    if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
+    return unreadable;
+  }
+
+  #tell(claimed: readonly Claimed[], unreadable: Unusable): void {
     for (const [delivery, error] of unreadable)
       this.#logger.warn(say("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
     if (this.#level === undefined) return;
     const now = Date.now();
-    for (const [delivery] of readable)
+    for (const delivery of claimed) {
+      if (unreadable.has(delivery)) continue;
       this.#logger[this.#level](
         // Another clock wrote down when it came.
         say("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
       );
-  }
-}
-
-/** Reads all before any statement; what says nothing usable is to be buried, with its payload. */
-function readAll(claimed: readonly Claimed[], completions: Completions | undefined): Readings {
-  const readable: [Claimed, Projection][] = [];
-  const unreadable: [Claimed, UnexpectedPayload][] = [];
-  for (const delivery of claimed) {
-    try {
-      readable.push([delivery, readDelivery(delivery, completions)]);
-    } catch (error) {
-      if (!(error instanceof UnexpectedPayload)) throw error;
-      unreadable.push([delivery, error]);
     }
   }
-  // Where it is known where its payload is, that goes along to the dead letters.
-  const withoutPayload = unreadable.map(([delivery]) => delivery).filter(({ payload, pack }) => payload === null && pack === null);
-  if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
-  return { readable, unreadable };
 }
 
 /** From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted. */

@@ -14,10 +14,18 @@ export interface Arrival {
 
 /** What a batch of deliveries adds up to, in memory: one observation for each attempt and job, one tally. */
 export class Batch {
+  /** How often by event and action, which are few. */
+  readonly events = new Map<string, Map<string, number>>();
   readonly runs = new Map<string, RunObservation>();
   readonly jobs = new Map<number, JobObservation>();
 
   constructor(readonly tally: Tally) {}
+
+  countEvent(event: string, action: string): void {
+    let byAction = this.events.get(event);
+    if (!byAction) this.events.set(event, (byAction = new Map<string, number>()));
+    byAction.set(action, (byAction.get(action) ?? 0) + 1);
+  }
 
   observeRun(event: RunEvent, branch: string, arrival: Arrival): void {
     const seen = observeRun(event, branch, eventTime(arrival.id, arrival.receivedAt));

@@ -4,6 +4,11 @@ import { FACT, has } from "../workflow-state/facts.js";
 import type { JobObservation } from "../workflow-state/job-transition.js";
 import type { RunObservation } from "../workflow-state/run-transition.js";
 
+/** @param events how often, by event and action */
+export function countEvents(tally: Tally, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
+  for (const [event, byAction] of events) for (const [action, times] of byAction) tally.add(COUNTERS.events, [event, action], times);
+}
+
 /** Raises what the facts of an attempt raise; `fresh` are those that were not known before. */
 export function countRun(tally: Tally, run: RunObservation, fresh: number): void {
   const branch = [run.owner, run.repo, run.workflow, run.branch];

@@ -6,7 +6,7 @@ import type { Arrival, Batch } from "./batch.js";
 
 /** Folds one delivery into the batch. */
 export function fold(batch: Batch, policy: LabelPolicy, event: string, projection: Projection, arrival: Arrival): void {
-  if (!isAnswer(event)) batch.tally.add(COUNTERS.events, [event, projection.action]);
+  if (!isAnswer(event)) batch.countEvent(event, projection.action);
   if (projection.kind === "other") return;
   const { owner, repo } = projection.repository;
   if (!policy.measures(owner, repo)) return;

@@ -10,6 +10,7 @@ export interface JobEvent {
   readonly workflow: string;
   readonly status: string;
   readonly conclusion: string;
+  /** Sorted. */
   readonly labels: readonly string[];
   readonly hasRunner: boolean;
   readonly createdAt: number | null;
@@ -53,7 +54,7 @@ export function observeJob(event: JobEvent, eventTime: number): JobObservation {
     owner: event.repository.owner,
     repo: event.repository.repo,
     workflow: event.workflow,
-    runsOn: [...event.labels].sort().join(","),
+    runsOn: event.labels.join(","),
     status,
     conclusion: event.conclusion,
     completed,
@@ -70,9 +71,8 @@ export function observeJob(event: JobEvent, eventTime: number): JobObservation {
 
 /** Joins two observations of one job; commutative and associative, so that batches may be cut anywhere. */
 export function joinJobs(a: JobObservation, b: JobObservation): JobObservation {
-  return join(a, b, (greater, lesser) => ({
-    // 0 where it is not known. Copies that contradict each other are joined the same way whatever their order.
-    queueSeconds: Math.max(greater.queueSeconds, lesser.queueSeconds),
-    durationSeconds: Math.max(greater.durationSeconds, lesser.durationSeconds),
-  }));
+  const joined = join(a, b);
+  // 0 where it is not known. Copies that contradict each other are joined the same way whatever their order.
+  joined.queueSeconds = Math.max(a.queueSeconds, b.queueSeconds);
+  return joined;
 }

@@ -36,10 +36,15 @@ export function isGreater(a: Observation, b: Observation): boolean {
   return a.conclusion > b.conclusion;
 }
 
-/** Joins two observations of the same thing: the greater one's row, both ones' facts. */
-export function join<T extends Observation>(a: T, b: T, joinTimes: (greater: T, lesser: T) => Partial<T>): T {
-  const [greater, lesser] = isGreater(a, b) ? [a, b] : [b, a];
-  return { ...greater, facts: greater.facts | lesser.facts, ...joinTimes(greater, lesser) };
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Joins two observations of the same thing: the greater one's row, both ones' facts, the longer duration. */
+export function join<T extends Observation>(a: T, b: T): Writable<T> {
+  // A copy that is written to is made several times faster by V8 than one that says more after a spread.
+  const joined: Writable<T> = { ...(isGreater(a, b) ? a : b) };
+  joined.facts = a.facts | b.facts;
+  joined.durationSeconds = Math.max(a.durationSeconds, b.durationSeconds);
+  return joined;
 }
 
 /** Seconds from one time to another; never negative, since GitHub's clocks can disagree by a second. */

@@ -62,9 +62,7 @@ export function observeRun(event: RunEvent, branch: string, eventTime: number): 
 
 /** Joins two observations of one attempt; commutative and associative, so that batches may be cut anywhere. */
 export function joinRuns(a: RunObservation, b: RunObservation): RunObservation {
-  return join(a, b, (greater, lesser) => ({
-    durationSeconds: Math.max(greater.durationSeconds, lesser.durationSeconds),
-  }));
+  return join(a, b);
 }
 
 function statusOf(event: RunEvent): string {

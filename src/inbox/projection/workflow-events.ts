@@ -29,7 +29,9 @@ export function projectWorkflowJob(payload: Fields): WorkflowJobProjection {
 
 /** As many whole labels, in order, as fit: joined they are one label value and part of an index row. */
 function runnerLabels(value: unknown): string[] {
-  const labels = (Array.isArray(value) ? value : []).slice(0, MOST_RUNNER_LABELS).map(asLabel).filter(Boolean).sort();
+  if (!Array.isArray(value)) return [];
+  const labels = value.slice(0, MOST_RUNNER_LABELS).map(asLabel).filter(Boolean);
+  if (labels.length > 1) labels.sort();
   let length = 0;
   return labels.filter((label) => (length += label.length + 1) <= LONGEST_RUNS_ON);
 }
