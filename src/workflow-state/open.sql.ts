@@ -31,12 +31,16 @@ export interface OpenJobs extends OpenRuns {
   readonly oldestAge: number;
 }
 
-const COUNT_RUNS = `SELECT o.owner, o.repo, o.workflow, o.status, count(*)::float8 AS count FROM ${OPEN_RUNS} GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`;
+// A key that can be hashed but not sorted: beside a long history the planner holds sorting all open rows to be as cheap as
+// hashing them, which it is not (9.4 instead of 7.0 ms for 5,000).
+const HASHED = "'0'::xid";
+
+const COUNT_RUNS = `SELECT o.owner, o.repo, o.workflow, o.status, count(*)::float8 AS count FROM ${OPEN_RUNS} GROUP BY 1, 2, 3, 4, ${HASHED} ORDER BY 1, 2, 3, 4`;
 
 const COUNT_JOBS = `
   SELECT o.owner, o.repo, o.workflow, o.runs_on AS "runsOn", o.status, count(*)::float8 AS count,
     greatest(0, extract(epoch FROM now() - min(o.since)))::float8 AS "oldestAge"
-  FROM ${OPEN_JOBS} GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`;
+  FROM ${OPEN_JOBS} GROUP BY 1, 2, 3, 4, 5, ${HASHED} ORDER BY 1, 2, 3, 4, 5`;
 
 export async function countOpenRuns(on: Queryable): Promise<OpenRuns[]> {
   return sql<OpenRuns>(on, COUNT_RUNS);

@@ -39,7 +39,8 @@ const DELIVERIES = 300;
 
 /** Does once, in this process, what Octogauge does all the time. @returns how the database ran each statement */
 export async function runHotPaths(url: string): Promise<Plan[]> {
-  const config = loadConfig(testEnvironment(url));
+  // The smaller inbox holds a thousand deliveries, several batches.
+  const config = loadConfig(testEnvironment(url, { BATCH_SIZE: "100" }));
   const application = await NestFactory.createApplicationContext(await AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
   const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
   const database = get(Database);
@@ -99,7 +100,7 @@ async function traceRuns(database: Database): Promise<void> {
     await addRuns(transaction, keys as RunRecord[], 0);
     await reopen(
       transaction,
-      keys.map(({ runId }) => ({ runId: runId - 4_999_000, runAttempt: 1 })),
+      keys.map(({ runId }) => ({ runId: runId - 4_999_500, runAttempt: 1 })),
       0,
     );
   });

@@ -2,6 +2,7 @@
 interface PlanNode {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
+  readonly Strategy?: string;
   readonly "Index Name"?: string;
   readonly "Conflict Arbiter Indexes"?: readonly string[];
   readonly "Shared Hit Blocks"?: number;
@@ -15,6 +16,8 @@ export interface Plan {
   /** Tables that were read from end to end. */
   readonly wholeTables: readonly string[];
   readonly indexes: readonly string[];
+  /** Whether it groups by a hash, without sorting what it groups. */
+  readonly hashes: boolean;
   /** Buffers touched, in memory or not: unlike times, these do not depend on the machine. */
   readonly buffers: number;
 }
@@ -31,6 +34,7 @@ export function readPlan(text: string, explained: readonly [{ readonly Plan: Pla
     text,
     wholeTables: nodes.filter((node) => node["Node Type"] === "Seq Scan").map((node) => node["Relation Name"] ?? ""),
     indexes: [...new Set(indexes)],
+    hashes: nodes.some(({ Strategy }) => Strategy === "Hashed"),
     buffers: (root["Shared Hit Blocks"] ?? 0) + (root["Shared Read Blocks"] ?? 0),
   };
 }

@@ -8,6 +8,8 @@ export interface Expectation {
   /** Where the work grows by its nature: buffers for each row of the large tables, or for each series, instead of a factor. */
   readonly buffersPerRow?: number;
   readonly buffersPerSeries?: number;
+  /** Whether it groups by a hash. */
+  readonly hashes?: true;
 }
 
 const JOBS = ["workflow_jobs_open", "workflow_runs_pkey"];
@@ -54,8 +56,8 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "spent budgets": { matches: /UPDATE octogauge\.series_budget/, uses: [], readsWhole: ["series_budget"] },
   "counters of a batch": { matches: /INSERT INTO octogauge\.counter_series/, uses: ["counter_series_pkey"] },
   "histograms of a batch": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
-  "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY/, uses: RUNS },
-  "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY/, uses: JOBS },
+  "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY 1/, uses: RUNS, hashes: true },
+  "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY 1/, uses: JOBS, hashes: true },
   // Which series have changed is seen in their rows; how many there are is counted. A server's databases are few.
   "changed counters": {
     matches: /FROM octogauge\.counter_series s\s+WHERE[^;]*age\(s\.xmin\)/,
