@@ -2,6 +2,7 @@ import { BenchChild } from "./child.js";
 import { type BenchServer, query } from "./database.js";
 import { fill } from "./fill.js";
 import { atMost, type Result } from "./report.js";
+import { scrape } from "./scraper.js";
 import { type Figures, percentile, Rounds } from "./statistics.js";
 
 interface Scale {
@@ -40,19 +41,19 @@ export async function benchScrape(
     const url = await prepare(series, finished);
     const child = await BenchChild.start("servers/octogauge.js", { DATABASE_URL: url, MODE: "gateway" });
     const latencies: number[] = [];
-    let lines = 0;
+    const port = Number(child.ready["management"]);
     let first = 0;
     for (let index = 0; index <= scrapes; index += 1) {
       // As processing would between two scrapes.
       await query(url, CHANGE, [CHANGED]);
       const began = performance.now();
-      const text = await (await fetch(`http://127.0.0.1:${child.ready["management"]}/metrics`)).text();
+      await scrape(port);
       // The first one reads all series, and has the code compiled.
       if (index > 0) latencies.push(performance.now() - began);
       else first = performance.now() - began;
-      lines = text.split("\n").filter((line) => line && !line.startsWith("#")).length;
       if (index < scrapes) await new Promise((resolve) => setTimeout(resolve, 1_050));
     }
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     const [row] = await query<{ ms: string }>(url, TEXT_ALONE);
     await child.stop();
     return {
@@ -62,7 +63,7 @@ export async function benchScrape(
       ),
       "first scrape ms": first,
       "text alone ms": Number(row?.ms),
-      series: lines,
+      series: text.split("\n").filter((line) => line && !line.startsWith("#")).length,
     };
   };
   await measured.run(
