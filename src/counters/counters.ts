@@ -75,12 +75,16 @@ function merge<T extends Increment>(increments: readonly T[], excess: ReadonlySe
   if (excess.size === 0) return increments;
   const merged = new Map<string, T>();
   for (const increment of increments) {
-    const labels = excess.has(increment) ? increment.folded() : increment.labels;
-    const target = labels === increment.labels ? increment : { ...increment, labels, key: keyOf(increment.metric, labels) };
+    const target = excess.has(increment) ? foldedOf(increment) : increment;
     const present = merged.get(target.key);
     merged.set(target.key, present ? add(present, target) : target);
   }
   return [...merged.values()];
+}
+
+function foldedOf<T extends Increment>(increment: T): T {
+  const labels = increment.folded();
+  return { ...increment, labels, key: keyOf(increment.metric, labels) };
 }
 
 const mergeCounters = (into: CounterIncrement, from: CounterIncrement): CounterIncrement => ({ ...into, value: into.value + from.value });

@@ -2,23 +2,21 @@ import { COUNTERS, type Family } from "./catalogue.js";
 import { renderLabels } from "./labels.js";
 import type { LabelPolicy } from "./label-policy.js";
 
-/** One series' increment. */
-export interface CounterIncrement {
+interface Increment {
   /** Of metric and labels; made once, since a batch looks for each of its series several times. */
   readonly key: string;
   readonly metric: string;
   readonly labels: string;
-  /** The labels under which it goes if the metric's budget is spent; made for the few that ask. */
+  /** The labels under which it goes if the metric's budget is spent. Made when asked for: of a series that is known, nobody asks. */
   readonly folded: () => string;
+}
+
+/** One series' increment. */
+export interface CounterIncrement extends Increment {
   value: number;
 }
 
-export interface HistogramIncrement {
-  readonly key: string;
-  readonly metric: string;
-  readonly labels: string;
-  /** The labels under which it goes if the metric's budget is spent; made for the few that ask. */
-  readonly folded: () => string;
+export interface HistogramIncrement extends Increment {
   /** Upper bounds in seconds. */
   readonly bounds: readonly number[];
   /** Cumulative, one for each bound. */

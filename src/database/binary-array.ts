@@ -21,8 +21,12 @@ export const textArray = (values: Nullable<string>): Buffer =>
   );
 export function uuidArray(values: readonly string[]): Buffer {
   const bytes = Buffer.from(values.join("").replaceAll("-", ""), "hex");
-  let from = 0;
-  return fixed(OID.uuid, 16, values, (buffer, _, offset) => bytes.copy(buffer, offset, from, (from += 16)));
+  if (bytes.length !== 16 * values.length) throw new TypeError("an id is no UUID");
+  let index = 0;
+  return fixed(OID.uuid, 16, values, (buffer, _, offset) => {
+    bytes.copy(buffer, offset, 16 * index, 16 * index + 16);
+    index += 1;
+  });
 }
 export const int2Array = (values: Nullable<number>): Buffer =>
   fixed(OID.int2, 2, values, (buffer, value, offset) => buffer.writeInt16BE(value, offset));

@@ -28,11 +28,11 @@ export class Unreadable extends Error {
   }
 }
 
-/** Deliveries that could not be read, and why. */
+/** Deliveries that say nothing usable, and why. */
 type Unusable = ReadonlyMap<Claimed, UnexpectedPayload>;
 
-/** Some 10 µs each. */
-const DELIVERIES_PER_TURN = 64;
+/** How long deliveries are read in one turn of the event loop: a hundred projections, or a body or two. Milliseconds. */
+const TURN_MS = 1;
 
 /** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms, traces. */
 @Injectable()
@@ -57,8 +57,8 @@ export class Applier {
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newTally());
     const completions = this.newCompletions?.();
-    const unreadable = await this.#foldAll(batch, claimed, completions);
-    for (const [delivery, { name, message }] of unreadable) {
+    const unusable = await this.#foldAll(batch, claimed, completions);
+    for (const [delivery, { name, message }] of unusable) {
       await bury(transaction, delivery, { source: "projection", errorClass: name, message });
     }
     countEvents(batch.tally, batch.events);
@@ -76,7 +76,7 @@ export class Applier {
     await completions?.write(transaction, completed(freshJobs), completed(freshRuns));
     return () => {
       afterCommit();
-      this.#tell(claimed, unreadable);
+      this.#tell(claimed, unusable);
     };
   }
 
@@ -86,31 +86,30 @@ export class Applier {
    * @returns those that say nothing usable, which are to be buried with their payload
    */
   async #foldAll(batch: Batch, claimed: readonly Claimed[], completions: Completions | undefined): Promise<Unusable> {
-    const unreadable = new Map<Claimed, UnexpectedPayload>();
-    for (let index = 0; index < claimed.length; index += DELIVERIES_PER_TURN) {
-      if (index > 0) await nextTurn();
-      for (const delivery of claimed.slice(index, index + DELIVERIES_PER_TURN)) {
-        try {
-          fold(batch, this.policy, delivery.event, readDelivery(delivery, completions), delivery);
-        } catch (error) {
-          if (!(error instanceof UnexpectedPayload)) throw error;
-          unreadable.set(delivery, error);
-        }
+    const unusable = new Map<Claimed, UnexpectedPayload>();
+    let turn = performance.now();
+    for (const delivery of claimed) {
+      if (performance.now() - turn > TURN_MS) {
+        await nextTurn();
+        turn = performance.now();
       }
+      const read = readDelivery(delivery, completions);
+      if (read instanceof UnexpectedPayload) unusable.set(delivery, read);
+      else fold(batch, this.policy, delivery.event, read, delivery);
     }
     // Where it is known where its payload is, that goes along to the dead letters.
-    const withoutPayload = [...unreadable.keys()].filter(({ payload, pack }) => payload === null && pack === null);
+    const withoutPayload = [...unusable.keys()].filter(({ payload, pack }) => payload === null && pack === null);
     if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
-    return unreadable;
+    return unusable;
   }
 
-  #tell(claimed: readonly Claimed[], unreadable: Unusable): void {
-    for (const [delivery, error] of unreadable)
+  #tell(claimed: readonly Claimed[], unusable: Unusable): void {
+    for (const [delivery, error] of unusable)
       this.#logger.warn(say("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
     if (this.#level === undefined) return;
     const now = Date.now();
     for (const delivery of claimed) {
-      if (unreadable.has(delivery)) continue;
+      if (unusable.has(delivery)) continue;
       this.#logger[this.#level](
         // Another clock wrote down when it came.
         say("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
@@ -119,8 +118,21 @@ export class Applier {
   }
 }
 
-/** From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted. */
-function readDelivery({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): Projection {
+/** What it says, or why that is nothing usable. */
+function readDelivery(delivery: Claimed, completions: Completions | undefined): Projection | UnexpectedPayload {
+  try {
+    return readBody(delivery, completions);
+  } catch (error) {
+    if (!(error instanceof UnexpectedPayload)) throw error;
+    return error;
+  }
+}
+
+/**
+ * From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted.
+ * @throws {UnexpectedPayload}
+ */
+function readBody({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): Projection {
   if (payload === null) {
     if (projection === null) throw new UnexpectedPayload(`the body cannot be read: pack ${pack ?? "?"} is broken or gone`);
     return readProjection(event, projection);

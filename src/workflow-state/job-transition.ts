@@ -10,7 +10,7 @@ export interface JobEvent {
   readonly workflow: string;
   readonly status: string;
   readonly conclusion: string;
-  /** Sorted. */
+  /** Of the runner that it asks for, sorted. */
   readonly labels: readonly string[];
   readonly hasRunner: boolean;
   readonly createdAt: number | null;

@@ -31,11 +31,12 @@ it("the server reads the arrays as they were meant", async () => {
   expect(await read("uuid", uuidArray(ids))).toEqual(ids);
   expect(await read("uuid", uuidArray([]))).toEqual([]);
   expect(await read("text", textArray(["", "a", null, "é\n😀"]))).toEqual(["", "a", null, "é\n😀"]);
-  const times = [0, 946_684_800_000, 1_795_952_038_168.438, -86_400_000];
-  const milliseconds = await rowsOf<{ value: number }>(
+  expect(() => uuidArray([ids[0]!, "no id", ids[1]!])).toThrow(/UUID/);
+  const times = [0, 946_684_800_000, 1_795_952_038_168.438, -86_400_000, -0.25, 0.0004, null];
+  const microseconds = await rowsOf<{ value: string | null }>(
     url,
-    "SELECT date_part('epoch', u) * 1000 AS value FROM unnest($1::timestamptz[]) AS u",
+    "SELECT (extract(epoch FROM u) * 1000000)::bigint::text AS value FROM unnest($1::timestamptz[]) AS u",
     [timestamptzArray(times)],
   );
-  expect(milliseconds.map(({ value }) => value)).toEqual(times);
+  expect(microseconds.map(({ value }) => value)).toEqual(["0", "946684800000000", "1795952038168438", "-86400000000", "-250", "0", null]);
 });

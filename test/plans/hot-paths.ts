@@ -38,9 +38,8 @@ import { Tracing } from "../../src/tracing/tracing.js";
 const DELIVERIES = 300;
 
 /** Does once, in this process, what Octogauge does all the time. @returns how the database ran each statement */
-export async function runHotPaths(url: string): Promise<Plan[]> {
-  // The smaller inbox holds a thousand deliveries, several batches.
-  const config = loadConfig(testEnvironment(url, { BATCH_SIZE: "100" }));
+export async function runHotPaths(url: string, overrides: Record<string, string> = {}): Promise<Plan[]> {
+  const config = loadConfig(testEnvironment(url, overrides));
   const application = await NestFactory.createApplicationContext(await AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
   const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
   const database = get(Database);

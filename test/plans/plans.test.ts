@@ -1,16 +1,20 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { freshDatabase, rowsOf } from "../support/database.js";
+import { cloneOf, freshDatabase, rowsOf } from "../support/database.js";
 import { fill, MOST_SERIES } from "./fill.js";
 import { runHotPaths } from "./hot-paths.js";
 import type { Plan } from "./plan.js";
 import { type Expectation, STATEMENTS } from "./statements.js";
 
 const [FEW, MANY] = [1_000, 1_000_000];
+/** So that the smaller inbox holds several. */
+const SMALL_BATCHES = { BATCH_SIZE: "100" };
 /** An index of a million rows is a level or two deeper than one of a thousand; nothing else may grow. */
 const [FACTOR, SLACK] = [2, 50];
 
 let few: Plan[];
 let many: Plan[];
+/** As many rows, in batches as large as they are by default: the planner counts what it is asked for. */
+let configured: Plan[];
 
 beforeAll(async () => {
   const [small, big] = [await freshDatabase(), await freshDatabase()];
@@ -19,8 +23,10 @@ beforeAll(async () => {
   // A small table is rightly read whole; the plan to compare with is the one by index.
   for (const method of ["seqscan", "hashjoin", "mergejoin"])
     await rowsOf(small, `ALTER DATABASE ${new URL(small).pathname.slice(1)} SET enable_${method} = off`);
-  few = await runHotPaths(small);
-  many = await runHotPaths(big);
+  const again = await cloneOf(big);
+  few = await runHotPaths(small, SMALL_BATCHES);
+  many = await runHotPaths(big, SMALL_BATCHES);
+  configured = await runHotPaths(again);
 }, 180_000);
 
 const of = (plans: readonly Plan[], { matches }: Expectation): Plan[] => plans.filter(({ text }) => matches.test(text));
@@ -32,12 +38,12 @@ describe.each(Object.entries(STATEMENTS))("%s", (_, expectation) => {
   const { uses, readsWhole = [], buffersPerRow = 0, buffersPerSeries = 0 } = expectation;
 
   it("is planned by index at a million rows", () => {
-    const plans = of(many, expectation);
+    const plans = of([...many, ...configured], expectation);
     expect(plans).not.toEqual([]);
     for (const { indexes, wholeTables, hashes } of plans) {
       expect(indexes).toEqual(expect.arrayContaining([...uses]));
       expect(wholeTables.filter((table) => !readsWhole.includes(table))).toEqual([]);
-      if (expectation.hashes) expect(hashes).toBe(true);
+      expect(hashes || !expectation.hashes).toBe(true);
     }
   });
 

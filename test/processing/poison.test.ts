@@ -12,21 +12,21 @@ const POISON = new URL("../support/poison.mjs", import.meta.url).href;
 
 it("what another worker had begun and left is tried again alone, and nothing else is", async () => {
   const fleet = await stillFleet();
-  for (let id = 1; id <= 4; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
+  for (let id = 1; id <= 30; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
   const ids = (await rowsOf<{ id: string }>(fleet.url, "SELECT delivery_id::text AS id FROM octogauge.inbox ORDER BY seq")).map(
     ({ id }) => id,
   );
-  await beginBatch(fleet.get(Database), randomUUID(), ids.slice(0, 2));
+  await beginBatch(fleet.get(Database), randomUUID(), ids.slice(0, 12));
   await fleet.process();
-  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 2$/);
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 18$/);
   expect(await rowsOf(fleet.url, "SELECT source, attempts, delivery_id::text AS id FROM octogauge.retries ORDER BY id")).toEqual(
     ids
-      .slice(0, 2)
+      .slice(0, 12)
       .sort()
       .map((id) => ({ source: "crash", attempts: 0, id })),
   );
   await fleet.retry();
-  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 4$/);
+  expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 30$/);
 });
 
 it("a worker that gave its batch back is not suspected", async () => {

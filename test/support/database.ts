@@ -3,9 +3,14 @@ import pg from "pg";
 import { inject } from "vitest";
 
 /** A database of the caller's own: migrated (a clone of the template) or empty. */
-export async function freshDatabase({ migrated = true } = {}): Promise<string> {
+export const freshDatabase = ({ migrated = true } = {}): Promise<string> => create(migrated ? "TEMPLATE octogauge_template" : "");
+
+/** A copy of a database that nobody is connected to. */
+export const cloneOf = (url: string): Promise<string> => create(`TEMPLATE ${new URL(url).pathname.slice(1)}`);
+
+async function create(from: string): Promise<string> {
   const name = `test_${randomBytes(6).toString("hex")}`;
-  await onServer(`CREATE DATABASE ${name} ${migrated ? "TEMPLATE octogauge_template" : ""}`);
+  await onServer(`CREATE DATABASE ${name} ${from}`);
   const url = new URL(inject("serverUrl"));
   url.pathname = `/${name}`;
   return url.href;

@@ -18,6 +18,7 @@ export interface WorkflowJobProjection {
   readonly workflow: string;
   readonly status: string;
   readonly conclusion: string;
+  /** Of the runner that it asks for, sorted. */
   readonly labels: readonly string[];
   readonly hasRunner: boolean;
   readonly createdAt: number | null;
