@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { BenchServer } from "./database.js";
 import { preloadGraphile, preloadPgBoss } from "./preload-peers.js";
@@ -32,12 +33,14 @@ export async function benchProcess(
     async (): Promise<Figures> => {
       const url = await server.clone(template);
       const before = server.cpuSeconds();
-      const result = await runDrain(script, { DATABASE_URL: url, COUNT: String(count), ...environment });
+      const drained = await startDrain(script, { DATABASE_URL: url, COUNT: String(count), ...environment });
+      const { result } = drained;
       const figures = {
         "events/s": result.count / result.seconds,
         "node ms": (result.cpuSeconds * 1_000) / count,
         "postgres ms": ((server.cpuSeconds() - before) * 1_000) / count,
       };
+      await drained.end();
       if (result.count !== count) throw new Error(`${script} drained ${result.count} of ${count}`);
       await server.drop(url);
       return figures;
@@ -75,16 +78,25 @@ export async function benchProcess(
   };
 }
 
-async function runDrain(
-  name: string,
-  environment: Record<string, string>,
-): Promise<{ count: number; seconds: number; cpuSeconds: number }> {
+interface Drained {
+  readonly result: { readonly count: number; readonly seconds: number; readonly cpuSeconds: number };
+  end(): Promise<void>;
+}
+
+/** @returns once it has drained all; the process lives until it is ended */
+async function startDrain(name: string, environment: Record<string, string>): Promise<Drained> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`drains/${name}.js`, import.meta.url))], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let text = "";
-  child.stdout.on("data", (data: Buffer) => (text += data.toString()));
-  await once(child, "exit");
-  return JSON.parse(text.trim().split("\n").at(-1) ?? "") as { count: number; seconds: number; cpuSeconds: number };
+  const exited = once(child, "exit");
+  for await (const line of createInterface(child.stdout)) {
+    if (!line.startsWith("{")) continue;
+    const end = async () => {
+      child.kill("SIGKILL");
+      await exited;
+    };
+    return { result: JSON.parse(line) as Drained["result"], end };
+  }
+  throw new Error(`${name} ended with ${String((await exited)[0])} before it had drained all`);
 }
