@@ -87,13 +87,13 @@ interface Drained {
 async function startDrain(name: string, environment: Record<string, string>): Promise<Drained> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`drains/${name}.js`, import.meta.url))], {
     env: { ...process.env, ...environment },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "exit");
-  for await (const line of createInterface(child.stdout)) {
+  for await (const line of createInterface({ input: child.stdout })) {
     if (!line.startsWith("{")) continue;
     const end = async () => {
-      child.kill("SIGKILL");
+      child.stdin.end();
       await exited;
     };
     return { result: JSON.parse(line) as Drained["result"], end };

@@ -2,7 +2,7 @@ import { COUNTERS, type Family } from "./catalogue.js";
 import { renderLabels } from "./labels.js";
 import type { LabelPolicy } from "./label-policy.js";
 
-interface Increment {
+interface SeriesIncrement {
   /** Of metric and labels; made once, since a batch looks for each of its series several times. */
   readonly key: string;
   readonly metric: string;
@@ -12,11 +12,11 @@ interface Increment {
 }
 
 /** One series' increment. */
-export interface CounterIncrement extends Increment {
+export interface CounterIncrement extends SeriesIncrement {
   value: number;
 }
 
-export interface HistogramIncrement extends Increment {
+export interface HistogramIncrement extends SeriesIncrement {
   /** Upper bounds in seconds. */
   readonly bounds: readonly number[];
   /** Cumulative, one for each bound. */
