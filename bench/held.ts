@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../src/app.module.js";
+import { Rollup } from "../src/counters/rollup.js";
 import { Database } from "../src/database/database.js";
 import type { Queryable } from "../src/database/sql.js";
 import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
@@ -10,6 +11,7 @@ import { BatchProcessor } from "../src/processing/batch-processor.js";
 import { type BenchServer, holdSnapshot } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { Requests } from "./requests.js";
+import { rollUpEverySecond } from "./rollups.js";
 import { benchConfig } from "./servers/parts.js";
 import { type Figures, percentile, Rounds } from "./statistics.js";
 
@@ -51,6 +53,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
       await new Promise((resolve) => setTimeout(resolve, FEED_MS));
     }
   };
+  const stopRollups = rollUpEverySecond(application.get(Rollup, { strict: false }));
   const running = Promise.all([feeder(), ...Array.from({ length: config.WORKER_CONCURRENCY }, worker)]);
   const minute = async (): Promise<Figures> => {
     const [fedBefore, processedBefore] = [fed, processed];
@@ -72,6 +75,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   } finally {
     stop.abort();
     await running;
+    await stopRollups();
     await snapshot.end();
     await application.close();
     await server.drop(url);

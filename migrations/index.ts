@@ -6,6 +6,7 @@ import { Traceparent1796300000000 } from "./1796300000000-traceparent.js";
 import { CiTraces1796600000000 } from "./1796600000000-ci-traces.js";
 import { PayloadPacks1796900000000 } from "./1796900000000-payload-packs.js";
 import { AcceptFunction1797200000000 } from "./1797200000000-accept-function.js";
+import { Tallies1797500000000 } from "./1797500000000-tallies.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   CiTraces1796600000000,
   PayloadPacks1796900000000,
   AcceptFunction1797200000000,
+  Tallies1797500000000,
 ];

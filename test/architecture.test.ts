@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   github: ["tracing", "config"],
   inbox: ["database", "tracing", "logging", "config", "background"],
   "workflow-state": ["database", "config", "background"],
-  counters: ["database", "config"],
+  counters: ["database", "config", "background"],
   buffer: ["inbox", "database", "tracing", "logging", "config", "background"],
   outbound: ["inbox", "workflow-state", "database", "tracing", "logging", "config", "background"],
   ingest: ["inbox", "tracing", "logging", "config"],

@@ -2,9 +2,11 @@ import "reflect-metadata";
 import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../../src/app.module.js";
+import { Rollup } from "../../src/counters/rollup.js";
 import { Database } from "../../src/database/database.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { benchConfig } from "../servers/parts.js";
+import { rollUpEverySecond } from "../rollups.js";
 import { report } from "./report.js";
 
 // The product's processing: full state, counters and histograms, WORKER_CONCURRENCY loops.
@@ -12,7 +14,9 @@ const config = benchConfig({ MODE: "worker" });
 const application = await NestFactory.createApplicationContext(await AppModule.for(config), { logger: false });
 await application.get(Database).connect();
 const processor = application.get(BatchProcessor, { strict: false });
+const rollup = application.get(Rollup, { strict: false });
 await report(async () => {
+  const stopRollups = rollUpEverySecond(rollup);
   const drain = async () => {
     const name = randomUUID();
     let processed = 0;
@@ -20,5 +24,6 @@ await report(async () => {
     return processed;
   };
   const counts = await Promise.all(Array.from({ length: config.WORKER_CONCURRENCY }, drain));
+  await stopRollups();
   return counts.reduce((sum, count) => sum + count, 0);
 });

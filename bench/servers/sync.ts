@@ -1,7 +1,8 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
-import { Counters } from "../../src/counters/counters.js";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
+import { Series } from "../../src/counters/series.js";
+import { Tally } from "../../src/counters/tally.js";
 import { sql } from "../../src/database/sql.js";
 import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
 import { readBody } from "../../src/inbox/projection/read.js";
@@ -20,7 +21,7 @@ const config = benchConfig();
 const database = databaseOf(config);
 await database.connect();
 const policy = new LabelPolicy(config);
-const counters = new Counters(policy, config);
+const series = new Series(policy, config);
 
 await listenBefore({ accept: (delivery) => processAtOnce(delivery) }, config);
 
@@ -34,13 +35,13 @@ async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
       [delivery.id],
     );
     if (fresh.length === 0) return "duplicate";
-    const batch = new Batch(counters.newTally());
+    const batch = new Batch(new Tally(policy, config.HISTOGRAM_BUCKETS));
     fold(batch, policy, delivery.event, projection, { id: delivery.id, receivedAt: Date.now() });
     for (const fact of (await upsertJobs(transaction, [...batch.jobs.values()])).values())
       for (const job of batch.jobs.values()) countJob(batch.tally, job, fact);
     for (const fact of (await upsertRuns(transaction, [...batch.runs.values()])).values())
       for (const run of batch.runs.values()) countRun(batch.tally, run, fact);
-    afterCommit = await counters.write(transaction, batch.tally);
+    afterCommit = await series.add(transaction, batch.tally.increments);
     return "accepted";
   });
   afterCommit();

@@ -34,7 +34,7 @@ type Unusable = ReadonlyMap<Claimed, UnexpectedPayload>;
 /** How long deliveries are read in one turn of the event loop: a hundred projections, or a body or two. Milliseconds. */
 const TURN_MS = 1;
 
-/** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, budgets, counters, histograms, traces. */
+/** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, traces. */
 @Injectable()
 export class Applier {
   readonly #logger = new Logger("processing");
@@ -72,12 +72,9 @@ export class Applier {
       const run = batch.runs.get(key);
       if (run) countRun(batch.tally, run, fresh);
     }
-    const afterCommit = await this.counters.write(transaction, batch.tally);
+    await this.counters.write(transaction, batch.tally);
     await completions?.write(transaction, completed(freshJobs), completed(freshRuns));
-    return () => {
-      afterCommit();
-      this.#tell(claimed, unusable);
-    };
+    return () => this.#tell(claimed, unusable);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
+import { RollupLoop } from "../counters/rollup.loop.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { LedgerRetention } from "../inbox/ledger-retention.loop.js";
 import { PackRetention } from "../inbox/pack-retention.loop.js";
@@ -31,6 +32,7 @@ import { Workers } from "./workers.js";
     Watchdog,
     LedgerRetention,
     PackRetention,
+    RollupLoop,
     ProcessingMetrics,
     ...processingMetricProviders,
   ],

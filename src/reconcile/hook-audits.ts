@@ -34,14 +34,13 @@ export class HookAudits {
   /** Begins with the hooks that are new, forgets those that are gone. Their counters begin at 0, so that the first loss is an increase. */
   async register(hooks: readonly string[]): Promise<void> {
     const tally = this.counters.newTally();
-    const afterCommit = await this.database.transaction(async (transaction) => {
+    await this.database.transaction(async (transaction) => {
       for (const hook of await registerHooks(transaction, hooks, this.config.AUDIT_WINDOW)) {
         const families = [COUNTERS.hookMissed, COUNTERS.hookRedelivered, COUNTERS.hookRecovered, COUNTERS.hookGivenUp];
         for (const family of families) tally.add(family, [hook], 0);
       }
-      return this.counters.write(transaction, tally);
+      await this.counters.write(transaction, tally);
     });
-    afterCommit();
     this.#logger.log(`auditing ${hooks.join(", ")} every ${this.config.AUDIT_INTERVAL} s, redelivery ${this.config.REDELIVERY}`);
   }
 
@@ -73,14 +72,13 @@ export class HookAudits {
     // GitHub's times are compared with GitHub's clock, which may not be the database's, and is told in whole seconds.
     const until = audit.cursor === null && answeredAt !== undefined ? new Date(answeredAt + 999 - 1_000 * this.config.AUDIT_SETTLE) : null;
     let missed = 0;
-    const afterCommit = await this.database.transaction(async (transaction) => {
+    await this.database.transaction(async (transaction) => {
       missed = await noteMissed(transaction, hook, deliveries, until, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
       if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL, until);
       else await goOn(transaction, audit, next, until);
       if (missed > 0) tally.add(COUNTERS.hookMissed, [hook], missed);
-      return this.counters.write(transaction, tally);
+      await this.counters.write(transaction, tally);
     });
-    afterCommit();
     if (missed > 0)
       this.#logger.warn(
         `${missed} deliveries that GitHub has in the log of ${hook} never came${this.config.REDELIVERY === "on" ? "; they are asked for again" : " (REDELIVERY is off)"}`,

@@ -32,7 +32,7 @@ export class LostLoop extends BackgroundLoop {
     const tally = this.counters.newTally();
     const patience = GITHUB_TOKEN === undefined && GITHUB_APP_ID === undefined ? 0 : PATIENCE;
     let most = 0;
-    const afterCommit = await this.database.transaction(async (transaction) => {
+    await this.database.transaction(async (transaction) => {
       const jobs = await loseJobs(
         transaction,
         { queued: JOB_QUEUED_LIMIT, running: JOB_RUNNING_LIMIT, waiting: RUN_LIMIT },
@@ -43,9 +43,8 @@ export class LostLoop extends BackgroundLoop {
       this.#count(tally, COUNTERS.jobsLost, jobs);
       this.#count(tally, COUNTERS.runsLost, runs);
       most = Math.max(jobs.length, runs.length);
-      return this.counters.write(transaction, tally);
+      await this.counters.write(transaction, tally);
     });
-    afterCommit();
     return most >= BATCH ? "again" : "idle";
   }
 

@@ -25,14 +25,13 @@ export class MissedDeliveries {
     const tally = this.counters.newTally();
     let recovered: readonly Missed[] = [];
     let givenUp: readonly Missed[] = [];
-    const afterCommit = await this.database.transaction(async (transaction) => {
+    await this.database.transaction(async (transaction) => {
       recovered = await recover(transaction);
       givenUp = await giveUpMissed(transaction, this.config.AUDIT_WINDOW);
       for (const { hook } of recovered) tally.add(COUNTERS.hookRecovered, [hook]);
       for (const { hook } of givenUp) tally.add(COUNTERS.hookGivenUp, [hook]);
-      return this.counters.write(transaction, tally);
+      await this.counters.write(transaction, tally);
     });
-    afterCommit();
     if (recovered.length > 0) this.#logger.log(`${recovered.length} missed deliveries have come`);
     if (givenUp.length > 0)
       this.#logger.error(`${givenUp.length} missed deliveries are given up, since GitHub no longer sends them: ${named(givenUp)}`);
@@ -56,7 +55,7 @@ export class MissedDeliveries {
   async redelivered({ hook }: Due): Promise<void> {
     const tally = this.counters.newTally();
     tally.add(COUNTERS.hookRedelivered, [hook]);
-    (await this.database.transaction((transaction) => this.counters.write(transaction, tally)))();
+    await this.counters.write(this.database, tally);
   }
 
   /** GitHub did not take the request: unless it is to be repeated after a time, the delivery keeps its step. */

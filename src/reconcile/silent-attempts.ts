@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { COUNTERS } from "../counters/catalogue.js";
 import { Counters } from "../counters/counters.js";
+import { Rollup } from "../counters/rollup.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
@@ -19,6 +20,7 @@ export class SilentAttempts {
   constructor(
     private readonly database: Database,
     private readonly counters: Counters,
+    private readonly rollup: Rollup,
     private readonly github: GitHub,
     private readonly lookup: AttemptLookup,
     @Inject(CONFIG) private readonly config: Pick<Config, "RECONCILE_AFTER" | "RECONCILE_BUDGET" | "CI_TRACES">,
@@ -41,7 +43,7 @@ export class SilentAttempts {
     const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
     const manner = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
     try {
-      const said = await this.lookup.ask(attempt, manner, attempt.hasRun || (await knowsRuns(this.database)), etags);
+      const said = await this.lookup.ask(attempt, manner, attempt.hasRun || (await this.#knowsRuns()), etags);
       await this.#settle(said.outcome, (transaction) => this.#take(transaction, attempt, said));
     } catch (error) {
       if (error instanceof GitHubError ? error.waitSeconds !== undefined : isTransient(error)) throw error;
@@ -52,6 +54,11 @@ export class SilentAttempts {
       );
       throw error;
     }
+  }
+
+  async #knowsRuns(): Promise<boolean> {
+    await this.rollup.run();
+    return knowsRuns(this.database);
   }
 
   async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
@@ -65,11 +72,10 @@ export class SilentAttempts {
   async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {
     const tally = this.counters.newTally();
     tally.add(COUNTERS.lookups, [outcome]);
-    const afterCommit = await this.database.transaction(async (transaction) => {
+    await this.database.transaction(async (transaction) => {
       await work(transaction);
-      return this.counters.write(transaction, tally);
+      await this.counters.write(transaction, tally);
     });
-    afterCommit();
   }
 }
 

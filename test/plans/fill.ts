@@ -21,6 +21,7 @@ const STILL = [
   "delivery_ledger",
   "workflow_jobs",
   "workflow_runs",
+  "tallies",
   "counter_series",
   "histogram_series",
   "retries",
@@ -75,6 +76,9 @@ const HISTOGRAMS = `
   SELECT 'github_workflow_job_queue_seconds', format('owner="acme",repo="other-%s",workflow="ci",runs_on="ubuntu-latest"', i), '{1,60,3600}', '{1,2,3}', 9, 3
   FROM generate_series(1, $1::int) i`;
 
+// On so many pages that none would read them all for a few rows.
+const TALLIES = `INSERT INTO octogauge.tallies (increments) SELECT rpad('{"counters":{},"histograms":{}}', 1900) FROM generate_series(1, $1::int)`;
+
 const RETRIES = `
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, form, payload, source, error_class, error, attempts, due_at)
   SELECT lpad(to_hex(i + 1e12::bigint), 32, '0')::uuid, 0, 'star', now(), false, '{}', 'apply', '23514', 'refused', 1, now() + make_interval(secs => i - 10)
@@ -126,6 +130,7 @@ export async function fill(url: string, rows: number): Promise<void> {
     [LOOKUPS, [rows]],
     [TRACES, [rows]],
     [TRACE_JOBS, [rows]],
+    [TALLIES, [OPEN]],
     [RETRIES, [series]],
     [LIMITS, [series]],
     [COUNTERS, [series]],

@@ -50,12 +50,14 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "dead letter": { matches: /INSERT INTO octogauge\.dead_letters/, uses: ["dead_letters_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
+  tally: { matches: /INSERT INTO octogauge\.tallies/, uses: [] },
+  "tallies to add": { matches: /DELETE FROM octogauge\.tallies/, uses: ["tallies_xid"] },
   "known series": { matches: /SELECT 1 FROM octogauge\.counter_series/, uses: SERIES },
   "locked budgets": { matches: /INSERT INTO octogauge\.series_budget/, uses: ["series_budget_pkey"] },
   // One row for each metric: a dozen.
   "spent budgets": { matches: /UPDATE octogauge\.series_budget/, uses: [], readsWhole: ["series_budget"] },
-  "counters of a batch": { matches: /INSERT INTO octogauge\.counter_series/, uses: ["counter_series_pkey"] },
-  "histograms of a batch": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
+  "counters of a rollup": { matches: /INSERT INTO octogauge\.counter_series/, uses: ["counter_series_pkey"] },
+  "histograms of a rollup": { matches: /INSERT INTO octogauge\.histogram_series/, uses: ["histogram_series_pkey"] },
   "open runs": { matches: /FROM octogauge\.workflow_runs o [^;]*GROUP BY 1/, uses: RUNS, hashes: true },
   "open jobs": { matches: /FROM octogauge\.workflow_jobs o [^;]*GROUP BY 1/, uses: JOBS, hashes: true },
   // Which series have changed is seen in their rows; how many there are is counted. A server's databases are few.

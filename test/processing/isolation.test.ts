@@ -53,9 +53,9 @@ it("an outage during a further attempt costs none", async () => {
   await acceptJobs(fleet, 3);
   await fleet.process();
   await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs DROP CONSTRAINT refused");
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
-  for (let round = 0; round < 5; round += 1) await expect(fleet.retry()).rejects.toThrow(/counter_series/);
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
+  for (let round = 0; round < 5; round += 1) await expect(fleet.retry()).rejects.toThrow(/tallies/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
   await fleet.retry();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 3$/);
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);
@@ -78,11 +78,11 @@ it("an attempt that others have taken over by now changes nothing", async () => 
 it("a transient error puts the whole batch back and buries nothing", async () => {
   const fleet = await stillFleet();
   for (let id = 1; id <= 3; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
-  await expect(fleet.process()).rejects.toThrow(/counter_series/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
+  await expect(fleet.process()).rejects.toThrow(/tallies/);
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox")).toHaveLength(3);
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.workflow_jobs")).toEqual([]);
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
   await fleet.process();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 3$/);
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);

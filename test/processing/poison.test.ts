@@ -32,9 +32,9 @@ it("what another worker had begun and left is tried again alone, and nothing els
 it("a worker that gave its batch back is not suspected", async () => {
   const fleet = await stillFleet();
   await fleet.accept("workflow_job", jobPayload("completed", RAN));
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
-  await expect(fleet.process()).rejects.toThrow(/counter_series/);
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
+  await expect(fleet.process()).rejects.toThrow(/tallies/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
   await fleet.process();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 1$/);
 });

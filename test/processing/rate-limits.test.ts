@@ -97,9 +97,9 @@ describe("RATE_LIMITS", () => {
   it("a batch that comes to nothing takes nothing of its limits", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme=0.01" });
     await fill(fleet, "acme/api", [1, 31]);
-    await rowsOf(fleet.url, "ALTER TABLE octogauge.counter_series RENAME TO away");
-    for (let attempt = 0; attempt < 3; attempt += 1) await expect(fleet.process()).rejects.toThrow(/counter_series/);
-    await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO counter_series");
+    await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
+    for (let attempt = 0; attempt < 3; attempt += 1) await expect(fleet.process()).rejects.toThrow(/tallies/);
+    await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
     await fleet.process();
     expect(await countOf(fleet, "acme/api")).toBe(1);
     const [last] = await rowsOf<{ seconds: number }>(

@@ -83,7 +83,7 @@ it.each(["http/protobuf", "grpc"] as const)(
     expect(batch.links).toMatchObject([contextOf(request)]);
     expect(processing.links).toMatchObject([contextOf(batch)]);
     const statements = collector.spans.filter(({ parentSpanId }) => parentSpanId === batch.spanId);
-    const counting = statements.find(({ name }) => name.includes("counter_series"));
+    const counting = statements.find(({ name }) => name.includes("tallies"));
     expect(counting).toMatchObject({ kind: 3, attributes: { "db.system.name": "postgresql" } });
     expect(statements.some(({ name }) => name.includes("DELETE inbox"))).toBe(true);
     expect(flush.traceId).not.toBe(traceId);

@@ -25,7 +25,7 @@ import { eventsOf, historyPlan } from "./histories.js";
 import { Tracing } from "../../src/tracing/tracing.js";
 
 const HISTORIES = 300;
-const TABLES = ["counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
+const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** How a history is delivered: in which order, with which repetitions, cut how, by how many workers. */

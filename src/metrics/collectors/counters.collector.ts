@@ -1,5 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { COUNTERS } from "../../counters/catalogue.js";
+import { Rollup } from "../../counters/rollup.js";
 import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
@@ -11,7 +12,10 @@ export class CountersCollector implements Collector {
   readonly name = "counters";
   readonly #series = new KeptSeries("counter_series");
 
+  constructor(private readonly rollup: Rollup) {}
+
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    await this.rollup.run();
     const pages = await this.#series.pages(on);
     return Object.values(COUNTERS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }

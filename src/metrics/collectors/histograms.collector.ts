@@ -1,5 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { HISTOGRAMS } from "../../counters/catalogue.js";
+import { Rollup } from "../../counters/rollup.js";
 import type { Queryable } from "../../database/sql.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
@@ -11,7 +12,10 @@ export class HistogramsCollector implements Collector {
   readonly name = "histograms";
   readonly #series = new KeptSeries("histogram_series");
 
+  constructor(private readonly rollup: Rollup) {}
+
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    await this.rollup.run();
     const pages = await this.#series.pages(on);
     return Object.values(HISTOGRAMS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }

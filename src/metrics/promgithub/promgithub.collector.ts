@@ -1,6 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import type { Family } from "../../counters/catalogue.js";
 import { parseLabels, renderLabels } from "../../counters/labels.js";
+import { Rollup } from "../../counters/rollup.js";
 import type { Queryable } from "../../database/sql.js";
 import { countOpenJobs, countOpenRuns } from "../../workflow-state/open.sql.js";
 import type { Collector } from "../collector.js";
@@ -14,9 +15,13 @@ import { COUNTER_MAPPINGS, HISTOGRAM_MAPPINGS, OPEN_JOBS, OPEN_RUNS, openJobLabe
 export class PromgithubCollector implements Collector {
   readonly name = "promgithub";
 
-  constructor(private readonly gauges: OpenGauges) {}
+  constructor(
+    private readonly gauges: OpenGauges,
+    private readonly rollup: Rollup,
+  ) {}
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    await this.rollup.run();
     return [...(await this.#counters(on)), ...(await this.#histograms(on)), ...(await this.#openRuns(on)), ...(await this.#openJobs(on))];
   }
 
