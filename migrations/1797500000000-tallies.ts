@@ -15,12 +15,11 @@ export class Tallies1797500000000 implements MigrationInterface {
 }
 
 const STATEMENTS = [
+  // By transaction: whoever has added up all that a snapshot shows need never look behind the oldest one that was under way then.
   // A row lives for about a second, so the vacuum has to come often; it is not worth compressing.
   `CREATE TABLE octogauge.tallies (
-     xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+     xid xid8 PRIMARY KEY DEFAULT pg_current_xact_id(),
      increments text NOT NULL
    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_cost_delay = 0)`,
   "ALTER TABLE octogauge.tallies ALTER COLUMN increments SET STORAGE EXTERNAL",
-  // By transaction: whoever has added up all that a snapshot shows need never look behind the oldest one that was under way then.
-  "CREATE INDEX tallies_xid ON octogauge.tallies (xid)",
 ];

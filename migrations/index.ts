@@ -7,6 +7,7 @@ import { CiTraces1796600000000 } from "./1796600000000-ci-traces.js";
 import { PayloadPacks1796900000000 } from "./1796900000000-payload-packs.js";
 import { AcceptFunction1797200000000 } from "./1797200000000-accept-function.js";
 import { Tallies1797500000000 } from "./1797500000000-tallies.js";
+import { BegunBatches1797800000000 } from "./1797800000000-begun-batches.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   PayloadPacks1796900000000,
   AcceptFunction1797200000000,
   Tallies1797500000000,
+  BegunBatches1797800000000,
 ];

@@ -19,7 +19,7 @@ export class Counters {
   }
 
   /**
-   * Counts it exactly when the transaction of `on` commits: a row of its own, for which nobody waits.
+   * Counts it exactly when the transaction of `on` commits: a row of its own, for which nobody waits. Once in a transaction.
    * @throws where a series could not be stored
    */
   async write(on: Queryable, { increments }: Tally): Promise<void> {

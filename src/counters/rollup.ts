@@ -3,7 +3,7 @@ import { Injectable } from "@nestjs/common";
 import { Database } from "../database/database.js";
 import { Increments } from "./increments.js";
 import { Series } from "./series.js";
-import { takeTallies } from "./tallies.sql.js";
+import { type Taken, takeTallies } from "./tallies.sql.js";
 import { readIncrements } from "./written-increments.js";
 
 /** So many come to a few megabytes, where batches are as large as they are when there is a backlog. */
@@ -12,6 +12,7 @@ const AT_ONCE = 32;
 /** How often it looks at everything: a server that was restored, or another one, may count its transactions from further back. Milliseconds. */
 const SWEEP_EVERY = 60_000;
 
+/** No transaction has this number. */
 const BEGINNING = "0";
 
 /**
@@ -20,8 +21,10 @@ const BEGINNING = "0";
  */
 @Injectable()
 export class Rollup {
-  /** Older transactions have left no tally. Whatever waits is found without a walk over those that are gone and not cleaned away. */
-  #since = BEGINNING;
+  /** This transaction and older ones have left no tally: whatever waits is found without a walk over those that are gone and not cleaned away. */
+  #after = BEGINNING;
+  /** Rises whenever it is to look at everything, so that a round that was under way then does not say otherwise. */
+  #generation = 0;
   #sweepAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -29,38 +32,52 @@ export class Rollup {
     private readonly series: Series,
   ) {}
 
-  /** When it has answered, all that was committed before it was called is in the series. @returns how many tallies it has added */
+  /**
+   * When it has answered, all that was committed before it was called is in the series.
+   * @returns how many tallies it has added
+   * @throws where the database fails, or somebody holds tallies or series for longer than 2 s; nothing is lost by that
+   */
   async run(): Promise<number> {
-    let added = 0;
-    for (let some = AT_ONCE; some === AT_ONCE; added += some) some = await this.#addSome();
-    return added;
-  }
-
-  async #addSome(): Promise<number> {
     if (performance.now() >= this.#sweepAt) this.#beginAnew();
+    const [after, generation] = [this.#after, this.#generation];
     try {
-      const { taken, afterCommit } = await this.database.transaction(async (transaction) => {
-        const taken = await takeTallies(transaction, this.#since, AT_ONCE);
-        if (taken.tallies.length === 0) return { taken, afterCommit: () => {} };
-        const sum = new Increments();
-        for (const tally of taken.tallies) {
-          readIncrements(tally, sum);
-          // One of a large batch takes a millisecond or two, and a gateway has requests to answer.
-          await nextTurn();
-        }
-        return { taken, afterCommit: await this.series.add(transaction, sum) };
-      });
-      afterCommit();
-      if (taken.tallies.length < AT_ONCE) this.#since = taken.horizon;
-      return taken.tallies.length;
+      const first = await this.#addSome(after);
+      let added = first.tallies.length;
+      for (let some = first.tallies; some.length === AT_ONCE; added += some.length)
+        some = (await this.#addSome(some.at(-1)?.xid ?? after)).tallies;
+      const seen = BigInt(first.horizon) - 1n;
+      if (seen < BigInt(after)) {
+        // A server whose transactions are behind is not the one that was asked before.
+        this.#beginAnew();
+        return added + (await this.run());
+      }
+      if (generation === this.#generation && seen > BigInt(this.#after)) this.#after = String(seen);
+      return added;
     } catch (error) {
       this.#beginAnew();
       throw error;
     }
   }
 
+  async #addSome(after: string): Promise<Taken> {
+    const { taken, afterCommit } = await this.database.transaction(async (transaction) => {
+      const taken = await takeTallies(transaction, after, AT_ONCE);
+      if (taken.tallies.length === 0) return { taken, afterCommit: () => {} };
+      const sum = new Increments();
+      for (const { increments } of taken.tallies) {
+        readIncrements(increments, sum);
+        // One of a large batch takes a millisecond or two, and a gateway has requests to answer.
+        await nextTurn();
+      }
+      return { taken, afterCommit: await this.series.add(transaction, sum) };
+    });
+    afterCommit();
+    return taken;
+  }
+
   #beginAnew(): void {
-    this.#since = BEGINNING;
+    this.#generation += 1;
+    this.#after = BEGINNING;
     this.#sweepAt = performance.now() + SWEEP_EVERY;
   }
 }

@@ -1,34 +1,43 @@
 import { type Queryable, sql } from "../database/sql.js";
 
-/** Writes a tally down, in the transaction of `on`. */
+/** Writes a tally down, in the transaction of `on`; once in it. */
 export async function noteTally(on: Queryable, increments: string): Promise<void> {
   await sql(on, "INSERT INTO octogauge.tallies (increments) VALUES ($1)", [increments]);
 }
 
+/** Seconds. A scrape has 9 for all that it reads. */
+const LOCK_TIMEOUT = 2;
+
 // Who takes them at the same time is waited for, not skipped: what was committed before this statement is added up by the time it
-// has been, by whomever. It need not wait for the disk: a crash that loses this loses all of it, and the tallies are there again.
+// has been, by whomever.
 const TAKE = `
   WITH taken AS (
     DELETE FROM octogauge.tallies WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM octogauge.tallies WHERE xid >= $1::xid8 ORDER BY xid LIMIT $2 FOR UPDATE))
-    RETURNING increments
+      SELECT ctid FROM octogauge.tallies WHERE xid > $1::xid8 ORDER BY xid LIMIT $2 FOR UPDATE))
+    RETURNING xid, increments
   )
-  SELECT horizon, increments
-  FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, set_config('synchronous_commit', 'off', true)) AS now
-  LEFT JOIN taken ON true`;
+  SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, xid::text, increments
+  FROM (SELECT) AS always LEFT JOIN taken ON true ORDER BY taken.xid`;
+
+const IMPATIENT = `SELECT set_config('lock_timeout', '${LOCK_TIMEOUT}s', true)`;
 
 /** Tallies that this transaction has taken; a rollback puts them back. */
 export interface Taken {
-  readonly tallies: readonly string[];
-  /** The oldest transaction that was under way: what is written down by older ones is there, or never will be. */
+  /** In the order of the transactions that wrote them. */
+  readonly tallies: readonly { readonly xid: string; readonly increments: string }[];
+  /** The oldest transaction that was under way: what older ones have written down is there, or never will be. */
   readonly horizon: string;
 }
 
-/** @param since no transaction before this one has tallies that are there @param limit at most so many */
-export async function takeTallies(on: Queryable, since: string, limit: number): Promise<Taken> {
-  const rows = await sql<{ horizon: string; increments: string | null }>(on, TAKE, [since, limit]);
-  return {
-    tallies: rows.flatMap(({ increments }) => (increments === null ? [] : [increments])),
-    horizon: rows[0]?.horizon ?? since,
-  };
+/**
+ * @param after of later transactions than this one
+ * @param limit at most so many, the oldest
+ * @throws where another transaction holds one of them, or later a series, for longer than 2 s
+ */
+export async function takeTallies(on: Queryable, after: string, limit: number): Promise<Taken> {
+  await sql(on, IMPATIENT);
+  const rows = await sql<{ horizon: string; xid: string | null; increments: string }>(on, TAKE, [after, limit]);
+  const [first] = rows;
+  if (!first) throw new Error("the tallies gave no answer");
+  return { tallies: rows.flatMap(({ xid, increments }) => (xid === null ? [] : [{ xid, increments }])), horizon: first.horizon };
 }

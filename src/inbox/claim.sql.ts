@@ -49,27 +49,37 @@ const row = (whole: string) => `i.seq::text AS seq, ${COLUMNS}, ${placeOf(whole)
 // those before it have not filled the batch, since rows are pulled, and locked, one by one.
 const inLanes = (whole: string) => `
     SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
-      SELECT i.priority, i.seq, ${bytes(whole)}
+      SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)}
       FROM octogauge.inbox i WHERE i.priority = lane.priority AND i.seq >= lane.floor
       ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row`;
 
 const FITTING = `
-    SELECT priority, seq FROM (SELECT priority, seq, sum(bytes) OVER (ORDER BY priority, seq) - bytes AS before FROM claimed) s
+    SELECT place FROM (SELECT place, sum(bytes) OVER (ORDER BY priority, seq) - bytes AS before FROM claimed) s
     WHERE before < ${CLAIM_BYTES}`;
+
+/**
+ * Rows that were found, by their places, which are theirs while they are locked. Not joined by their keys: where statistics are of a moment
+ * when the inbox was empty, the planner begins such a join with the rows of the inbox, and walks over all that have gone and are not cleaned away
+ * (measured with 130,000 of those and 50,000 rows: 12 s instead of 7 ms).
+ */
+const thoseOf = (found: string): string => `i.ctid = ANY (ARRAY(SELECT place FROM ${found}))`;
+
+/** Rows by the keys in $1 and $2, each looked up for itself, for the same reason. */
+export const THOSE_OF_KEYS = thoseOf(`unnest($1::smallint[], $2::bigint[]) AS k(priority, seq), LATERAL (
+    SELECT i.ctid AS place FROM octogauge.inbox i WHERE i.priority = k.priority AND i.seq = k.seq LIMIT 1) row`);
 
 // Claim and delete in one statement: no status to flip, no lease to lose.
 const claimOf = (whole: string) => `
   WITH claimed AS MATERIALIZED (${inLanes(whole)} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  DELETE FROM octogauge.inbox i USING fitting c
-  WHERE i.priority = c.priority AND i.seq = c.seq
+  DELETE FROM octogauge.inbox i WHERE ${thoseOf("fitting")}
   RETURNING ${row(whole)}`;
 
 // What was put off and is due goes first, since it has waited, but has half a batch at most: others wait for none of its limits.
 const holdOf = (whole: string) => `
   WITH due AS MATERIALIZED (
-    SELECT i.priority, i.seq, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
+    SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
   ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${inLanes(whole)}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i JOIN fitting c ON i.priority = c.priority AND i.seq = c.seq`;
+  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")}`;
 
 const CLAIM = claimOf(UNPROJECTED);
 const CLAIM_WHOLE = claimOf(COMPLETIONS);
@@ -78,10 +88,9 @@ const HOLD_WHOLE = holdOf(COMPLETIONS);
 
 const CLAIM_ONE = `
   WITH claimed AS MATERIALIZED (
-    SELECT priority, seq FROM octogauge.inbox WHERE priority = $1 AND seq = $2 FOR UPDATE SKIP LOCKED
+    SELECT ctid AS place FROM octogauge.inbox WHERE priority = $1 AND seq = $2 FOR UPDATE SKIP LOCKED
   )
-  DELETE FROM octogauge.inbox i USING claimed c
-  WHERE i.priority = c.priority AND i.seq = c.seq
+  DELETE FROM octogauge.inbox i WHERE ${thoseOf("claimed")}
   RETURNING i.seq::text AS seq, ${COLUMNS}, ${placeOf("true")}`;
 
 /**
@@ -129,11 +138,10 @@ const parameters = (limit: number, floors: readonly number[], order: readonly nu
 
 /** Takes rows out of the inbox that this transaction holds. */
 export async function remove(on: Queryable, keys: readonly InboxKey[]): Promise<void> {
-  await sql(
-    on,
-    "DELETE FROM octogauge.inbox i USING unnest($1::smallint[], $2::bigint[]) AS k(priority, seq) WHERE i.priority = k.priority AND i.seq = k.seq",
-    [int2Array(keys.map(({ priority }) => priority)), int8Array(keys.map(({ seq }) => Number(seq)))],
-  );
+  await sql(on, `DELETE FROM octogauge.inbox i WHERE ${THOSE_OF_KEYS}`, [
+    int2Array(keys.map(({ priority }) => priority)),
+    int8Array(keys.map(({ seq }) => Number(seq))),
+  ]);
 }
 
 /** Takes one delivery with its payload; empty where another worker has it. */

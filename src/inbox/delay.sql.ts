@@ -19,8 +19,9 @@ export interface Delay {
 const DELAY = `
   UPDATE octogauge.inbox i SET due_at = to_timestamp(k.due / 1000.0), granted = k.granted,
     priority = i.priority + CASE WHEN i.priority < ${DELAYED_LANES[0]} THEN ${LANES.length} ELSE 0 END
-  FROM unnest($1::smallint[], $2::bigint[], $3::float8[], $4::smallint[]) AS k(priority, seq, due, granted)
-  WHERE i.priority = k.priority AND i.seq = k.seq`;
+  FROM unnest($1::smallint[], $2::bigint[], $3::float8[], $4::smallint[]) AS k(priority, seq, due, granted), LATERAL (
+    SELECT ctid AS place FROM octogauge.inbox WHERE priority = k.priority AND seq = k.seq LIMIT 1) row
+  WHERE i.ctid = row.place`;
 
 /** Puts off rows that this transaction holds. */
 export async function delay(on: Queryable, delays: readonly Delay[]): Promise<void> {

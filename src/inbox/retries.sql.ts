@@ -1,7 +1,7 @@
 import { LANE_COUNT } from "../config/priorities.js";
 import { int2Array, int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
-import { type Claimed, type InboxKey, COLUMNS } from "./claim.sql.js";
+import { type Claimed, type InboxKey, COLUMNS, THOSE_OF_KEYS } from "./claim.sql.js";
 import { PLACE, placeOf, withPayloads } from "./payloads.sql.js";
 import { bury, type CauseOfDeath, fit } from "./dead-letters.sql.js";
 
@@ -16,8 +16,7 @@ export interface Attempt {
 // Moved, never copied: a delivery waits in one table at a time. The payload stays on the server.
 const SET_ASIDE = `
   WITH gone AS (
-    DELETE FROM octogauge.inbox i USING unnest($1::smallint[], $2::bigint[]) AS k(priority, seq)
-    WHERE i.priority = k.priority AND i.seq = k.seq RETURNING i.*
+    DELETE FROM octogauge.inbox i WHERE ${THOSE_OF_KEYS} RETURNING i.*
   )
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, hook_id, form, projection, ${PLACE},
     traceparent, source, error_class, error, attempts, due_at)

@@ -3,7 +3,7 @@ import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
-import { beginBatch, giveBatchBack, strikeOut } from "../inbox/batch-journal.sql.js";
+import { BatchJournal } from "../inbox/batch-journal.js";
 import { type Claimed, claimOne } from "../inbox/claim.sql.js";
 import { claimedFields } from "../inbox/delivery-fields.js";
 import { setAside } from "../inbox/retries.sql.js";
@@ -15,9 +15,6 @@ import { BatchTrace } from "./batch-trace.js";
 import { backoff, causeOf } from "./failure.js";
 import { NextBatch, NOTHING } from "./next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
-
-/** The journal must not hold up a batch for longer. Seconds. */
-const JOURNAL_TIMEOUT = 5;
 
 /** Deliveries that a worker had begun and that are back without a word from it. */
 class Suspects extends Error {
@@ -39,6 +36,7 @@ export class BatchProcessor {
     private readonly database: Database,
     private readonly applier: Applier,
     private readonly next: NextBatch,
+    private readonly journal: BatchJournal,
     private readonly metrics: ProcessingMetrics,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF"> & LogConfig,
@@ -64,7 +62,7 @@ export class BatchProcessor {
     } catch (error) {
       await this.next.giveBack(taken);
       // Again, since it may have been the commit that failed, or the database as a whole.
-      if (taken.rows.length > 0) await giveBatchBack(this.database.within(JOURNAL_TIMEOUT), worker).catch(() => undefined);
+      if (taken.rows.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
       return this.#recover(error, taken.rows);
     }
     this.next.sweep();
@@ -82,19 +80,12 @@ export class BatchProcessor {
 
   /** Writes down what is begun, and strikes it out where it did not work out: whatever is then left in the journal, somebody died of. */
   async #journaled<T>(worker: string, claimed: readonly Claimed[], work: () => Promise<T>): Promise<T> {
-    const journal = this.database.within(JOURNAL_TIMEOUT);
-    const suspected = new Set(
-      await beginBatch(
-        journal,
-        worker,
-        claimed.map(({ id }) => id),
-      ),
-    );
+    const suspected = await this.journal.begin(worker, claimed);
     try {
-      if (suspected.size > 0) throw new Suspects(claimed.filter(({ id }) => suspected.has(id)));
+      if (suspected.length > 0) throw new Suspects(suspected);
       return await work();
     } catch (error) {
-      await giveBatchBack(journal, worker).catch(() => undefined);
+      await this.journal.giveBack(worker).catch(() => undefined);
       throw error;
     }
   }
@@ -103,13 +94,7 @@ export class BatchProcessor {
   async #suspect({ deliveries, message }: Suspects): Promise<number> {
     this.#logger.warn(say(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
-    await this.database.transaction(async (transaction) => {
-      await setAside(transaction, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
-      await strikeOut(
-        transaction,
-        deliveries.map(({ id }) => id),
-      );
-    });
+    await setAside(this.database, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
     for (const delivery of deliveries) this.#logger.log(say("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
     return deliveries.length;
   }

@@ -2,6 +2,7 @@ import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
 import { RollupLoop } from "../counters/rollup.loop.js";
 import { DatabaseModule } from "../database/database.module.js";
+import { BatchJournal } from "../inbox/batch-journal.js";
 import { LedgerRetention } from "../inbox/ledger-retention.loop.js";
 import { PackRetention } from "../inbox/pack-retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
@@ -25,6 +26,7 @@ import { Workers } from "./workers.js";
     Applier,
     completionsProvider,
     BatchProcessor,
+    BatchJournal,
     NextBatch,
     RateLimiter,
     Workers,

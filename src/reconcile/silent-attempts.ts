@@ -31,7 +31,9 @@ export class SilentAttempts {
   }
 
   /** Those with the oldest news first. */
-  next(most: number): Promise<SilentAttempt[]> {
+  async next(most: number): Promise<SilentAttempt[]> {
+    // Whether events of runs come is seen in the counters.
+    await this.rollup.run();
     return silentAttempts(this.database, this.config.RECONCILE_AFTER, most);
   }
 
@@ -43,7 +45,7 @@ export class SilentAttempts {
     const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
     const manner = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
     try {
-      const said = await this.lookup.ask(attempt, manner, attempt.hasRun || (await this.#knowsRuns()), etags);
+      const said = await this.lookup.ask(attempt, manner, attempt.hasRun || (await knowsRuns(this.database)), etags);
       await this.#settle(said.outcome, (transaction) => this.#take(transaction, attempt, said));
     } catch (error) {
       if (error instanceof GitHubError ? error.waitSeconds !== undefined : isTransient(error)) throw error;
@@ -54,11 +56,6 @@ export class SilentAttempts {
       );
       throw error;
     }
-  }
-
-  async #knowsRuns(): Promise<boolean> {
-    await this.rollup.run();
-    return knowsRuns(this.database);
   }
 
   async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {

@@ -10,7 +10,11 @@ describe("the cardinality budget", () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "2" });
     const complete = (id: number, repo: string) =>
       fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id }, inRepository(`acme/${repo}`)));
-    for (const [id, repo] of ["one", "two", "three", "four", "one", "three"].entries()) await complete(id + 1, repo);
+    for (const [id, repo] of ["one", "two", "three", "four", "one", "three"].entries()) {
+      await complete(id + 1, repo);
+      // Each alone: what is known to be full, or there, is remembered.
+      await fleet.rollUp();
+    }
     const series = (repo: string, n: number) =>
       `github_workflow_jobs_completed_total{owner="acme",repo="${repo}",workflow="ci",runs_on="ubuntu-latest",conclusion="success"} ${n}`;
     expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([
@@ -25,14 +29,24 @@ describe("the cardinality budget", () => {
     expect(counts.map((line) => Number(line.split(" ").at(-1)))).toEqual([2, 1, 3]);
   });
 
-  it("holds with many workers at once, and holds for gauges", async () => {
-    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "5", BATCH_SIZE: "3" });
+  it("holds with many processes at once, and holds for gauges", async () => {
+    const fleets = [await stillFleet({ MAX_SERIES_PER_METRIC: "5", BATCH_SIZE: "3" })];
+    const [fleet] = fleets as [Awaited<ReturnType<typeof stillFleet>>];
+    for (let process = 1; process < 4; process += 1)
+      fleets.push(await stillFleet({ MAX_SERIES_PER_METRIC: "5", BATCH_SIZE: "3" }, fleet.url));
     await Promise.all(
       Array.from({ length: 60 }, (_, id) =>
         fleet.accept("workflow_job", jobPayload("queued", { id: id + 1, run_id: id + 1 }, inRepository(`acme/r${id}`))),
       ),
     );
-    await Promise.all([fleet.process(), fleet.process(), fleet.process(), fleet.process()]);
+    await Promise.all(
+      fleets.map(async (one) => {
+        while ((await one.processBatch()) > 0) await one.rollUp();
+      }),
+    );
+    expect(await rowsOf(fleet.url, "SELECT used FROM octogauge.series_budget WHERE metric = 'github_workflow_jobs_queued_total'")).toEqual([
+      { used: 5 },
+    ]);
     const queued = await fleet.samples("github_workflow_jobs_queued_total");
     expect(queued).toHaveLength(6);
     expect(queued.map((line) => Number(line.split(" ").at(-1))).reduce((a, b) => a + b)).toBe(60);

@@ -4,7 +4,6 @@ import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { Counters } from "../../src/counters/counters.js";
 import { COUNTERS } from "../../src/counters/catalogue.js";
 import { Increments } from "../../src/counters/increments.js";
-import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
 import { noteTally, takeTallies } from "../../src/counters/tallies.sql.js";
 import { readIncrements, writeIncrements } from "../../src/counters/written-increments.js";
@@ -12,6 +11,7 @@ import { Database } from "../../src/database/database.js";
 import { explainAll } from "../plans/explain.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
+import { post, startInstance } from "../support/octogauge.js";
 import { jobPayload, RAN } from "../support/payloads.js";
 
 type Fleet = Awaited<ReturnType<typeof stillFleet>>;
@@ -36,7 +36,7 @@ async function connectionTo(fleet: Fleet): Promise<pg.Client> {
   return client;
 }
 
-const rollUp = (fleet: Fleet): Promise<number> => fleet.get(Rollup).run();
+const rollUp = (fleet: Fleet): Promise<number> => fleet.rollUp();
 
 async function counted(fleet: Fleet): Promise<number> {
   const [row] = await rowsOf<{ sum: number }>(fleet.url, "SELECT coalesce(sum(value), 0)::float8 AS sum FROM octogauge.counter_series");
@@ -65,6 +65,43 @@ it("has added all that was committed before it was called, once, whoever adds at
   expect(short).toEqual([]);
   expect(await counted(one)).toBe(320);
   expect(await waiting(one)).toEqual([]);
+});
+
+it("adds more than it takes at once, once, with others at it", async () => {
+  const fleets = [await stillFleet()];
+  for (let process = 1; process < 3; process += 1) fleets.push(await stillFleet({}, fleets[0]!.url));
+  const [fleet] = fleets as [Fleet, Fleet, Fleet];
+  for (let tally = 0; tally < 150; tally += 1) await count(fleet, EVENTS[tally % 3]);
+  const added = await Promise.all(fleets.map(rollUp));
+  expect(added.reduce((sum, some) => sum + some)).toBe(150);
+  expect(await counted(fleet)).toBe(150);
+  expect(await waiting(fleet)).toEqual([]);
+});
+
+it("gives up what another process holds for long, and says so", async () => {
+  const fleet = await stillFleet();
+  await count(fleet);
+  const other = await connectionTo(fleet);
+  await other.query("BEGIN");
+  await takeTallies(other, "0", 32);
+  await expect(rollUp(fleet)).rejects.toThrow(/lock timeout/);
+  expect(await fleet.samples("octogauge_collector_success")).toEqual(
+    expect.arrayContaining([
+      'octogauge_collector_success{collector="counters"} 0',
+      'octogauge_collector_success{collector="histograms"} 0',
+      'octogauge_collector_success{collector="inbox"} 1',
+    ]),
+  );
+  await other.query("ROLLBACK");
+  expect((await fleet.samples("github_events_total")).at(0)).toMatch(/ 1$/);
+});
+
+it("a worker adds without being asked", async () => {
+  const instance = await startInstance();
+  await post(instance.webhook, "star", {});
+  await expect
+    .poll(() => rowsOf(instance.databaseUrl, "SELECT value FROM octogauge.counter_series"), { timeout: 15_000 })
+    .toEqual([{ value: "1" }]);
 });
 
 it("waits for what another process is adding, and adds it where that one fails", async () => {
@@ -141,6 +178,7 @@ it("looks at everything after a failure and each minute, since a restored server
   await expect(rollUp(fleet)).rejects.toThrow(/tallies/);
   await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
   expect(await rollUp(fleet)).toBe(1);
+  await rollUp(fleet);
   await countFromFurtherBack();
   expect(await rollUp(fleet)).toBe(0);
   const begin = performance.now();
@@ -163,7 +201,7 @@ it("does not walk over what it has added, while a snapshot keeps that from being
   const atFirst = (await buffers(), await buffers());
   await rowsOf(
     fleet.url,
-    `INSERT INTO octogauge.tallies (increments) SELECT '{"counters":{},"histograms":{}}' FROM generate_series(1, 5000)`,
+    `DO $$ BEGIN FOR i IN 1..4000 LOOP INSERT INTO octogauge.tallies (increments) VALUES ('{"counters":{},"histograms":{}}'); COMMIT; END LOOP; END $$`,
   );
   await rollUp(fleet);
   await buffers();

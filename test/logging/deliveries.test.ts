@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
+import { BatchJournal } from "../../src/inbox/batch-journal.js";
+import type { InboxKey } from "../../src/inbox/claim.sql.js";
 import { claim } from "../../src/inbox/claim.sql.js";
 import { receivedFields } from "../../src/inbox/delivery-fields.js";
 import { Applier } from "../../src/processing/applier.js";
@@ -169,7 +170,7 @@ describe("what goes wrong with a delivery", () => {
     const { lines } = captureLog();
     const id = randomUUID();
     await fleet.accept("workflow_job", payload(1), id);
-    await beginBatch(fleet.get(Database), randomUUID(), [id]);
+    await fleet.get(BatchJournal).begin(randomUUID(), await rowsOf<InboxKey>(fleet.url, "SELECT priority, seq FROM octogauge.inbox"));
     await fleet.process();
     expect(told(lines)).toEqual([
       {

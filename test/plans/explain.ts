@@ -11,7 +11,11 @@ export function explainAll(database: Database): Plan[] {
   const plans: Plan[] = [];
   const transaction = database.transaction.bind(database);
   const single: Queryable["query"] = async (text, values) => {
-    await transaction((client) => explain(client, text, values));
+    await transaction(async (client) => {
+      // As it is where there is no transaction.
+      await client.query("SET LOCAL enable_bitmapscan TO DEFAULT");
+      await explain(client, text, values);
+    });
     return database.pool.query(text, values);
   };
   /** Really run, and undone: EXPLAIN ANALYZE alone knows how many buffers a statement touches. */

@@ -77,7 +77,7 @@ const HISTOGRAMS = `
   FROM generate_series(1, $1::int) i`;
 
 // On so many pages that none would read them all for a few rows.
-const TALLIES = `INSERT INTO octogauge.tallies (increments) SELECT rpad('{"counters":{},"histograms":{}}', 1900) FROM generate_series(1, $1::int)`;
+const TALLIES = `INSERT INTO octogauge.tallies (xid, increments) SELECT i::text::xid8, rpad('{"counters":{},"histograms":{}}', 1900) FROM generate_series(1, $1::int) i`;
 
 const RETRIES = `
   INSERT INTO octogauge.retries (delivery_id, priority, event, received_at, form, payload, source, error_class, error, attempts, due_at)

@@ -5,8 +5,8 @@ import { loadConfig } from "../../src/config/config.js";
 import { readRateLimits } from "../../src/config/rate-limits.js";
 import { Database } from "../../src/database/database.js";
 import { Readiness } from "../../src/health/readiness.js";
-import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
-import { claim, claimOne } from "../../src/inbox/claim.sql.js";
+import { BatchJournal } from "../../src/inbox/batch-journal.js";
+import { claim, claimOne, type InboxKey } from "../../src/inbox/claim.sql.js";
 import { bury } from "../../src/inbox/dead-letters.sql.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { LedgerRetention } from "../../src/inbox/ledger-retention.loop.js";
@@ -49,7 +49,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
     await accept(get(GroupCommit));
     await get(BatchProcessor).processBatch(randomUUID());
     await putOff(get(ProcessingMetrics), database);
-    await loseAWorker(get(BatchProcessor), database);
+    await loseAWorker(get(BatchProcessor), get(BatchJournal), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
     await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database, new Tracing()).pages("text");
@@ -134,15 +134,9 @@ async function accept(inbox: GroupCommit): Promise<void> {
 }
 
 /** Another worker leaves a batch that it had begun. */
-async function loseAWorker(processor: BatchProcessor, database: Database): Promise<void> {
-  const { rows } = await database.pool.query<{ id: string }>(
-    "SELECT delivery_id::text AS id FROM octogauge.inbox ORDER BY priority, seq LIMIT 3",
-  );
-  await beginBatch(
-    database.pool,
-    randomUUID(),
-    rows.map(({ id }) => id),
-  );
+async function loseAWorker(processor: BatchProcessor, journal: BatchJournal, database: Database): Promise<void> {
+  const { rows } = await database.pool.query<InboxKey>("SELECT priority, seq FROM octogauge.inbox ORDER BY priority, seq LIMIT 3");
+  await journal.begin(randomUUID(), rows);
   await processor.processBatch(randomUUID());
 }
 

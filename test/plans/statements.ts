@@ -21,19 +21,18 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   // Its statements are in a function, where a plan does not show them: of them only the buffers are seen here. They write indexes, and read none.
   accept: { matches: /octogauge\.accept_deliveries/, uses: [] },
   claim: {
-    matches: /inbox i\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED[^;]*DELETE FROM octogauge\.inbox i USING fitting/,
+    matches: /inbox i\b[^;]*LIMIT \$\d+ FOR UPDATE SKIP LOCKED[^;]*DELETE FROM octogauge\.inbox i WHERE/,
     uses: ["inbox_pkey"],
   },
   "held batch": { matches: /UNION ALL[^;]*FOR UPDATE SKIP LOCKED/, uses: ["inbox_pkey", "inbox_due_at"] },
-  "held batch removed": { matches: /^DELETE FROM octogauge\.inbox i USING unnest/, uses: ["inbox_pkey"] },
+  "held batch removed": { matches: /^DELETE FROM octogauge\.inbox i WHERE/, uses: ["inbox_pkey"] },
   "put off": { matches: /UPDATE octogauge\.inbox i SET due_at/, uses: ["inbox_pkey"] },
   // Of as many as are limited it gives back those of a batch, when one fails.
   "blocks given back": { matches: /UPDATE octogauge\.rate_limits/, uses: [], readsWhole: ["rate_limits"], buffersPerSeries: 0.05 },
   "blocks of a limit": { matches: /INSERT INTO octogauge\.rate_limits/, uses: ["rate_limits_pkey"] },
   // A row for each worker.
-  journal: { matches: /INSERT INTO octogauge\.batch_journal/, uses: ["batch_journal_pkey"], readsWhole: ["batch_journal"] },
-  "batch given back": { matches: /^DELETE FROM octogauge\.batch_journal/, uses: [], readsWhole: ["batch_journal"] },
-  "struck out of the journal": { matches: /UPDATE octogauge\.batch_journal/, uses: [], readsWhole: ["batch_journal"] },
+  journal: { matches: /INSERT INTO octogauge\.begun_batches/, uses: [], readsWhole: ["begun_batches"] },
+  "batch given back": { matches: /^DELETE FROM octogauge\.begun_batches/, uses: [], readsWhole: ["begun_batches"] },
   "setting aside": { matches: /INSERT INTO octogauge\.retries/, uses: ["inbox_pkey", "retries_pkey"] },
   "next attempt": { matches: /UPDATE octogauge\.retries SET attempts = attempts \+ 1/, uses: ["retries_due_at", "retries_pkey"] },
   "delivery of an attempt": { matches: /DELETE FROM octogauge\.retries/, uses: ["retries_pkey"] },
@@ -51,7 +50,8 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
   tally: { matches: /INSERT INTO octogauge\.tallies/, uses: [] },
-  "tallies to add": { matches: /DELETE FROM octogauge\.tallies/, uses: ["tallies_xid"] },
+  "patience of a rollup": { matches: /set_config\('lock_timeout'/, uses: [] },
+  "tallies to add": { matches: /DELETE FROM octogauge\.tallies/, uses: ["tallies_pkey"] },
   "known series": { matches: /SELECT 1 FROM octogauge\.counter_series/, uses: SERIES },
   "locked budgets": { matches: /INSERT INTO octogauge\.series_budget/, uses: ["series_budget_pkey"] },
   // One row for each metric: a dozen.

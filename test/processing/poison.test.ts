@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
-import { Database } from "../../src/database/database.js";
-import { beginBatch } from "../../src/inbox/batch-journal.sql.js";
+import { BatchJournal } from "../../src/inbox/batch-journal.js";
+import type { InboxKey } from "../../src/inbox/claim.sql.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { post } from "../support/octogauge.js";
@@ -13,15 +13,17 @@ const POISON = new URL("../support/poison.mjs", import.meta.url).href;
 it("what another worker had begun and left is tried again alone, and nothing else is", async () => {
   const fleet = await stillFleet();
   for (let id = 1; id <= 30; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
-  const ids = (await rowsOf<{ id: string }>(fleet.url, "SELECT delivery_id::text AS id FROM octogauge.inbox ORDER BY seq")).map(
-    ({ id }) => id,
+  const rows = await rowsOf<InboxKey & { id: string }>(
+    fleet.url,
+    "SELECT priority, seq, delivery_id::text AS id FROM octogauge.inbox ORDER BY seq",
   );
-  await beginBatch(fleet.get(Database), randomUUID(), ids.slice(0, 12));
+  const begun = rows.filter((_, index) => index % 7 < 3).slice(0, 12);
+  await fleet.get(BatchJournal).begin(randomUUID(), begun);
   await fleet.process();
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 18$/);
   expect(await rowsOf(fleet.url, "SELECT source, attempts, delivery_id::text AS id FROM octogauge.retries ORDER BY id")).toEqual(
-    ids
-      .slice(0, 12)
+    begun
+      .map(({ id }) => id)
       .sort()
       .map((id) => ({ source: "crash", attempts: 0, id })),
   );

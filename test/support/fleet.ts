@@ -3,6 +3,7 @@ import { NestFactory } from "@nestjs/core";
 import { onTestFinished } from "vitest";
 import { AppModule } from "../../src/app.module.js";
 import { loadConfig } from "../../src/config/config.js";
+import { Rollup } from "../../src/counters/rollup.js";
 import { Database } from "../../src/database/database.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
@@ -67,6 +68,8 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       await accept(event, payload, id);
       await process();
     },
+    /** Adds what was counted to the series, as a scrape would. */
+    rollUp: () => get(Rollup).run(),
     checkLost: () => get(LostLoop).runOnce(),
     async retain() {
       await get(LedgerRetention).runOnce();

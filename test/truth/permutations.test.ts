@@ -7,9 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AppModule } from "../../src/app.module.js";
 import { type Config, loadConfig } from "../../src/config/config.js";
 import { Counters } from "../../src/counters/counters.js";
+import { Rollup } from "../../src/counters/rollup.js";
+import { Series } from "../../src/counters/series.js";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Database } from "../../src/database/database.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
+import { BatchJournal } from "../../src/inbox/batch-journal.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { Applier } from "../../src/processing/applier.js";
@@ -61,11 +64,18 @@ describe("any permutation and any duplication, cut anywhere, over several worker
           get(Database),
           new Applier(new Counters(policy, config), policy, config),
           new NextBatch(get(RateLimiter), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
+          new BatchJournal(get(Database)),
           get(ProcessingMetrics),
           new Tracing(),
           { ...config, RETRY_BACKOFF: 0.001 },
         ),
     );
+  }
+
+  /** As many processes that add up what is counted. */
+  function processes(count: number): Rollup[] {
+    const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
+    return Array.from({ length: count }, () => new Rollup(get(Database), new Series(get(LabelPolicy), config)));
   }
 
   async function drain(worker: BatchProcessor): Promise<void> {
@@ -99,14 +109,16 @@ describe("any permutation and any duplication, cut anywhere, over several worker
           // Each history on an empty fleet: the scrape then costs what the history costs.
           await application.get(Database).query(`TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`);
           const processors = workers(how.batchSizes);
+          const rollups = processes(how.batchSizes.length);
           for (let at = 0; at < sent.length; at += how.flushSize) {
             const accepted = sent
               .slice(at, at + how.flushSize)
               .map((event) =>
                 inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
               );
-            // Workers run into the middle of what is being accepted.
-            await Promise.all([...accepted, ...processors.map((worker) => worker.processBatch(randomUUID()))]);
+            // Workers run into the middle of what is being accepted, and rollups into theirs.
+            const batches = processors.map((worker) => worker.processBatch(randomUUID()));
+            await Promise.all([...accepted, ...batches, ...rollups.map((rollup) => rollup.run())]);
           }
           await Promise.all(processors.map(drain));
 

@@ -1,0 +1,19 @@
+/** Sequence numbers as a literal of PostgreSQL's int8multirange: those that follow each other are one range. */
+export function rangesOf(seqs: readonly number[]): string {
+  const ranges: string[] = [];
+  const sorted = seqs.toSorted((a, b) => a - b);
+  let first = sorted[0];
+  for (const [index, seq] of sorted.entries()) {
+    if (sorted[index + 1] === seq + 1) continue;
+    ranges.push(`[${first},${seq}]`);
+    first = sorted[index + 1];
+  }
+  return `{${ranges.join()}}`;
+}
+
+const RANGE = /\[(\d+),(\d+)\)/g;
+
+/** @param ranges as PostgreSQL writes them: with their first number, and without their last */
+export function isWithin(ranges: string, seq: number): boolean {
+  return [...ranges.matchAll(RANGE)].some(([, first, end]) => Number(first) <= seq && seq < Number(end));
+}
