@@ -6,8 +6,8 @@ import { Series } from "./series.js";
 import { type Taken, takeTallies } from "./tallies.sql.js";
 import { readIncrements } from "./written-increments.js";
 
-/** So many come to a few megabytes, where batches are as large as they are when there is a backlog. */
-const AT_ONCE = 32;
+/** How long tallies are read in one turn of the event loop: a gateway has requests to answer. Milliseconds. */
+const TURN_MS = 1;
 
 /** How often it looks at everything: a server that was restored, or another one, may count its transactions from further back. Milliseconds. */
 const SWEEP_EVERY = 60_000;
@@ -43,8 +43,7 @@ export class Rollup {
     try {
       const first = await this.#addSome(after);
       let added = first.tallies.length;
-      for (let some = first.tallies; some.length === AT_ONCE; added += some.length)
-        some = (await this.#addSome(some.at(-1)?.xid ?? after)).tallies;
+      for (let some = first; some.isPart; added += some.tallies.length) some = await this.#addSome(some.tallies.at(-1)?.xid ?? after);
       const seen = BigInt(first.horizon) - 1n;
       if (seen < BigInt(after)) {
         // A server whose transactions are behind is not the one that was asked before.
@@ -61,13 +60,16 @@ export class Rollup {
 
   async #addSome(after: string): Promise<Taken> {
     const { taken, afterCommit } = await this.database.transaction(async (transaction) => {
-      const taken = await takeTallies(transaction, after, AT_ONCE);
+      const taken = await takeTallies(transaction, after);
       if (taken.tallies.length === 0) return { taken, afterCommit: () => {} };
       const sum = new Increments();
+      let turn = performance.now();
       for (const { increments } of taken.tallies) {
+        if (performance.now() - turn > TURN_MS) {
+          await nextTurn();
+          turn = performance.now();
+        }
         readIncrements(increments, sum);
-        // One of a large batch takes a millisecond or two, and a gateway has requests to answer.
-        await nextTurn();
       }
       return { taken, afterCommit: await this.series.add(transaction, sum) };
     });
