@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Injectable } from "@nestjs/common";
 import { Database } from "../database/database.js";
+import { sqlState } from "../database/errors.js";
 import { Increments } from "./increments.js";
 import { Series } from "./series.js";
 import { type Taken, takeTallies } from "./tallies.sql.js";
@@ -11,6 +12,9 @@ const TURN_MS = 1;
 
 /** How often it looks at everything: a server that was restored, or another one, may count its transactions from further back. Milliseconds. */
 const SWEEP_EVERY = 60_000;
+
+/** PostgreSQL's code for a lock timeout. */
+const LOCK_NOT_AVAILABLE = "55P03";
 
 /** No transaction has this number. */
 const BEGINNING = "0";
@@ -53,7 +57,8 @@ export class Rollup {
       if (generation === this.#generation && seen > BigInt(this.#after)) this.#after = String(seen);
       return added;
     } catch (error) {
-      this.#beginAnew();
+      // Who waited for a lock in vain has seen nothing new of the server.
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE) this.#beginAnew();
       throw error;
     }
   }

@@ -18,6 +18,13 @@ const BEGIN = `
   SELECT pg_current_xact_id()::text AS mine, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, xid::text AS other, common::text
   FROM (SELECT) AS always LEFT JOIN in_sight ON NOT is_over`;
 
+/** What a worker saw of the journal when it began its last batch. */
+export interface Sight {
+  /** Older transactions have no entries but those that are known. */
+  readonly since: string;
+  readonly known: readonly string[];
+}
+
 /** An entry of the journal is named by the transaction that wrote it. */
 export interface Begun {
   readonly mine: string;
@@ -32,9 +39,8 @@ export interface Begun {
 /**
  * Writes down which rows of the inbox a worker is about to process; its entries of before are over.
  * @param seqs ranges of sequence numbers (seq-ranges.ts)
- * @param since looks for entries from this transaction on, and for those of `known`
  */
-export async function beginBatch(on: Queryable, worker: string, seqs: string, since: string, known: readonly string[]): Promise<Begun> {
+export async function beginBatch(on: Queryable, worker: string, seqs: string, { since, known }: Sight): Promise<Begun> {
   const rows = await sql<{ mine: string; horizon: string; other: string | null; common: string }>(on, BEGIN, [worker, seqs, since, known]);
   const [first] = rows;
   if (!first) throw new Error("the journal gave no answer");
@@ -46,6 +52,10 @@ export async function beginBatch(on: Queryable, worker: string, seqs: string, si
 }
 
 /** Says that the worker gave its batch back in order: nobody need suspect it. */
-export async function giveBatchBack(on: Queryable, worker: string): Promise<void> {
-  await sql(on, "DELETE FROM octogauge.begun_batches WHERE worker = $1", [worker]);
+export async function giveBatchBack(on: Queryable, worker: string, { since, known }: Sight): Promise<void> {
+  await sql(on, "DELETE FROM octogauge.begun_batches WHERE worker = $1 AND (xid >= $2::xid8 OR xid = ANY ($3::xid8[]))", [
+    worker,
+    since,
+    known,
+  ]);
 }

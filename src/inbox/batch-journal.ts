@@ -1,18 +1,12 @@
 import { Injectable } from "@nestjs/common";
 import { Database } from "../database/database.js";
-import { beginBatch, giveBatchBack } from "./batch-journal.sql.js";
+import type { Queryable } from "../database/sql.js";
+import { beginBatch, giveBatchBack, type Sight } from "./batch-journal.sql.js";
 import type { InboxKey } from "./claim.sql.js";
-import { isWithin, rangesOf } from "./seq-ranges.js";
+import { rangesOf, within } from "./seq-ranges.js";
 
-/** It must not hold up a batch for longer. Seconds. */
-const TIMEOUT = 5;
-
-/** What a worker saw of the journal when it began its last batch. */
-interface Sight {
-  /** No older transaction has entries but those that are known. */
-  readonly since: string;
-  readonly known: readonly string[];
-}
+/** It must not hold up a batch for longer, but for the first of a worker, which looks at all there is. Seconds. */
+const TIMEOUT = { known: 5, first: 30 };
 
 const NOTHING: Sight = { since: "0", known: [] };
 
@@ -31,18 +25,24 @@ export class BatchJournal {
    * @returns those that another worker had begun: it died of them, or beside them
    */
   async begin<Row extends InboxKey>(worker: string, rows: readonly Row[]): Promise<Row[]> {
-    const { since, known } = this.#sights.get(worker) ?? NOTHING;
-    // Where this fails it is not known what is there, its own entry included.
-    this.#sights.delete(worker);
+    // Where this fails, what it may have written is of a transaction that this sight has not seen.
+    const sight = this.#sights.get(worker) ?? NOTHING;
     const seqs = rangesOf(rows.map(({ seq }) => Number(seq)));
-    const { mine, horizon, others } = await beginBatch(this.database.within(TIMEOUT), worker, seqs, since, known);
+    const { mine, horizon, others } = await beginBatch(this.#patiently(sight), worker, seqs, sight);
     // A server whose transactions are behind is not the one that was asked before.
-    if (BigInt(horizon) >= BigInt(since)) this.#sights.set(worker, { since: horizon, known: [mine, ...others.map(({ name }) => name)] });
-    return rows.filter(({ seq }) => others.some(({ common }) => isWithin(common, Number(seq))));
+    if (BigInt(horizon) < BigInt(sight.since)) this.#sights.delete(worker);
+    else this.#sights.set(worker, { since: horizon, known: [mine, ...others.map(({ name }) => name)] });
+    const isCommon = within(others.map(({ common }) => common));
+    return rows.filter(({ seq }) => isCommon(Number(seq)));
   }
 
   /** Says that the worker gave its batch back in order. */
   async giveBack(worker: string): Promise<void> {
-    await giveBatchBack(this.database.within(TIMEOUT), worker);
+    const sight = this.#sights.get(worker) ?? NOTHING;
+    await giveBatchBack(this.#patiently(sight), worker, sight);
+  }
+
+  #patiently(sight: Sight): Queryable {
+    return this.database.within(sight === NOTHING ? TIMEOUT.first : TIMEOUT.known);
   }
 }

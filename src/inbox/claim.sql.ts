@@ -79,7 +79,7 @@ const holdOf = (whole: string) => `
   WITH due AS MATERIALIZED (
     SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
   ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${inLanes(whole)}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")}`;
+  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")} ORDER BY i.priority, i.seq`;
 
 const CLAIM = claimOf(UNPROJECTED);
 const CLAIM_WHOLE = claimOf(COMPLETIONS);

@@ -13,7 +13,11 @@ export function rangesOf(seqs: readonly number[]): string {
 
 const RANGE = /\[(\d+),(\d+)\)/g;
 
-/** @param ranges as PostgreSQL writes them: with their first number, and without their last */
-export function isWithin(ranges: string, seq: number): boolean {
-  return [...ranges.matchAll(RANGE)].some(([, first, end]) => Number(first) <= seq && seq < Number(end));
+/**
+ * @param ranges as PostgreSQL writes them: with their first number, and without their last
+ * @returns whether a sequence number is in one of them
+ */
+export function within(ranges: readonly string[]): (seq: number) => boolean {
+  const parsed = ranges.flatMap((some) => Array.from(some.matchAll(RANGE), ([, first, end]) => [Number(first), Number(end)] as const));
+  return (seq) => parsed.some(([first, end]) => first <= seq && seq < end);
 }
