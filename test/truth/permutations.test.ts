@@ -29,6 +29,8 @@ import { Tracing } from "../../src/tracing/tracing.js";
 
 const HISTORIES = 300;
 const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
+/** Of the workers, in the journal: one each, in all histories. */
+const NAMES = [randomUUID(), randomUUID(), randomUUID()];
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
 /** How a history is delivered: in which order, with which repetitions, cut how, by how many workers. */
@@ -78,9 +80,8 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     return Array.from({ length: count }, () => new Rollup(get(Database), new Series(get(LabelPolicy), config)));
   }
 
-  async function drain(worker: BatchProcessor): Promise<void> {
-    const name = randomUUID();
-    while ((await worker.processBatch(name)) > 0);
+  async function drain(worker: BatchProcessor, index: number): Promise<void> {
+    while ((await worker.processBatch(NAMES[index]!)) > 0);
   }
 
   async function exposition(): Promise<Map<string, number>> {
@@ -109,18 +110,19 @@ describe("any permutation and any duplication, cut anywhere, over several worker
           // Each history on an empty fleet: the scrape then costs what the history costs.
           await application.get(Database).query(`TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`);
           const processors = workers(how.batchSizes);
-          const rollups = processes(how.batchSizes.length);
+          const rollups = processes(2);
           for (let at = 0; at < sent.length; at += how.flushSize) {
             const accepted = sent
               .slice(at, at + how.flushSize)
               .map((event) =>
                 inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
               );
-            // Workers run into the middle of what is being accepted, and rollups into theirs.
-            const batches = processors.map((worker) => worker.processBatch(randomUUID()));
-            await Promise.all([...accepted, ...batches, ...rollups.map((rollup) => rollup.run())]);
+            // Workers run into the middle of what is being accepted, and now and then a rollup into theirs.
+            const batches = processors.map((worker, index) => worker.processBatch(NAMES[index]!));
+            const cut = at / how.flushSize;
+            await Promise.all([...accepted, ...batches, ...(cut % 4 === 0 ? [rollups[cut % 3]?.run()] : [])]);
           }
-          await Promise.all(processors.map(drain));
+          await Promise.all([...processors.map(drain), ...rollups.map((rollup) => rollup.run())]);
 
           expect(differences(expected.series(), await exposition(), { owners: new Set([owner]) })).toEqual([]);
         }),
