@@ -142,7 +142,8 @@ it("packs that are deleted all the time are never deleted too early", async () =
     while (!over.signal.aborted) await prune(fleet);
   })();
   const processing = [0, 1].map(async () => {
-    while (!over.signal.aborted) await fleet.get(BatchProcessor).processBatch(randomUUID(), true);
+    const name = randomUUID();
+    while (!over.signal.aborted) await fleet.get(BatchProcessor).processBatch(name, true);
   });
   for (let round = 0; round < 30; round += 1)
     await Promise.all(
