@@ -79,7 +79,7 @@ const holdOf = (whole: string) => `
   WITH due AS MATERIALIZED (
     SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
   ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${inLanes(whole)}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")} ORDER BY i.priority, i.seq`;
+  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")}`;
 
 const CLAIM = claimOf(UNPROJECTED);
 const CLAIM_WHOLE = claimOf(COMPLETIONS);
@@ -127,7 +127,12 @@ export async function hold(
   areLimited: boolean,
   withCompletions = false,
 ): Promise<Held[]> {
-  return withPayloads(on, await sql<Held>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]));
+  const rows = await sql<Held>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]);
+  // Limits are granted in this order. Not by the statement: the planner might walk over the whole index to save the sorting.
+  return withPayloads(
+    on,
+    rows.toSorted((a, b) => a.priority - b.priority || Number(a.seq) - Number(b.seq)),
+  );
 }
 
 const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [
