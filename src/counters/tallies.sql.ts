@@ -41,15 +41,15 @@ const AT_ONCE = { tallies: 512, bytes: 4_194_304 };
  * @param after of later transactions than this one
  * @throws where another transaction holds one of them, or later a series, for longer than 2 s
  */
-export async function takeTallies(on: Queryable, after: string, most: number = AT_ONCE.tallies): Promise<Taken> {
+export async function takeTallies(on: Queryable, after: string): Promise<Taken> {
   await sql(on, IMPATIENT);
   const rows = await sql<{ horizon: string; found: number; xid: string | null; increments: string }>(on, TAKE, [
     after,
-    most,
+    AT_ONCE.tallies,
     AT_ONCE.bytes,
   ]);
   const [first] = rows;
   if (!first) throw new Error("the tallies gave no answer");
   const tallies = rows.flatMap(({ xid, increments }) => (xid === null ? [] : [{ xid, increments }]));
-  return { tallies, horizon: first.horizon, isPart: first.found === most || tallies.length < first.found };
+  return { tallies, horizon: first.horizon, isPart: first.found === AT_ONCE.tallies || tallies.length < first.found };
 }
