@@ -1,5 +1,4 @@
 import "reflect-metadata";
-import { randomUUID } from "node:crypto";
 import { NestFactory } from "@nestjs/core";
 import { AppModule } from "../src/app.module.js";
 import { Rollup } from "../src/counters/rollup.js";
@@ -8,6 +7,7 @@ import type { Queryable } from "../src/database/sql.js";
 import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
 import { prune } from "../src/inbox/projection/prune.js";
 import { BatchProcessor } from "../src/processing/batch-processor.js";
+import { WorkerLoop } from "../src/processing/worker.loop.js";
 import { type BenchServer, holdSnapshot } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { Requests } from "./requests.js";
@@ -34,14 +34,18 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   const processor = application.get(BatchProcessor, { strict: false });
   const stop = new AbortController();
   let processed = 0;
-  const worker = async () => {
-    const name = randomUUID();
-    while (!stop.signal.aborted) {
-      const batch = await processor.processBatch(name, true);
+  const counting: ConstructorParameters<typeof WorkerLoop>[1] = {
+    async processBatch(worker, isPatient) {
+      const batch = await processor.processBatch(worker, isPatient);
       processed += batch;
-      if (batch === 0) await new Promise((resolve) => setTimeout(resolve, config.POLL_INTERVAL * 1_000));
-    }
+      return batch;
+    },
+    workerEnds: (worker) => processor.workerEnds(worker),
   };
+  const loops = Array.from(
+    { length: config.WORKER_CONCURRENCY },
+    (_, index) => new WorkerLoop(index + 1, counting, config, Promise.resolve()),
+  );
   const snapshot = await holdSnapshot(url);
   let fed = 0;
   const feeder = async () => {
@@ -54,7 +58,8 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
     }
   };
   const stopRollups = rollUpEverySecond(application.get(Rollup, { strict: false }));
-  const running = Promise.all([feeder(), ...Array.from({ length: config.WORKER_CONCURRENCY }, worker)]);
+  for (const loop of loops) loop.start();
+  const running = feeder();
   const minute = async (): Promise<Figures> => {
     const [fedBefore, processedBefore] = [fed, processed];
     claims.length = 0;
@@ -75,6 +80,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   } finally {
     stop.abort();
     await running;
+    for (const loop of loops) await loop.stop();
     await stopRollups();
     await snapshot.end();
     await application.close();

@@ -140,7 +140,9 @@ export const variables = {
   PROCESSING_DEADLINE: duration(60, 0.5).describe(
     "a worker whose event loop stands still for longer is ended; what it was at is tried again by itself, delivery by delivery",
   ),
-  POLL_INTERVAL: duration(0.2, 0.01).describe("how long an idle worker rests before it looks again"),
+  POLL_INTERVAL: duration(0.2, 0.01).describe(
+    "how long a worker rests that found nothing, or less than a tenth of `BATCH_SIZE`, before it looks again",
+  ),
   READY_MAX_PENDING_AGE: duration(900, 1).describe("a `worker` is unready while its oldest pending delivery is older"),
   SHUTDOWN_DELAY: duration(0, 0).describe(
     "how long deliveries are still taken after the signal to stop, with readiness red, until the load balancer has noticed; less than DRAIN_TIMEOUT; not in a `worker`",

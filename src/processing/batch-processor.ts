@@ -69,6 +69,13 @@ export class BatchProcessor {
     return this.processBatch(worker);
   }
 
+  /** The worker has ended in order. */
+  async workerEnds(worker: string): Promise<void> {
+    await this.journal
+      .end(worker)
+      .catch((error: unknown) => this.#logger.debug(say("a worker's last entry stays in the journal for a day", { error })));
+  }
+
   async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {
     if (error instanceof Unreadable) return this.#singly(error.deliveries);
     if (error instanceof Suspects) return this.#suspect(error);
