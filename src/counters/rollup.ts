@@ -30,6 +30,8 @@ export class Rollup {
   /** Rises whenever it is to look at everything, so that a round that was under way then does not say otherwise. */
   #generation = 0;
   #sweepAt = Number.NEGATIVE_INFINITY;
+  /** When the latest of those began that have ended well, by `performance.now()`. */
+  #doneSince = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly database: Database,
@@ -37,12 +39,22 @@ export class Rollup {
   ) {}
 
   /**
+   * When it has answered, all that was committed before that moment is in the series: at once, where somebody has seen to it since.
+   * @param moment by `performance.now()`
+   * @throws as {@link run}
+   */
+  async upTo(moment: number): Promise<void> {
+    if (this.#doneSince < moment) await this.run();
+  }
+
+  /**
    * When it has answered, all that was committed before it was called is in the series.
    * @returns how many tallies it has added
    * @throws where the database fails, or somebody holds tallies or series for longer than 2 s; nothing is lost by that
    */
   async run(): Promise<number> {
-    if (performance.now() >= this.#sweepAt) this.#beginAnew();
+    const began = performance.now();
+    if (began >= this.#sweepAt) this.#beginAnew();
     const [after, generation] = [this.#after, this.#generation];
     try {
       const first = await this.#addSome(after);
@@ -55,6 +67,7 @@ export class Rollup {
         return added + (await this.run());
       }
       if (generation === this.#generation && seen > BigInt(this.#after)) this.#after = String(seen);
+      this.#doneSince = Math.max(this.#doneSince, began);
       return added;
     } catch (error) {
       // Who waited for a lock in vain has seen nothing new of the server.

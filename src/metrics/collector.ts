@@ -4,7 +4,8 @@ import type { CollectedFamily } from "./exposition.js";
 /** Reads one part of the truth for a scrape. One that throws fails alone. */
 export interface Collector {
   readonly name: string;
-  collect(on: Queryable): Promise<readonly CollectedFamily[]>;
+  /** @param askedAt when the scrape began, by `performance.now()`: what was committed before is to be in the answer */
+  collect(on: Queryable, askedAt: number): Promise<readonly CollectedFamily[]>;
 }
 
 /** Injection token of all collectors, in the order of the exposition. */

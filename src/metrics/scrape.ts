@@ -45,12 +45,13 @@ export class Scrape {
     const success = new Samples(GAUGES.collectorSuccess);
     const seconds = new Samples(GAUGES.collectorDuration);
     const collected: CollectedFamily[] = [];
-    const deadline = performance.now() + DEADLINE_MS;
+    const askedAt = performance.now();
+    const deadline = askedAt + DEADLINE_MS;
     const span = this.tracing.isOn ? this.tracing.start("scrape") : undefined;
     // One after the other: side by side they would take all of the server's cores from the commits of ingest.
     for (const collector of this.collectors) {
       const began = performance.now();
-      const families = await this.#collect(collector, deadline - began, span);
+      const families = await this.#collect(collector, askedAt, deadline - began, span);
       success.set([collector.name], families ? 1 : 0);
       seconds.set([collector.name], Math.round(performance.now() - began) / 1_000);
       if (families) collected.push(...families);
@@ -60,21 +61,26 @@ export class Scrape {
   }
 
   /** A question that was given up still takes a connection: it is not asked a second time meanwhile. */
-  async #ask(collector: Collector, seconds: number, span: Span | undefined): Promise<readonly CollectedFamily[]> {
+  async #ask(collector: Collector, askedAt: number, seconds: number, span: Span | undefined): Promise<readonly CollectedFamily[]> {
     this.#unanswered.add(collector);
     try {
       const database = this.database.within(seconds);
-      return await collector.collect(span ? this.tracing.traced(database, span) : database);
+      return await collector.collect(span ? this.tracing.traced(database, span) : database, askedAt);
     } finally {
       this.#unanswered.delete(collector);
     }
   }
 
-  async #collect(collector: Collector, milliseconds: number, parent: Span | undefined): Promise<readonly CollectedFamily[] | undefined> {
+  async #collect(
+    collector: Collector,
+    askedAt: number,
+    milliseconds: number,
+    parent: Span | undefined,
+  ): Promise<readonly CollectedFamily[] | undefined> {
     const span = parent && this.tracing.start(`collect ${collector.name}`, { parent: parent.spanContext() });
     try {
       if (this.#unanswered.has(collector)) throw new Error("its question of an earlier scrape is not answered yet");
-      const families = await within(milliseconds, () => this.#ask(collector, milliseconds / 1_000, span));
+      const families = await within(milliseconds, () => this.#ask(collector, askedAt, milliseconds / 1_000, span));
       if (span) end(span);
       return families;
     } catch (error) {

@@ -4,6 +4,7 @@ import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import { Counters } from "../../src/counters/counters.js";
 import { COUNTERS } from "../../src/counters/catalogue.js";
 import { Increments } from "../../src/counters/increments.js";
+import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
 import { noteTally, takeTallies } from "../../src/counters/tallies.sql.js";
 import { readIncrements, writeIncrements } from "../../src/counters/written-increments.js";
@@ -96,6 +97,35 @@ it("gives up what another process holds for long, and says so", async () => {
   );
   await other.query("ROLLBACK");
   expect((await fleet.samples("github_events_total")).at(0)).toMatch(/ 1$/);
+});
+
+it("is run once for a scrape, and anew for the next", async () => {
+  const fleet = await stillFleet();
+  const plans = explainAll(fleet.get(Database));
+  const runs = () => plans.filter(({ text }) => text.includes("DELETE FROM octogauge.tallies")).length;
+  await count(fleet);
+  expect((await fleet.samples("github_events_total")).at(0)).toMatch(/ 1$/);
+  expect(runs()).toBe(1);
+  await count(fleet);
+  expect((await fleet.samples("github_events_total")).at(0)).toMatch(/ 2$/);
+  expect(runs()).toBe(2);
+});
+
+it("has seen to a moment only where it began later, and ended well", async () => {
+  const fleet = await stillFleet();
+  const rollup = fleet.get(Rollup);
+  const before = performance.now();
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
+  await expect(rollup.upTo(before)).rejects.toThrow(/tallies/);
+  await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO tallies");
+  await count(fleet);
+  await rollup.upTo(before);
+  expect(await counted(fleet)).toBe(1);
+  await count(fleet);
+  await rollup.upTo(before);
+  expect(await counted(fleet)).toBe(1);
+  await rollup.upTo(performance.now());
+  expect(await counted(fleet)).toBe(2);
 });
 
 it("a worker adds without being asked", async () => {

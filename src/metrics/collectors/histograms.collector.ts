@@ -14,8 +14,8 @@ export class HistogramsCollector implements Collector {
 
   constructor(private readonly rollup: Rollup) {}
 
-  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    await this.rollup.run();
+  async collect(on: Queryable, askedAt: number): Promise<readonly CollectedFamily[]> {
+    await this.rollup.upTo(askedAt);
     const pages = await this.#series.pages(on);
     return Object.values(HISTOGRAMS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }

@@ -20,8 +20,8 @@ export class PromgithubCollector implements Collector {
     private readonly rollup: Rollup,
   ) {}
 
-  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    await this.rollup.run();
+  async collect(on: Queryable, askedAt: number): Promise<readonly CollectedFamily[]> {
+    await this.rollup.upTo(askedAt);
     return [...(await this.#counters(on)), ...(await this.#histograms(on)), ...(await this.#openRuns(on)), ...(await this.#openJobs(on))];
   }
 
