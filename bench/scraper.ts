@@ -36,9 +36,12 @@ export class Scraper {
   }
 }
 
-/** Reads the answer and throws it away: what a scraper does with it takes no core of ours, since it runs elsewhere. */
+/** Asks as Prometheus does, reads the answer and throws it away: what a scraper does with it takes no core of ours, since it runs elsewhere. */
 export async function scrape(port: number): Promise<void> {
-  const [response] = (await once(get({ host: "127.0.0.1", port, path: "/metrics" }), "response")) as [IncomingMessage];
+  const [response] = (await once(
+    get({ host: "127.0.0.1", port, path: "/metrics", headers: { "accept-encoding": "gzip" } }),
+    "response",
+  )) as [IncomingMessage];
   if (response.statusCode !== 200) throw new Error(`/metrics answered ${response.statusCode}`);
   response.resume();
   await once(response, "end");

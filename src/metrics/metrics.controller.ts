@@ -1,6 +1,7 @@
-import { Controller, Get, Headers, Res, UseGuards } from "@nestjs/common";
-import type { Response } from "express";
+import { Controller, Get, Headers, Req, Res, UseGuards } from "@nestjs/common";
+import type { Request, Response } from "express";
 import { CONTENT_TYPES, negotiate } from "./exposition.js";
+import { gzipped } from "./gzip.js";
 import { MetricsTokenGuard } from "./metrics-token.guard.js";
 import { Scrape } from "./scrape.js";
 import { sendPages } from "./send-pages.js";
@@ -12,8 +13,12 @@ export class MetricsController {
   constructor(private readonly scrape: Scrape) {}
 
   @Get()
-  async fleet(@Headers("accept") accept: string | undefined, @Res() response: Response): Promise<void> {
+  async fleet(@Headers("accept") accept: string | undefined, @Req() request: Request, @Res() response: Response): Promise<void> {
     const format = negotiate(accept);
-    await sendPages(response, CONTENT_TYPES[format], await this.scrape.pages(format));
+    const pages = await this.scrape.pages(format);
+    response.vary("accept, accept-encoding");
+    if (request.acceptsEncodings("gzip") !== "gzip") return sendPages(response, CONTENT_TYPES[format], pages);
+    response.setHeader("content-encoding", "gzip");
+    await sendPages(response, CONTENT_TYPES[format], await gzipped(pages));
   }
 }

@@ -1,9 +1,8 @@
 import type { ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { piecesOf } from "./pieces.js";
 
-/** Written at once. */
-const BYTES = 65_536;
 /** A scraper gives up after 10 s unless it is told otherwise (Prometheus: `scrape_timeout`); who reads for longer holds on to pages. Milliseconds. */
 const PATIENCE_MS = 60_000;
 
@@ -26,22 +25,8 @@ export async function sendPages(
 }
 
 async function* inTurns(pages: readonly Buffer[]): AsyncGenerator<Buffer> {
-  let piece: Buffer[] = [];
-  let bytes = 0;
-  for (const page of pages) {
-    // Short ones go together, long ones as they are.
-    if (bytes > 0 && bytes + page.length > BYTES) {
-      yield Buffer.concat(piece, bytes);
-      [piece, bytes] = [[], 0];
-      await nextTurn();
-    }
-    if (page.length >= BYTES) {
-      yield page;
-      await nextTurn();
-      continue;
-    }
-    piece.push(page);
-    bytes += page.length;
+  for (const piece of piecesOf(pages)) {
+    yield piece;
+    await nextTurn();
   }
-  if (bytes > 0) yield Buffer.concat(piece, bytes);
 }
