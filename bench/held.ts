@@ -34,17 +34,22 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   const processor = application.get(BatchProcessor, { strict: false });
   const stop = new AbortController();
   let processed = 0;
+  const failures: unknown[] = [];
   const counting: ConstructorParameters<typeof WorkerLoop>[1] = {
     async processBatch(worker, isPatient) {
-      const batch = await processor.processBatch(worker, isPatient);
-      processed += batch;
-      return batch;
+      try {
+        const batch = await processor.processBatch(worker, isPatient);
+        processed += batch.count;
+        return batch;
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      }
     },
-    workerEnds: (worker) => processor.workerEnds(worker),
   };
   const loops = Array.from(
     { length: config.WORKER_CONCURRENCY },
-    (_, index) => new WorkerLoop(index + 1, counting, config, Promise.resolve()),
+    (_, index) => new WorkerLoop(index + 1, counting, config.POLL_INTERVAL, Promise.resolve()),
   );
   const snapshot = await holdSnapshot(url);
   let fed = 0;
@@ -64,6 +69,7 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
     const [fedBefore, processedBefore] = [fed, processed];
     claims.length = 0;
     await Promise.race([running, new Promise((resolve) => setTimeout(resolve, MINUTE_MS))]);
+    if (failures.length > 0) throw failures[0];
     const sorted = claims.toSorted((a, b) => a - b);
     return {
       "claim p50 ms": percentile(sorted, 0.5),
@@ -79,8 +85,8 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
     await measured.run(1, Object.fromEntries(names.map((name) => [name, minute])), progress);
   } finally {
     stop.abort();
-    await running;
     for (const loop of loops) await loop.stop();
+    await running;
     await stopRollups();
     await snapshot.end();
     await application.close();

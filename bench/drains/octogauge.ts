@@ -20,7 +20,7 @@ await report(async () => {
   const drain = async () => {
     const name = randomUUID();
     let processed = 0;
-    for (let batch = -1; batch !== 0; processed += batch) batch = await processor.processBatch(name);
+    for (let batch = -1; batch !== 0; processed += batch) batch = (await processor.processBatch(name)).count;
     return processed;
   };
   const counts = await Promise.all(Array.from({ length: config.WORKER_CONCURRENCY }, drain));

@@ -42,13 +42,6 @@ export class BatchJournal {
     await giveBatchBack(this.#patiently(sight), worker, sight);
   }
 
-  /** Says that the worker is no more, having finished or given back all it had begun: nobody need look at its last entry for a day. */
-  async end(worker: string): Promise<void> {
-    if (!this.#sights.has(worker)) return;
-    await this.giveBack(worker);
-    this.#sights.delete(worker);
-  }
-
   #patiently(sight: Sight): Queryable {
     return this.database.within(sight === NOTHING ? TIMEOUT.first : TIMEOUT.known);
   }

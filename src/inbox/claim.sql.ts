@@ -135,6 +135,11 @@ export async function hold(
   );
 }
 
+/** Whether a claim of so many was cut short, by their number or by the bytes of their payloads, so that there may be more. */
+export function isPartOfMore(claimed: readonly Claimed[], limit: number): boolean {
+  return claimed.length >= limit || claimed.reduce((sum, { bytes, payload }) => sum + (bytes ?? payload?.length ?? 0), 0) >= CLAIM_BYTES;
+}
+
 const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [
   limit,
   int2Array(order),

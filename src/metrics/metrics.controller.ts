@@ -18,7 +18,9 @@ export class MetricsController {
     const pages = await this.scrape.pages(format);
     response.vary("accept, accept-encoding");
     if (request.acceptsEncodings("gzip") !== "gzip") return sendPages(response, CONTENT_TYPES[format], pages);
+    const compressed = await gzipped(pages);
+    // Not before: a problem is answered as it is.
     response.setHeader("content-encoding", "gzip");
-    await sendPages(response, CONTENT_TYPES[format], await gzipped(pages));
+    await sendPages(response, CONTENT_TYPES[format], compressed);
   }
 }

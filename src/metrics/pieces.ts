@@ -1,20 +1,23 @@
-/** What is written, or compressed, at once. */
+/** Short pages go together up to so many bytes: what is written, or compressed, at once. */
 const BYTES = 65_536;
+/** A page of so many goes alone, as it is, so that what was made of it before is known again. */
+const ALONE = 16_384;
 
-/** The same text in pieces that take a fraction of a millisecond each: short pages go together, long ones as they are. */
+/** The same text in pieces that take a fraction of a millisecond each. */
 export function* piecesOf(pages: Iterable<Buffer>): Generator<Buffer> {
-  let piece: Buffer[] = [];
+  let short: Buffer[] = [];
   let bytes = 0;
   for (const page of pages) {
-    if (bytes > 0 && bytes + page.length > BYTES) {
-      yield Buffer.concat(piece, bytes);
-      [piece, bytes] = [[], 0];
+    const isAlone = page.length >= ALONE;
+    if (bytes > 0 && (isAlone || bytes + page.length > BYTES)) {
+      yield Buffer.concat(short, bytes);
+      [short, bytes] = [[], 0];
     }
-    if (page.length >= BYTES) yield page;
+    if (isAlone) yield page;
     else {
-      piece.push(page);
+      short.push(page);
       bytes += page.length;
     }
   }
-  if (bytes > 0) yield Buffer.concat(piece, bytes);
+  if (bytes > 0) yield Buffer.concat(short, bytes);
 }

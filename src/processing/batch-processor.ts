@@ -16,6 +16,14 @@ import { backoff, causeOf } from "./failure.js";
 import { NextBatch, NOTHING } from "./next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
+/** What became of a batch. */
+export interface Processed {
+  /** How many deliveries it came to: they have left the inbox, or were put off. */
+  readonly count: number;
+  /** See {@link Taken}; what had to be done in parts is never little. */
+  readonly isLittle: boolean;
+}
+
 /** Deliveries that a worker had begun and that are back without a word from it. */
 class Suspects extends Error {
   constructor(readonly deliveries: readonly Claimed[]) {
@@ -48,32 +56,24 @@ export class BatchProcessor {
    * Processes one batch.
    * @param worker who does it, in the journal; no two may be at it under one name at the same time
    * @param isPatient whether it may leave, for a while, rows that were committed after their successors had been claimed
-   * @returns how many deliveries it came to: they have left the inbox, or were put off
    * @throws transient database errors, after which the batch is back in the inbox
    */
-  async processBatch(worker: string, isPatient = false): Promise<number> {
+  async processBatch(worker: string, isPatient = false): Promise<Processed> {
     let taken = NOTHING;
     try {
       await this.#inTransaction(
         async (transaction) => (taken = await this.next.take(transaction)).rows,
         (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (taken.count > 0 || taken.lookedAtAll || isPatient) return taken.count;
+      if (taken.count > 0 || taken.lookedAtAll || isPatient) return { count: taken.count, isLittle: taken.isLittle };
     } catch (error) {
       await this.next.giveBack(taken);
       // Again, since it may have been the commit that failed, or the database as a whole.
       if (taken.rows.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
-      return this.#recover(error, taken.rows);
+      return { count: await this.#recover(error, taken.rows), isLittle: false };
     }
     this.next.sweep();
     return this.processBatch(worker);
-  }
-
-  /** The worker has ended in order. */
-  async workerEnds(worker: string): Promise<void> {
-    await this.journal
-      .end(worker)
-      .catch((error: unknown) => this.#logger.debug(say("a worker's last entry stays in the journal for a day", { error })));
   }
 
   async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {

@@ -12,7 +12,7 @@ export class Workers implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(processor: BatchProcessor, schema: SchemaGate, @Inject(CONFIG) config: Config) {
     this.#loops = Array.from(
       { length: config.WORKER_CONCURRENCY },
-      (_, index) => new WorkerLoop(index + 1, processor, config, schema.ready),
+      (_, index) => new WorkerLoop(index + 1, processor, config.POLL_INTERVAL, schema.ready),
     );
   }
 

@@ -124,7 +124,24 @@ it("has seen to a moment only where it began later, and ended well", async () =>
   await count(fleet);
   await rollup.upTo(before);
   expect(await counted(fleet)).toBe(1);
-  await rollup.upTo(performance.now());
+});
+
+it("has not seen to a moment where it began before, and ended after", async () => {
+  const fleet = await stillFleet();
+  const rollup = fleet.get(Rollup);
+  await count(fleet);
+  const other = await connectionTo(fleet);
+  await other.query("BEGIN");
+  await takeTallies(other, "0");
+  const running = rollup.run();
+  await expect
+    .poll(() => rowsOf(fleet.url, "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"))
+    .toHaveLength(1);
+  const moment = performance.now();
+  await count(fleet, "push");
+  await other.query("ROLLBACK");
+  expect(await running).toBe(1);
+  await rollup.upTo(moment);
   expect(await counted(fleet)).toBe(2);
 });
 

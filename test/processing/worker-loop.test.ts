@@ -6,19 +6,20 @@ import { stillFleet } from "../support/fleet.js";
 
 async function setUp(batchSize: number) {
   const fleet = await stillFleet({ BATCH_SIZE: String(batchSize) });
-  const loop = new WorkerLoop(1, fleet.get(BatchProcessor), fleet.config, Promise.resolve());
-  const accept = async (count: number) => {
-    for (let index = 0; index < count; index += 1) await fleet.accept("star", {});
+  const loop = new WorkerLoop(1, fleet.get(BatchProcessor), 1, Promise.resolve());
+  const accept = async (count: number, payload: unknown = {}, event = "star") => {
+    for (let index = 0; index < count; index += 1) await fleet.accept(event, payload);
   };
-  return { fleet, loop, accept, journal: () => rowsOf(fleet.url, "SELECT FROM octogauge.begun_batches") };
+  const waiting = async () => (await rowsOf(fleet.url, "SELECT FROM octogauge.inbox")).length;
+  return { fleet, loop, accept, waiting };
 }
 
 it("rests after a batch that was not worth its transaction, and goes on after one that was", async () => {
-  const { fleet, loop, accept } = await setUp(30);
+  const { loop, accept, waiting } = await setUp(30);
   expect(await loop.runOnce()).toBe("idle");
   await accept(2);
   expect(await loop.runOnce()).toBe("idle");
-  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox")).toEqual([]);
+  expect(await waiting()).toBe(0);
   await accept(3);
   expect(await loop.runOnce()).toBe("again");
   await accept(31);
@@ -31,20 +32,20 @@ it("goes on after any batch where those are small", async () => {
   expect([await loop.runOnce(), await loop.runOnce()]).toEqual(["again", "idle"]);
 });
 
-it("leaves nothing in the journal when it stops", async () => {
-  const { loop, accept, journal } = await setUp(30);
-  await accept(1);
-  await loop.runOnce();
-  expect(await journal()).toHaveLength(1);
-  await loop.stop();
-  expect(await journal()).toEqual([]);
+it("goes on after few deliveries that were all that fits into the memory of a batch", async () => {
+  const { fleet, loop, accept, waiting } = await setUp(100);
+  await accept(3, { text: "x".repeat(9_000_000) });
+  // So that they are read with their payloads.
+  await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = NULL");
+  expect([await loop.runOnce(), await waiting()]).toEqual(["again", 1]);
+  expect([await loop.runOnce(), await waiting()]).toEqual(["idle", 0]);
 });
 
-it("stops where the journal cannot be had", async () => {
-  const { fleet, loop, accept } = await setUp(30);
-  await accept(1);
-  await loop.runOnce();
-  await rowsOf(fleet.url, "ALTER TABLE octogauge.begun_batches RENAME TO away");
-  await loop.stop();
-  expect(await rowsOf(fleet.url, "SELECT FROM octogauge.away")).toHaveLength(1);
+it("goes on after a batch that was refused, whose other deliveries wait", async () => {
+  const { fleet, loop, accept, waiting } = await setUp(100);
+  await accept(4);
+  await accept(1, "{", "workflow_job");
+  await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = '{' WHERE event = 'workflow_job'");
+  expect([await loop.runOnce(), await waiting()]).toEqual(["again", 4]);
+  expect([await loop.runOnce(), await waiting()]).toEqual(["idle", 0]);
 });

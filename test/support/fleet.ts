@@ -45,7 +45,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       body: Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
     });
   const worker = randomUUID();
-  const processBatch = () => get(BatchProcessor).processBatch(worker);
+  const processBatch = async () => (await get(BatchProcessor).processBatch(worker)).count;
   const process = async () => {
     while ((await processBatch()) > 0);
   };

@@ -81,7 +81,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
   }
 
   async function drain(worker: BatchProcessor, index: number): Promise<void> {
-    while ((await worker.processBatch(NAMES[index]!)) > 0);
+    while ((await worker.processBatch(NAMES[index]!)).count > 0);
   }
 
   async function exposition(): Promise<Map<string, number>> {

@@ -14,8 +14,9 @@ export class CountersCollector implements Collector {
 
   constructor(private readonly rollup: Rollup) {}
 
-  async collect(on: Queryable, askedAt: number): Promise<readonly CollectedFamily[]> {
-    await this.rollup.upTo(askedAt);
+  async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
+    // After the gauges were read: what has left them meanwhile is counted in the same answer.
+    await this.rollup.run();
     const pages = await this.#series.pages(on);
     return Object.values(COUNTERS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));
   }
