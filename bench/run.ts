@@ -39,16 +39,13 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   },
   process: async (server, options, progress) => [await benchProcess(server, options, progress)],
   backlog: async (server, { rounds, quick, heldMinutes }, progress) => [
-    await benchBacklog(server, { rounds, most: quick ? 100_000 : 1_000_000, claims: quick ? 60 : 300 }, progress),
+    await benchBacklog(server, { rounds, most: quick ? 100_000 : 1_000_000, claims: quick ? 30 : 300 }, progress),
     ...(heldMinutes > 0 ? [await benchHeld(server, heldMinutes, progress)] : []),
   ],
-  scrape: async (server, { rounds, quick, history }, progress) => [
-    await benchScrape(server, { rounds, history: quick ? 50_000 : history, scrapes: quick ? 1 : 8 }, progress),
-  ],
+  scrape: async (server, { rounds, quick, history }, progress) => [await benchScrape(server, { rounds, history, quick }, progress)],
   mixed: async (server, options, progress) => {
     const results: Result[] = [];
     for (const rate of options.quick ? [500] : [500, 1_000]) results.push(await benchMixed(server, options, rate, progress));
-    // A quick look at it is among what sync shows.
     if (!options.quick) results.push(await benchSustained(server, options, progress));
     return results;
   },
@@ -65,7 +62,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 };
 
 /** What fits into a minute, with the build. The others are run when they are named. */
-const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload", "sync"];
+const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload"];
 
 /** Other names; not run twice where all are. */
 const ALIASES: Readonly<Record<string, string>> = { peers: "process" };
