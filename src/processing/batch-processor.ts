@@ -20,7 +20,7 @@ import { ProcessingMetrics } from "./processing.metrics.js";
 export interface Processed {
   /** How many deliveries it came to: they have left the inbox, or were put off. */
   readonly count: number;
-  /** See {@link Taken}; what had to be done in parts is never little. */
+  /** See {@link Taken}; what had to be done in parts is not little, unless nothing came of it: who tries that again rests first. */
   readonly isLittle: boolean;
 }
 
@@ -70,7 +70,8 @@ export class BatchProcessor {
       await this.next.giveBack(taken);
       // Again, since it may have been the commit that failed, or the database as a whole.
       if (taken.rows.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
-      return { count: await this.#recover(error, taken.rows), isLittle: false };
+      const count = await this.#recover(error, taken.rows);
+      return { count, isLittle: count === 0 };
     }
     this.next.sweep();
     return this.processBatch(worker);

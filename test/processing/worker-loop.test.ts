@@ -1,5 +1,7 @@
-import { expect, it } from "vitest";
+import pg from "pg";
+import { expect, it, onTestFinished } from "vitest";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
+import { NextBatch } from "../../src/processing/next-batch.js";
 import { WorkerLoop } from "../../src/processing/worker.loop.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -39,6 +41,25 @@ it("goes on after few deliveries that were all that fits into the memory of a ba
   await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = NULL");
   expect([await loop.runOnce(), await waiting()]).toEqual(["again", 1]);
   expect([await loop.runOnce(), await waiting()]).toEqual(["idle", 0]);
+});
+
+it("a look at everything that the memory of a batch cut short goes on from where it came to", async () => {
+  const { fleet, loop, accept, waiting } = await setUp(100);
+  await accept(3, { text: "x".repeat(9_000_000) });
+  await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = NULL");
+  const other = new pg.Client({ connectionString: fleet.url });
+  await other.connect();
+  onTestFinished(() => other.end());
+  await other.query("BEGIN; SELECT FROM octogauge.inbox FOR UPDATE");
+  await accept(1);
+  await loop.runOnce();
+  expect(await waiting()).toBe(3);
+  await other.query("ROLLBACK");
+  fleet.get(NextBatch).sweep();
+  await loop.runOnce();
+  expect(await waiting()).toBe(1);
+  await loop.runOnce();
+  expect(await waiting()).toBe(0);
 });
 
 it("goes on after a batch that was refused, whose other deliveries wait", async () => {
