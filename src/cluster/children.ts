@@ -4,18 +4,18 @@ import { Logger } from "@nestjs/common";
 import { isOurs, type ToPrimary } from "./messages.js";
 import { ProcessTotals, type Told } from "./process-totals.js";
 
-/** A child that lived shorter than this died of its start. Milliseconds. */
-const FAST = 5_000;
+/** A child that ends sooner than this, or before it was ready, is a fast crash. */
+const FAST_MS = 5_000;
 /** How long a child may take to tell its metrics. Milliseconds. */
 const ANSWER_MS = 2_000;
 
 /** How the children are forked. */
-export interface Nursery {
+export interface ForkOptions {
   readonly count: number;
   /** Added to the environment. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Called once: as many children as there are to be died of their start, one after the other. */
-  readonly onHopeless: () => void;
+  /** Called once, after `count` fast crashes in a row. */
+  readonly onCrashLoop: () => void;
 }
 
 /** The processes that do the work, on one machine, behind one port; a child that dies is replaced. */
@@ -25,18 +25,18 @@ export class Children {
   readonly #waiting = new Map<number, (metrics: readonly Told[]) => void>();
   readonly #totals = new ProcessTotals();
   #announce: (webhookUrl: string | undefined) => void = () => undefined;
-  #fastDeaths = 0;
+  #fastCrashes = 0;
   #questions = 0;
   #isStopping = false;
 
-  constructor(private readonly nursery: Nursery) {
+  constructor(private readonly options: ForkOptions) {
     cluster.setupPrimary({ args: ["serve"] });
     cluster.on("message", (child, message: unknown) => this.#hear(child, message));
     cluster.on("exit", (child, code, signal) => this.#mourn(child, signal ?? `code ${code}`));
   }
 
   get count(): number {
-    return this.nursery.count;
+    return this.options.count;
   }
 
   /** How many do their work. */
@@ -78,7 +78,7 @@ export class Children {
   }
 
   #fork(): void {
-    this.#children.set(cluster.fork(this.nursery.environment), { forkedAt: performance.now(), isReady: false });
+    this.#children.set(cluster.fork(this.options.environment), { forkedAt: performance.now(), isReady: false });
   }
 
   #hear(child: Worker, message: unknown): void {
@@ -111,12 +111,13 @@ export class Children {
     this.#children.delete(child);
     void this.#totals.bury(child.id);
     if (!known || this.#isStopping) return;
-    this.#fastDeaths = performance.now() - known.forkedAt < FAST ? this.#fastDeaths + 1 : 0;
-    this.#logger.error(
-      `process ${child.process.pid} ended (${reason})${this.#fastDeaths > 0 ? ` within ${FAST / 1_000} s of its start` : ""}`,
-    );
-    if (this.#fastDeaths < this.count) return this.#fork();
+    const livedMs = performance.now() - known.forkedAt;
+    const isFast = !known.isReady || livedMs < FAST_MS;
+    this.#fastCrashes = isFast ? this.#fastCrashes + 1 : 0;
+    const when = known.isReady ? (isFast ? ` within ${FAST_MS / 1_000} s of its start` : "") : " before it was ready";
+    this.#logger.error(`process ${child.process.pid} ended (${reason})${when}`);
+    if (this.#fastCrashes < this.count) return this.#fork();
     this.#isStopping = true;
-    this.nursery.onHopeless();
+    this.options.onCrashLoop();
   }
 }

@@ -60,9 +60,9 @@ function childrenOf({ config, embedded, generatedSecret }: Prepared): Children {
       ...(embedded && config.DATABASE_URL ? { DATABASE_URL: config.DATABASE_URL } : {}),
       ...(generatedSecret ? { GITHUB_WEBHOOK_SECRET: generatedSecret } : {}),
     },
-    onHopeless: () => {
+    onCrashLoop: () => {
       say(
-        `${config.WEB_CONCURRENCY} processes in a row ended within seconds of their start: giving up, so that whoever watches this service can wait before it starts it again`,
+        `${config.WEB_CONCURRENCY} processes in a row ended before they were ready, or within seconds of that: giving up, with exit code 1. The errors above say why`,
       );
       void embedded
         ?.stop()

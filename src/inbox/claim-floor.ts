@@ -41,8 +41,11 @@ export class ClaimFloor {
   /** Behind what was claimed, or further back where it is time for that. */
   next(): From {
     if (this.#begins("whole")) return { floors: LANES.map(() => 0), sweep: "whole" };
-    if (this.#begins("recent")) return { floors: this.#notes[0]?.floors ?? LANES.map(() => 0), sweep: "recent" };
-    return { floors: this.#current(), sweep: undefined };
+    const floors = this.#current();
+    if (!this.#begins("recent")) return { floors, sweep: undefined };
+    // A full scan that was cut short has set a floor back, behind the noted one.
+    const noted = this.#notes[0]?.floors ?? [];
+    return { floors: floors.map((floor, index) => Math.min(floor, noted[index] ?? 0)), sweep: "recent" };
   }
 
   /**

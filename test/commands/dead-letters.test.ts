@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
+import { childEnvironment } from "../support/environment.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 const run = promisify(execFile);
@@ -13,7 +14,7 @@ const run = promisify(execFile);
 async function octogauge(url: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
     const { stdout, stderr } = await run(process.execPath, [CLI, "dead-letters", ...args], {
-      env: { PATH: process.env["PATH"], DATABASE_URL: url },
+      env: childEnvironment({ DATABASE_URL: url }),
     });
     return { code: 0, stdout, stderr };
   } catch (error) {

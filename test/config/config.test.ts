@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { configLines } from "../../src/commands/config-check.js";
 import { ConfigError, loadConfig } from "../../src/config/config.js";
+import { childEnvironment } from "../support/environment.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 const COMPLETE = { DATABASE_URL: "postgres://u:hunter2@localhost/x", GITHUB_WEBHOOK_SECRET: "s3cret" };
@@ -22,7 +23,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 
 const octogauge = (args: readonly string[], environment: Record<string, string>) =>
   spawnSync(process.execPath, [CLI, ...args], {
-    env: { PATH: process.env["PATH"] ?? "", ...environment },
+    env: childEnvironment(environment),
     encoding: "utf8",
     timeout: 30_000,
   });

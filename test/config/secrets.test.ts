@@ -13,6 +13,7 @@ import { stillFleet } from "../support/fleet.js";
 import { captureLog } from "../support/log.js";
 import { deliveryHeaders, sign, startInstance, testEnvironment } from "../support/octogauge.js";
 import { freePort } from "../support/replica.js";
+import { childEnvironment } from "../support/environment.js";
 
 function secretFile(text: string): { path: string; write(text: string): void; remove(): void } {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-secret-"));
@@ -108,7 +109,7 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   const cli = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
   let said = "";
   const run = (args: string[], environment: Record<string, string>) => {
-    const child = spawn(process.execPath, [cli, ...args], { env: { PATH: process.env["PATH"], ...environment } });
+    const child = spawn(process.execPath, [cli, ...args], { env: childEnvironment(environment) });
     child.stdout.on("data", (data: Buffer) => (said += data.toString()));
     child.stderr.on("data", (data: Buffer) => (said += data.toString()));
     return { child, ended: once(child, "exit") };

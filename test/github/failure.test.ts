@@ -1,11 +1,12 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { judge, resetsIn } from "../../src/github/failure.js";
+import { at } from "../support/clock.js";
 
 const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
 
 /** Ten o'clock, by our clock. */
 function beTen(): number {
-  const now = Date.parse("2026-11-20T10:00:00Z");
+  const now = Date.parse(at("10:00:00"));
   vi.useFakeTimers({ toFake: ["Date"], now });
   onTestFinished(() => void vi.useRealTimers());
   return now / 1_000;

@@ -29,6 +29,17 @@ it("goes on behind what was claimed, lane by lane, and looks at everything again
   expect(claimed().sweep).toBe("whole");
 });
 
+it("a look at the recent end goes on where a full scan was cut short", () => {
+  let now = 0;
+  const floor = new ClaimFloor(() => now);
+  floor.claimed(floor.next(), [at(0, 90)], 1, false);
+  floor.sweep();
+  // The full scan finds older rows, and not all of them fit.
+  floor.claimed(floor.next(), [at(0, 10)], 2, true);
+  now += 250;
+  expect(floor.next()).toEqual({ floors: floors(11, 0), sweep: "recent" });
+});
+
 it("looks back the less often the longer that takes, and at everything still less often, but every minute", () => {
   let now = 0;
   const floor = new ClaimFloor(() => now);

@@ -3,6 +3,7 @@ import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js";
 import { storedPayloads } from "../support/stored-payloads.js";
+import { at } from "../support/clock.js";
 
 /** What depends on the time of the reading is levelled, everything else is compared to the letter. */
 const level = (text: string) => text.replaceAll(/^(\S*(?:_age_seconds|_collector_duration_seconds)\{[^}]*\}) \S+$/gm, "$1 0");
@@ -12,7 +13,7 @@ async function someOfEverything(overrides: Record<string, string> = {}) {
   await fleet.deliver("workflow_run", runPayload("requested"));
   await fleet.deliver("workflow_run", runPayload("in_progress"));
   await fleet.deliver("workflow_job", jobPayload("completed", RAN));
-  await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success", updated_at: "2026-11-01T10:02:00Z" }));
+  await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success", updated_at: at("10:02:00") }));
   await fleet.deliver("workflow_run", runPayload("in_progress", { id: 502 }));
   await fleet.deliver("workflow_job", jobPayload("queued", { id: 1002, run_id: 502, labels: ["x64", "linux"] }));
   await fleet.deliver(

@@ -9,6 +9,7 @@ import { isJob, lineOf, prepareTraces } from "../support/ci-traces.js";
 import { rowsOf } from "../support/database.js";
 import { post, startInstance } from "../support/octogauge.js";
 import { OtlpCollector } from "../support/otlp-collector.js";
+import { at } from "../support/clock.js";
 
 describe("what is not as usual", () => {
   const job = (id: number, fields: Record<string, unknown>): CiEvent => {
@@ -27,15 +28,15 @@ describe("what is not as usual", () => {
         conclusion: "skipped",
         runner_id: null,
         steps: [],
-        created_at: "2026-11-01T10:02:00Z",
-        started_at: "2026-11-01T10:01:00Z",
-        completed_at: "2026-11-01T10:01:00Z",
+        created_at: at("10:02:00"),
+        started_at: at("10:01:00"),
+        completed_at: at("10:01:00"),
       },
       ["0 60-60 skip build"],
     ],
     [
       "cancelled in the queue",
-      { conclusion: "cancelled", runner_id: 0, steps: null, started_at: "2026-11-01T10:00:02Z", completed_at: "2026-11-01T10:00:30Z" },
+      { conclusion: "cancelled", runner_id: 0, steps: null, started_at: at("10:00:02"), completed_at: at("10:00:30") },
       ["0 2-30 cancellation build"],
     ],
     [
@@ -49,7 +50,7 @@ describe("what is not as usual", () => {
     [
       "running backwards",
       {
-        steps: [{ number: 3, name: "b", conclusion: "success", started_at: "2026-11-01T10:00:20Z", completed_at: "2026-11-01T10:00:19Z" }],
+        steps: [{ number: 3, name: "b", conclusion: "success", started_at: at("10:00:20"), completed_at: at("10:00:19") }],
       },
       ["0 2-12 - queue", "0 12-60 success build", "0 20-20 success b"],
     ],
@@ -116,8 +117,8 @@ describe("what is not as usual", () => {
 });
 
 describe.each([
-  ["that it waited for an approval", { conclusion: "action_required", updated_at: "2026-11-01T10:59:00Z" }],
-  ["of an earlier end", { conclusion: "cancelled", updated_at: "2026-11-01T10:00:05Z" }],
+  ["that it waited for an approval", { conclusion: "action_required", updated_at: at("10:59:00") }],
+  ["of an earlier end", { conclusion: "cancelled", updated_at: at("10:00:05") }],
 ])("a run ends as it ended, though in the same batch it is said %s", (_, fields) => {
   it.each([1, 0])("at place %i", async (place) => {
     const { collector, deliverAll, send } = await prepareTraces();
@@ -136,8 +137,8 @@ it("a run of thousands of steps is sent in parts, all of it", async () => {
     number: index + 1,
     name: `step ${index + 1}`,
     conclusion: "success",
-    started_at: "2026-11-01T10:00:20Z",
-    completed_at: "2026-11-01T10:00:21Z",
+    started_at: at("10:00:20"),
+    completed_at: at("10:00:21"),
   }));
   const withSteps = (id: number): CiEvent => ({
     ...completed,

@@ -8,6 +8,7 @@ import { type CiEvent, ciRun, expectedSpans, jobIdOf, spanOf, traceOf } from "..
 import { isJob, linesOf, prepareTraces } from "../support/ci-traces.js";
 import { rowsOf } from "../support/database.js";
 import { OtlpCollector, type OtlpProtocol } from "../support/otlp-collector.js";
+import { at } from "../support/clock.js";
 
 const counter = async (name: string) => ((await register.getSingleMetric(name)?.get())?.values[0]?.value ?? 0) as number;
 
@@ -90,7 +91,7 @@ describe("a finished run", () => {
     await deliverAll(ciRun(7));
     // GitHub repeats the job that had succeeded, with its times, under the new attempt.
     const again = ciRun(7, 2).map(({ event, payload }): CiEvent => {
-      const text = JSON.stringify(payload).replaceAll('"run_started_at":"2026-11-01T10:00:00Z"', '"run_started_at":"2026-11-01T10:01:05Z"');
+      const text = JSON.stringify(payload).replaceAll(`"run_started_at":"${at("10:00:00")}"`, `"run_started_at":"${at("10:01:05")}"`);
       return { event, payload: JSON.parse(text) as Record<string, unknown> };
     });
     await deliverAll(again);

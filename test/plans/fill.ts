@@ -2,6 +2,7 @@ import { packOf } from "../../src/inbox/pack.js";
 import { prune } from "../../src/inbox/projection/prune.js";
 import { rowsOf } from "../support/database.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+import { at } from "../support/clock.js";
 
 const [JOB, RUN, REPO] = ["771000001", "551000001", "repository-x"];
 /** Whatever the size, this much is open, and this much is old enough to be forgotten: only what is finished, or waits, grows. */
@@ -116,10 +117,7 @@ export async function fill(url: string, rows: number): Promise<void> {
   for (const statement of STILL) await rowsOf(url, statement);
   const series = Math.min(rows, MOST_SERIES);
   const job = project("workflow_job", jobPayload("completed", { ...RAN, id: Number(JOB), run_id: Number(RUN) }));
-  const run = project(
-    "workflow_run",
-    runPayload("completed", { id: Number(RUN), conclusion: "success", updated_at: "2026-11-01T10:01:00Z" }),
-  );
+  const run = project("workflow_run", runPayload("completed", { id: Number(RUN), conclusion: "success", updated_at: at("10:01:00") }));
   const filling: [string, unknown[]][] = [
     [LEDGER, [rows]],
     [INBOX, [rows, job, run]],

@@ -6,6 +6,7 @@ import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { stillFleet } from "../support/fleet.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+import { childEnvironment } from "../support/environment.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
@@ -13,7 +14,7 @@ const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 function backfill(url: string, github: FakeGitHub, args: readonly string[], overrides: Record<string, string> = {}) {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     const environment = testEnvironment(url, { GITHUB_API_URL: github.url, GITHUB_TOKEN: github.token, ...overrides });
-    const child = spawn(process.execPath, [CLI, "backfill", ...args], { env: { PATH: process.env["PATH"], ...environment } });
+    const child = spawn(process.execPath, [CLI, "backfill", ...args], { env: childEnvironment(environment) });
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (text) => (stdout += text));
     child.stderr.on("data", (text) => (stderr += text));

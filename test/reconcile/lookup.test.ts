@@ -7,10 +7,11 @@ import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+import { at } from "../support/clock.js";
 
 const JOB = 'owner="acme",repo="api",workflow="ci",runs_on="ubuntu-latest"';
 const RUN = 'owner="acme",repo="api",workflow="ci"';
-const RAN_RUN = { conclusion: "success", updated_at: "2026-11-01T10:02:00Z" };
+const RAN_RUN = { conclusion: "success", updated_at: at("10:02:00") };
 
 let number = 0;
 const id = () => `${(0x7000_0000 + (number += 1)).toString(16)}-b6ef-11f0-8de9-0242ac120002`;
@@ -156,7 +157,7 @@ describe("an attempt that is open and silent", () => {
     await tell("workflow_job", jobPayload("queued"));
     await silentFor(601);
     const [asked] = await silentAttempts(fleet.get(Database), 600, 1);
-    await fleet.deliver("workflow_run", runPayload("in_progress", { updated_at: "2026-11-01T10:01:00Z" }));
+    await fleet.deliver("workflow_run", runPayload("in_progress", { updated_at: at("10:01:00") }));
     await closeGone(fleet.get(Database), asked!);
     expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
     expect(await fleet.samples("github_workflow_jobs{")).toEqual([]);

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { repository } from "./payloads.js";
+import { DAY } from "./clock.js";
 
 type Fields = Record<string, unknown>;
 
@@ -8,7 +9,7 @@ export interface CiEvent {
   readonly payload: Fields;
 }
 
-const at = (seconds: number) => new Date(Date.parse("2026-11-01T10:00:00Z") + seconds * 1_000).toISOString().replace(".000Z", "Z");
+const at = (seconds: number) => new Date(Date.parse(`${DAY}T10:00:00Z`) + seconds * 1_000).toISOString().replace(".000Z", "Z");
 
 /** Seconds after 10:00. */
 const JOBS = [

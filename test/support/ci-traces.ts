@@ -4,8 +4,9 @@ import { type CiEvent, jobIdOf } from "./ci-run.js";
 import { rowsOf } from "./database.js";
 import { stillFleet } from "./fleet.js";
 import { OtlpCollector, type OtlpProtocol, type ReceivedSpan } from "./otlp-collector.js";
+import { at } from "./clock.js";
 
-const TEN = BigInt(Date.parse("2026-11-01T10:00:00Z")) * 1_000_000n;
+const TEN = BigInt(Date.parse(at("10:00:00"))) * 1_000_000n;
 const seconds = (time: bigint) => Number(time - TEN) / 1e9;
 
 /** A span as a line of `expectedSpans`. */

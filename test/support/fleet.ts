@@ -18,6 +18,7 @@ import { guid } from "../truth/histories.js";
 import { freshDatabase, rowsOf } from "./database.js";
 import { testEnvironment } from "./octogauge.js";
 import { Tracing } from "../../src/tracing/tracing.js";
+import { at } from "./clock.js";
 
 let fleets = 0;
 
@@ -34,7 +35,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
   onTestFinished(close);
   const get = <T>(token: abstract new (...args: never[]) => T): T => application.get<T>(token as never, { strict: false });
   const node = (fleets += 1);
-  let moment = Date.parse("2026-11-01T10:00:00Z") * 1_000;
+  let moment = Date.parse(at("10:00:00")) * 1_000;
 
   const accept = (event: string, payload: unknown, id = guid((moment += 1_000), node)) =>
     get(GroupCommit).accept({

@@ -1,3 +1,4 @@
+import { at } from "./clock.js";
 /** Small payloads in GitHub's form; every field can be replaced. */
 export const repository = { full_name: "acme/api", default_branch: "main" };
 
@@ -15,8 +16,8 @@ export function jobPayload(action: string, job: Fields = {}, more: Fields = {}) 
       conclusion: null,
       labels: ["ubuntu-latest"],
       runner_id: null,
-      created_at: "2026-11-01T10:00:00Z",
-      started_at: "2026-11-01T10:00:00Z",
+      created_at: at("10:00:00"),
+      started_at: at("10:00:00"),
       completed_at: null,
       ...job,
     },
@@ -26,7 +27,7 @@ export function jobPayload(action: string, job: Fields = {}, more: Fields = {}) 
 }
 
 /** Fields of a job that ran from 10:00:12 to 10:01:00. */
-export const RAN = { runner_id: 7, started_at: "2026-11-01T10:00:12Z", completed_at: "2026-11-01T10:01:00Z", conclusion: "success" };
+export const RAN = { runner_id: 7, started_at: at("10:00:12"), completed_at: at("10:01:00"), conclusion: "success" };
 
 export function runPayload(action: string, run: Fields = {}, more: Fields = {}) {
   return {
@@ -41,9 +42,9 @@ export function runPayload(action: string, run: Fields = {}, more: Fields = {}) 
       conclusion: null,
       head_branch: "main",
       head_repository: { full_name: "acme/api" },
-      created_at: "2026-11-01T10:00:00Z",
-      run_started_at: "2026-11-01T10:00:00Z",
-      updated_at: "2026-11-01T10:00:00Z",
+      created_at: at("10:00:00"),
+      run_started_at: at("10:00:00"),
+      updated_at: at("10:00:00"),
       ...run,
     },
     repository,

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { testEnvironment } from "./octogauge.js";
+import { childEnvironment } from "./environment.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
@@ -40,7 +41,7 @@ export class Replica {
 
   async start(): Promise<void> {
     const child = spawn(process.execPath, [CLI, "serve"], {
-      env: { PATH: process.env["PATH"], ...this.environment },
+      env: childEnvironment(this.environment),
       stdio: ["ignore", "inherit", "inherit"],
     });
     this.#child = child;

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { at } from "../support/clock.js";
 
 /** A delivery of a random history, before it is permuted. */
 export interface HistoryEvent {
@@ -7,7 +8,7 @@ export interface HistoryEvent {
   readonly body: string;
 }
 
-const DAY_START = Date.parse("2026-11-01T00:00:00Z");
+const DAY_START = Date.parse(at("00:00:00"));
 const GREGORIAN_OFFSET = 122_192_928_000_000_000n;
 
 /** A version-1 GUID with the time of the event in it, as GitHub makes them. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js";
+import { at } from "../support/clock.js";
 
 const JOB = 'owner="acme",repo="api",workflow="ci",runs_on="ubuntu-latest"';
 const RUN = 'owner="acme",repo="api",workflow="ci",branch="default",event="push"';
@@ -78,7 +79,7 @@ describe("rule 3: state only moves forward", () => {
       'github_workflow_runs{owner="acme",repo="api",workflow="ci",status="waiting"} 1',
     ]);
     expect(await fleet.samples("github_workflow_runs_completed_total")).toEqual([]);
-    await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success", updated_at: "2026-11-01T10:09:00Z" }));
+    await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success", updated_at: at("10:09:00") }));
     expect(await fleet.samples("github_workflow_runs{")).toEqual([]);
     expect(await fleet.samples("github_workflow_runs_completed_total")).toEqual([
       `github_workflow_runs_completed_total{${RUN},conclusion="success"} 1`,
@@ -115,10 +116,7 @@ describe("rule 4: what a newer or completed attempt closes", () => {
     expect(await rowsOf(fleet.url, "SELECT state FROM octogauge.workflow_runs ORDER BY run_attempt")).toEqual([{ state: 2 }, { state: 0 }]);
     expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([]);
 
-    await fleet.deliver(
-      "workflow_run",
-      runPayload("completed", { run_attempt: 2, conclusion: "cancelled", updated_at: "2026-11-01T10:20:00Z" }),
-    );
+    await fleet.deliver("workflow_run", runPayload("completed", { run_attempt: 2, conclusion: "cancelled", updated_at: at("10:20:00") }));
     expect(await gauges()).toEqual([]);
     await fleet.deliver("workflow_job", jobPayload("completed", RAN));
     expect(await fleet.samples("github_workflow_jobs_completed_total")).toEqual([
@@ -131,10 +129,7 @@ describe("rule 4: what a newer or completed attempt closes", () => {
 describe("rule 5: durations are the payload's own", () => {
   it("a negative one is zero", async () => {
     const fleet = await stillFleet();
-    await fleet.deliver(
-      "workflow_job",
-      jobPayload("completed", { ...RAN, created_at: "2026-11-01T10:00:30Z", completed_at: "2026-11-01T10:00:11Z" }),
-    );
+    await fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, created_at: at("10:00:30"), completed_at: at("10:00:11") }));
     expect(await fleet.samples("github_workflow_job_queue_seconds_sum")).toEqual([`github_workflow_job_queue_seconds_sum{${JOB}} 0`]);
     expect(await fleet.samples("github_workflow_job_duration_seconds_sum")).toEqual([
       `github_workflow_job_duration_seconds_sum{${JOB},conclusion="success"} 0`,
@@ -145,9 +140,9 @@ describe("rule 5: durations are the payload's own", () => {
     const fleet = await stillFleet();
     const times = {
       run_attempt: 2,
-      created_at: "2026-11-01T09:00:00Z",
-      run_started_at: "2026-11-01T10:00:00Z",
-      updated_at: "2026-11-01T10:01:30Z",
+      created_at: at("09:00:00"),
+      run_started_at: at("10:00:00"),
+      updated_at: at("10:01:30"),
     };
     await fleet.deliver("workflow_run", runPayload("completed", { ...times, conclusion: "success" }));
     expect((await fleet.samples("github_workflow_run_duration_seconds_sum"))[0]).toMatch(/ 90$/);

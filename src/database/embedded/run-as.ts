@@ -60,12 +60,16 @@ export async function canReach(path: string, runAs: RunAs, wanted = 1): Promise<
   return true;
 }
 
+/** Of the program loader, and of libfaketime, which it may load: the server then has our clock. */
+const LOADER = /^(LD_PRELOAD|FAKETIME|FAKETIME_DONT_FAKE_MONOTONIC|DONT_FAKE_MONOTONIC)$/;
+
 /**
  * The environment of every PostgreSQL program: Octogauge's own holds secrets that a
  * long-lived server has no use for, and foreign PG* and locale variables alter it.
  */
 export function postgresEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
+  const loader = Object.entries(process.env).filter(([name]) => LOADER.test(name));
+  return { ...Object.fromEntries(loader), PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
 }
 
 /**
