@@ -8,7 +8,7 @@ RUN npm ci --no-audit --no-fund --omit=optional
 COPY tsconfig.json tsconfig.build.json ./
 COPY migrations migrations
 COPY src src
-RUN npm run build
+RUN npx tsc -p tsconfig.build.json
 
 # What runs: no compiler, no tests, and no PostgreSQL, which is a server of its own here.
 FROM node:26-trixie-slim AS production

@@ -8,6 +8,7 @@ import { PayloadPacks1796900000000 } from "./1796900000000-payload-packs.js";
 import { AcceptFunction1797200000000 } from "./1797200000000-accept-function.js";
 import { Tallies1797500000000 } from "./1797500000000-tallies.js";
 import { BegunBatches1797800000000 } from "./1797800000000-begun-batches.js";
+import { Executions1798100000000 } from "./1798100000000-executions.js";
 
 /** In order; listed by hand, since a build has no folder to look through. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   AcceptFunction1797200000000,
   Tallies1797500000000,
   BegunBatches1797800000000,
+  Executions1798100000000,
 ];

@@ -7,10 +7,8 @@ import { sql } from "../../src/database/sql.js";
 import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
 import { readBody } from "../../src/inbox/projection/read.js";
 import { Batch } from "../../src/processing/batch.js";
-import { countJob, countRun } from "../../src/processing/count-facts.js";
 import { fold } from "../../src/processing/fold.js";
-import { upsertJobs } from "../../src/workflow-state/jobs.sql.js";
-import { upsertRuns } from "../../src/workflow-state/runs.sql.js";
+import { writeJobs, writeRuns } from "../../src/processing/write-facts.js";
 import { benchConfig, databaseOf, listenBefore } from "./parts.js";
 
 // Each delivery is processed inside its request, in a transaction of its own: its id, its row of state, its counters and its
@@ -37,10 +35,8 @@ async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
     if (fresh.length === 0) return "duplicate";
     const batch = new Batch(new Tally(policy, config.HISTOGRAM_BUCKETS));
     fold(batch, policy, delivery.event, projection, { id: delivery.id, receivedAt: Date.now() });
-    for (const fact of (await upsertJobs(transaction, [...batch.jobs.values()])).values())
-      for (const job of batch.jobs.values()) countJob(batch.tally, job, fact);
-    for (const fact of (await upsertRuns(transaction, [...batch.runs.values()])).values())
-      for (const run of batch.runs.values()) countRun(batch.tally, run, fact);
+    await writeJobs(transaction, batch.tally, batch.jobs);
+    await writeRuns(transaction, batch.tally, batch.runs);
     afterCommit = await series.add(transaction, batch.tally.increments);
     return "accepted";
   });

@@ -9,6 +9,17 @@ const ADD_JOBS = `
   SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[]) AS u(job_id, run_id, run_attempt, record) ORDER BY job_id
   ON CONFLICT (job_id) DO NOTHING`;
 
+const NEWEST_ATTEMPTS = `
+  SELECT run_id::float8 AS "runId", max(run_attempt) AS "runAttempt" FROM octogauge.workflow_runs WHERE run_id = ANY ($1::bigint[]) GROUP BY run_id`;
+
+/** Gives jobs whose attempt is not known the newest one of their run (truth rule 11). */
+export async function withAttempts(on: Queryable, jobs: readonly JobRecord[]): Promise<readonly JobRecord[]> {
+  const runs = new Set(jobs.filter(({ runAttempt }) => runAttempt === 0).map(({ runId }) => runId));
+  if (runs.size === 0) return jobs;
+  const newest = new Map((await sql<AttemptKey>(on, NEWEST_ATTEMPTS, [int8Array([...runs])])).map((row) => [row.runId, row.runAttempt]));
+  return jobs.map((job) => (job.runAttempt === 0 ? { ...job, runAttempt: newest.get(job.runId) ?? 1 } : job));
+}
+
 /** Keeps jobs that have just completed, in the transaction that learnt it. */
 export async function addJobs(on: Queryable, jobs: readonly JobRecord[]): Promise<void> {
   if (jobs.length === 0) return;
@@ -18,7 +29,7 @@ export async function addJobs(on: Queryable, jobs: readonly JobRecord[]): Promis
 const ADD_RUNS = `
   INSERT INTO octogauge.ci_trace_outbox (run_id, run_attempt, record, waits_for, due_at)
   SELECT u.run_id, u.run_attempt, u.record,
-    ARRAY(SELECT j.job_id FROM octogauge.workflow_jobs j WHERE j.run_id = u.run_id AND j.run_attempt = u.run_attempt AND j.state = ${STATE.open}),
+    ARRAY(SELECT j.job_id FROM octogauge.workflow_jobs j WHERE j.run_id = u.run_id AND j.run_attempt IN (0, u.run_attempt) AND j.state = ${STATE.open}),
     now() + make_interval(secs => $4)
   FROM unnest($1::bigint[], $2::int[], $3::text[]) AS u(run_id, run_attempt, record) ORDER BY u.run_id, u.run_attempt
   ON CONFLICT (run_id, run_attempt) DO NOTHING`;

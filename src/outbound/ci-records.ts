@@ -30,8 +30,9 @@ export interface JobRecord {
   readonly conclusion: string;
   readonly url: string;
   readonly labels: readonly string[];
-  /** Null where no runner took it. */
+  /** Null where no event names one. */
   readonly runner: { readonly id: string; readonly name: string; readonly group: string } | null;
+  /** Null where the time in the queue is not known. */
   readonly createdAt: number | null;
   readonly startedAt: number;
   readonly completedAt: number;
@@ -98,8 +99,9 @@ export function recordJob(projection: WorkflowJobProjection, body: Fields): JobR
     conclusion: projection.conclusion,
     url: url(job, "html_url"),
     labels: projection.labels,
-    runner: projection.hasRunner ? { id: String(id), name: name(job, "runner_name"), group: name(job, "runner_group_name") } : null,
-    createdAt: projection.createdAt,
+    runner: projection.runnerId !== null ? { id: String(id), name: name(job, "runner_name"), group: name(job, "runner_group_name") } : null,
+    // The wait for an approval is not queueing, and that of a copy is not its own (truth rules 9 and 10).
+    createdAt: projection.isDeployment || (projection.createdAt ?? 0) > (projection.startedAt ?? end) ? null : projection.createdAt,
     startedAt: projection.startedAt ?? end,
     completedAt: end,
     steps: stepsOf(job?.["steps"]),

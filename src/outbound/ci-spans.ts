@@ -109,7 +109,7 @@ class Trace {
         "github.job.labels": [...job.labels],
       },
     });
-    if (job.runner && job.createdAt !== null && job.conclusion !== "skipped")
+    if ((job.runner || job.steps.length > 0) && job.createdAt !== null && job.conclusion !== "skipped")
       yield this.#span({
         part: `queue:${job.jobId}`,
         parent: "run",

@@ -1,7 +1,7 @@
 import type { Queryable } from "../database/sql.js";
 import type { Fields } from "../inbox/projection/fields.js";
 import type { Projection } from "../inbox/projection/projection.js";
-import { addJobs, addRuns, keyOf, reopen } from "./ci-outbox.sql.js";
+import { addJobs, addRuns, keyOf, reopen, withAttempts } from "./ci-outbox.sql.js";
 import { type JobRecord, recordJob, recordRun, type RunRecord } from "./ci-records.js";
 
 /** What the deliveries of one batch say of jobs and runs that have completed, for their traces. */
@@ -33,7 +33,10 @@ export class Completions {
    * @param runs by {@link keyOf}
    */
   async write(on: Queryable, freshJobs: readonly number[], freshRuns: readonly string[]): Promise<void> {
-    const jobs = freshJobs.flatMap((id) => this.#jobs.get(id) ?? []);
+    const jobs = await withAttempts(
+      on,
+      freshJobs.flatMap((id) => this.#jobs.get(id) ?? []),
+    );
     const runs = freshRuns.flatMap((key) => this.#runs.get(key) ?? []);
     await addJobs(on, jobs);
     await addRuns(on, runs, this.settle);

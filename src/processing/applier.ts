@@ -14,12 +14,12 @@ import { say } from "../logging/fields.js";
 import { deliveryLevel, type LogConfig } from "../logging/levels.js";
 import type { Completions } from "../outbound/completions.js";
 import { FACT, has } from "../workflow-state/facts.js";
-import { upsertJobs } from "../workflow-state/jobs.sql.js";
-import { upsertRuns } from "../workflow-state/runs.sql.js";
+import type { Learned } from "../workflow-state/upsert.js";
 import { Batch } from "./batch.js";
 import { COMPLETIONS, type NewCompletions } from "./completions.provider.js";
-import { countEvents, countJob, countRun } from "./count-facts.js";
+import { countEvents } from "./count-facts.js";
 import { fold } from "./fold.js";
+import { writeJobs, writeRuns } from "./write-facts.js";
 
 /** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
 export class Unreadable extends Error {
@@ -62,18 +62,10 @@ export class Applier {
       await bury(transaction, delivery, { source: "projection", errorClass: name, message });
     }
     countEvents(batch.tally, batch.events);
-    const freshJobs = await upsertJobs(transaction, [...batch.jobs.values()]);
-    for (const [id, fresh] of freshJobs) {
-      const job = batch.jobs.get(id);
-      if (job) countJob(batch.tally, job, fresh);
-    }
-    const freshRuns = await upsertRuns(transaction, [...batch.runs.values()]);
-    for (const [key, fresh] of freshRuns) {
-      const run = batch.runs.get(key);
-      if (run) countRun(batch.tally, run, fresh);
-    }
+    const jobs = await writeJobs(transaction, batch.tally, batch.jobs);
+    const runs = await writeRuns(transaction, batch.tally, batch.runs);
     await this.counters.write(transaction, batch.tally);
-    await completions?.write(transaction, completed(freshJobs), completed(freshRuns));
+    await completions?.write(transaction, completed(jobs), completed(runs));
     return () => this.#tell(claimed, unusable);
   }
 
@@ -147,5 +139,5 @@ function readBody({ event, form, projection, payload, pack }: Claimed, completio
 }
 
 /** Of what became known, whose completion did. */
-const completed = <Key>(fresh: ReadonlyMap<Key, number>): Key[] =>
-  [...fresh].filter(([, facts]) => has(facts, FACT.completed)).map(([key]) => key);
+const completed = <Key>(learned: ReadonlyMap<Key, Learned>): Key[] =>
+  [...learned].filter(([, { freshFacts }]) => has(freshFacts, FACT.completed)).map(([key]) => key);

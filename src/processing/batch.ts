@@ -1,6 +1,6 @@
 import { eventTime } from "../workflow-state/event-time.js";
 import { type JobEvent, joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
-import { joinRuns, observeRun, type RunEvent, type RunObservation } from "../workflow-state/run-transition.js";
+import { joinRuns, namedBy, observeRun, type RunEvent, type RunObservation } from "../workflow-state/run-transition.js";
 import { attemptKey } from "../workflow-state/runs.sql.js";
 import type { Tally } from "../counters/tally.js";
 
@@ -27,16 +27,19 @@ export class Batch {
     byAction.set(action, (byAction.get(action) ?? 0) + 1);
   }
 
-  observeRun(event: RunEvent, branch: string, arrival: Arrival): void {
-    const seen = observeRun(event, branch, eventTime(arrival.id, arrival.receivedAt));
+  observeRun(event: RunEvent, branch: string, arrival: Arrival, isEvent: boolean): void {
+    const seen = observeRun(event, branch, eventTime(arrival.id, arrival.receivedAt), isEvent);
     const key = attemptKey(seen.runId, seen.runAttempt);
     const before = this.runs.get(key);
     this.runs.set(key, before ? joinRuns(before, seen) : seen);
   }
 
-  observeJob(event: JobEvent, arrival: Arrival): void {
-    const seen = observeJob(event, eventTime(arrival.id, arrival.receivedAt));
+  observeJob(event: JobEvent, arrival: Arrival, isEvent: boolean): void {
+    const seen = observeJob(event, eventTime(arrival.id, arrival.receivedAt), isEvent);
     const before = this.jobs.get(seen.jobId);
     this.jobs.set(seen.jobId, before ? joinJobs(before, seen) : seen);
+    // First attempts supersede nothing.
+    const key = attemptKey(seen.runId, seen.runAttempt);
+    if (seen.runAttempt > 1 && !this.runs.has(key)) this.runs.set(key, namedBy(seen));
   }
 }

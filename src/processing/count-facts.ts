@@ -9,17 +9,24 @@ export function countEvents(tally: Tally, events: ReadonlyMap<string, ReadonlyMa
   for (const [event, byAction] of events) for (const [action, times] of byAction) tally.add(COUNTERS.events, [event, action], times);
 }
 
-/** Raises what the facts of an attempt raise; `fresh` are those that were not known before. */
+/** Labels and values that a job counts with. */
+type CountedJob = Pick<JobObservation, "owner" | "repo" | "workflow" | "runsOn" | "conclusion" | "queueSeconds" | "durationSeconds">;
+
+/** Raises what newly counted facts of an attempt raise. */
 export function countRun(tally: Tally, run: RunObservation, fresh: number): void {
   const branch = [run.owner, run.repo, run.workflow, run.branch];
   if (has(fresh, FACT.queued)) tally.add(COUNTERS.runsRequested, [...branch, run.event]);
   if (has(fresh, FACT.started)) tally.add(COUNTERS.runsStarted, [...branch, run.event]);
   if (has(fresh, FACT.completed)) tally.add(COUNTERS.runsCompleted, [...branch, run.event, run.conclusion]);
-  if (has(fresh, FACT.duration)) tally.observe(HISTOGRAMS.runDuration, [...branch, run.conclusion], run.durationSeconds);
+  if (has(fresh, FACT.duration)) {
+    // An event that it started came after its failure: that lasted for no second.
+    const late = has(run.facts, FACT.duration) || has(run.facts, FACT.instant) ? run.conclusion : "failure";
+    tally.observe(HISTOGRAMS.runDuration, [...branch, late], run.durationSeconds);
+  }
 }
 
-/** Raises what the facts of a job raise. */
-export function countJob(tally: Tally, job: JobObservation, fresh: number): void {
+/** Raises what newly counted facts of a job raise. */
+export function countJob(tally: Tally, job: CountedJob, fresh: number): void {
   const labels = [job.owner, job.repo, job.workflow, job.runsOn];
   if (has(fresh, FACT.queued)) tally.add(COUNTERS.jobsQueued, labels);
   if (has(fresh, FACT.started)) tally.add(COUNTERS.jobsStarted, labels);

@@ -6,15 +6,16 @@ import type { Arrival, Batch } from "./batch.js";
 
 /** Folds one delivery into the batch. */
 export function fold(batch: Batch, policy: LabelPolicy, event: string, projection: Projection, arrival: Arrival): void {
-  if (!isAnswer(event)) batch.countEvent(event, projection.action);
+  const isEvent = !isAnswer(event);
+  if (isEvent) batch.countEvent(event, projection.action);
   if (projection.kind === "other") return;
   const { owner, repo } = projection.repository;
   if (!policy.measures(owner, repo)) return;
   switch (projection.kind) {
     case "workflow_job":
-      return batch.observeJob(projection, arrival);
+      return batch.observeJob(projection, arrival, isEvent);
     case "workflow_run":
-      return batch.observeRun(projection, runBranch(policy, projection), arrival);
+      return batch.observeRun(projection, runBranch(policy, projection), arrival, isEvent);
     case "push":
       return foldPush(batch, policy, projection);
     case "pull_request":

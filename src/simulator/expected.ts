@@ -1,5 +1,6 @@
 import { ticksOfEventId, ticksOfMilliseconds } from "./event-id.js";
-import { judgeJob, readJobEvent, type JobEvent } from "./job-truth.js";
+import { executionsOf } from "./execution-truth.js";
+import { judgeExecution, judgeState, readJobEvent, type JobEvent } from "./job-truth.js";
 import type { SimulatedDelivery } from "./model.js";
 import { asObject, asText, readRepository, type JsonObject } from "./reading.js";
 import { judgeAttempt, readRunEvent, type RunEvent } from "./run-truth.js";
@@ -40,6 +41,8 @@ export class Expectation {
   readonly #direct = new SeriesMap();
   readonly #attempts = new Map<number, Map<number, RunEvent[]>>();
   readonly #jobs = new Map<number, JobEvent[]>();
+  /** By run, the newest attempt that a job names. */
+  readonly #named = new Map<number, number>();
   readonly #bounds: readonly number[];
   readonly #interned = new Map<string, RunEvent["labels"]>();
 
@@ -76,25 +79,34 @@ export class Expectation {
   /** The expected series by their Prometheus text. Gauges have only series that are not 0. */
   series(): SeriesMap {
     const series = new SeriesMap(this.#direct);
-    for (const attempts of this.#attempts.values()) {
-      const newest = Math.max(...attempts.keys());
+    for (const [runId, attempts] of this.#attempts) {
+      const newest = this.#newestAttempt(runId);
       for (const [attempt, history] of attempts) {
         judgeAttempt(history, attempt === newest, this.#bounds, series);
       }
     }
+    const byRun = new Map<number, JobEvent[][]>();
     for (const history of this.#jobs.values()) {
-      judgeJob(history, this.#isLive(history), this.#bounds, series);
+      const { runId } = history[0]!;
+      byRun.set(runId, [...(byRun.get(runId) ?? []), history]);
+    }
+    for (const [runId, jobs] of byRun) {
+      for (const history of jobs) judgeState(history, this.#isLive(history, this.#newestAttempt(runId)), series);
+      for (const execution of executionsOf(jobs)) judgeExecution(execution, this.#bounds, series);
     }
     return series;
   }
 
-  #isLive(history: readonly JobEvent[]): boolean {
-    const [job] = history;
-    const attempts = job && this.#attempts.get(job.runId);
-    if (job === undefined || attempts === undefined) return true;
-    const own = attempts.get(job.attempt) ?? [];
-    const superseded = [...attempts.keys()].some((attempt) => attempt > job.attempt);
-    return !superseded && !own.some((event) => event.status === "completed");
+  /** The newest attempt of a run that its events or its jobs name; 0 where none does. */
+  #newestAttempt(runId: number): number {
+    return Math.max(0, this.#named.get(runId) ?? 0, ...(this.#attempts.get(runId)?.keys() ?? []));
+  }
+
+  #isLive([job]: readonly JobEvent[], newest: number): boolean {
+    if (job === undefined) return true;
+    const attempt = job.attempt ?? newest;
+    if (attempt < newest) return false;
+    return !(this.#attempts.get(job.runId)?.get(attempt) ?? []).some((event) => event.status === "completed");
   }
 
   #keepRun(event: RunEvent | undefined): void {
@@ -107,6 +119,7 @@ export class Expectation {
 
   #keepJob(event: JobEvent | undefined): void {
     if (event === undefined) return;
+    this.#named.set(event.runId, Math.max(this.#named.get(event.runId) ?? 0, event.attempt ?? 0));
     const history = this.#jobs.get(event.jobId) ?? [];
     this.#jobs.set(event.jobId, [...history, { ...event, labels: this.#shared(event.labels) }]);
   }

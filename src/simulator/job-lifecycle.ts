@@ -14,6 +14,9 @@ export const jobKinds = {
   completedNeverSent: 8,
   neverPickedUp: 6,
   otherApp: 10,
+  checkRun: 10,
+  lateStart: 20,
+  unnamedRunner: 15,
   noCreatedAt: 10,
   clockSkew: 10,
   noConclusion: 6,
@@ -54,7 +57,7 @@ export function jobMoments(kind: JobKind, times: JobTimes, conclusion: string): 
     case "ordinary":
       return [queued, running, done];
     case "approvalGate":
-      return [queued, waiting, approved, { ...running, startedAt: created }, { ...done, startedAt: created }];
+      return [queued, waiting, approved, running, done];
     case "heldAtGate":
       return [queued, waiting];
     case "requeuedAtGate":
@@ -80,6 +83,13 @@ export function jobMoments(kind: JobKind, times: JobTimes, conclusion: string): 
       return [queued];
     case "otherApp":
       return [{ ...done, runner: "none" }];
+    case "checkRun":
+      return [{ ...done, runner: "none", at: completed, createdAt: completed, startedAt: completed }];
+    case "lateStart":
+      // The first of them does not know the start yet.
+      return [queued, { ...running, startedAt: created }, done];
+    case "unnamedRunner":
+      return [queued, { ...running, runner: "none", hasSteps: true }, { ...done, runner: "none", hasSteps: true }];
     case "noCreatedAt":
       return [queued, running, done].map((moment) => Object.assign(moment, { createdAt: undefined }));
     case "clockSkew": {

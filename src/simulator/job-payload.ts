@@ -11,6 +11,10 @@ export interface JobIdentity {
   readonly labels: readonly string[];
   readonly runnerId: number;
   readonly stepCount: number;
+  /** Older servers leave the attempt out. */
+  readonly withoutAttempt: boolean;
+  /** Whether it deploys to an environment. */
+  readonly deploys: boolean;
 }
 
 /** What one event says of a job. Times are whole seconds since 1970. */
@@ -24,10 +28,12 @@ export interface JobMoment {
   readonly conclusion: string | null;
   /** GitHub writes null for no runner, and 0 has been seen. */
   readonly runner: "assigned" | "none" | "zero";
+  /** It ran, though the event names no runner. */
+  readonly hasSteps?: boolean;
 }
 
 function steps(job: JobIdentity, moment: JobMoment): Record<string, unknown>[] {
-  if (moment.runner !== "assigned") return [];
+  if (moment.runner !== "assigned" && !moment.hasSteps) return [];
   const done = moment.action === "completed";
   return Array.from({ length: done ? job.stepCount : 1 }, (_, i) => ({
     name: i === 0 ? "Set up job" : `Run step ${i} of ${job.name}`,
@@ -52,7 +58,7 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
     workflow_name: job.workflowName,
     head_branch: run.headBranch,
     run_url: `${api}/actions/runs/${run.id}`,
-    run_attempt: job.attempt,
+    ...(job.withoutAttempt ? {} : { run_attempt: job.attempt }),
     node_id: `CR_${job.id.toString(36)}`,
     head_sha: run.headSha,
     url: `${api}/actions/jobs/${job.id}`,
@@ -71,8 +77,9 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
     runner_group_id: assigned ? 1 : moment.runner === "zero" ? 0 : null,
     runner_group_name: assigned ? "Default" : nobody,
   });
+  const deployment = job.deploys ? `"deployment":{"id":${job.id + 1},"environment":"production"},` : "";
   return (
-    `{"action":"${moment.action}","workflow_job":${workflowJob},` +
+    `{"action":"${moment.action}","workflow_job":${workflowJob},${deployment}` +
     `"repository":${repository.json},"organization":${repository.organizationJson},` +
     `"sender":${repository.senderJson}}`
   );

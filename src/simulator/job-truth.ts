@@ -6,11 +6,16 @@ import type { Labels, SeriesMap } from "./series.js";
 export interface JobEvent {
   readonly jobId: number;
   readonly runId: number;
-  readonly attempt: number;
+  /** Undefined where the payload leaves it out. */
+  readonly attempt: number | undefined;
+  readonly name: string;
   readonly labels: Labels;
   readonly status: string;
   readonly conclusion: string;
-  readonly hasRunner: boolean;
+  /** Undefined without a runner. */
+  readonly runner: number | undefined;
+  readonly hasStartedStep: boolean;
+  readonly deploys: boolean;
   readonly createdAt: number | undefined;
   readonly startedAt: number | undefined;
   readonly completedAt: number | undefined;
@@ -35,7 +40,8 @@ export function readJobEvent(payload: JsonObject, eventTime: bigint): JobEvent |
   return {
     jobId,
     runId: asNumber(job["run_id"]) ?? 0,
-    attempt: asNumber(job["run_attempt"]) ?? 1,
+    attempt: asNumber(job["run_attempt"]),
+    name: asText(job["name"]) ?? "",
     labels: {
       owner: repository.owner,
       repo: repository.repo,
@@ -44,7 +50,9 @@ export function readJobEvent(payload: JsonObject, eventTime: bigint): JobEvent |
     },
     status: actions.has(action) ? action : actions.has(status) ? status : "queued",
     conclusion: asText(job["conclusion"]) ?? "",
-    hasRunner: runner !== undefined && runner !== 0,
+    runner: runner === 0 ? undefined : runner,
+    hasStartedStep: Array.isArray(job["steps"]) && job["steps"].some((step) => asText(asObject(step)?.["started_at"]) !== undefined),
+    deploys: asObject(payload["deployment"]) !== undefined,
     createdAt,
     startedAt,
     completedAt,
@@ -53,44 +61,64 @@ export function readJobEvent(payload: JsonObject, eventTime: bigint): JobEvent |
   };
 }
 
-/** A job ran, or runs, as far as this event knows. */
-const ran = (event: JobEvent): boolean =>
-  event.status === "in_progress" || (event.status === "completed" && event.hasRunner && event.conclusion !== "skipped");
+/** The events of one job. */
+export type JobHistory = readonly JobEvent[];
+
+const isSkipped = (event: JobEvent): boolean => event.status === "completed" && event.conclusion === "skipped";
+
+/** Whether the event proves that the job ran. */
+const provesRun = (event: JobEvent): boolean =>
+  event.status === "in_progress" ||
+  (event.status === "completed" && !isSkipped(event) && (event.runner !== undefined || event.hasStartedStep));
+
+/** A finished job that a re-run carried into its attempt. */
+export const isCopied = (event: JobEvent): boolean =>
+  event.status === "completed" &&
+  event.runner !== undefined &&
+  event.attempt !== 1 &&
+  event.completedAt !== undefined &&
+  !(event.createdAt !== undefined && event.createdAt <= event.completedAt);
+
+/** A check run of another app, which no runner was ever asked for. */
+const isCheck = (event: JobEvent): boolean =>
+  event.status === "completed" &&
+  event.runner === undefined &&
+  event.labels["runs_on"] === "" &&
+  !(event.startedAt !== undefined && event.completedAt !== undefined && event.completedAt > event.startedAt);
+
+export const latest = (history: JobHistory): JobEvent => history.reduce((best, event) => (isLaterState(event, best) ? event : best));
 
 /** Seconds in the queue, from the earliest event that can tell. */
-function queueSeconds(history: readonly JobEvent[]): number | undefined {
-  const [first] = history
-    .filter(ran)
-    .filter((event) => event.createdAt !== undefined && event.startedAt !== undefined)
-    .toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1));
-  if (first?.startedAt === undefined || first.createdAt === undefined) return undefined;
-  return Math.max(0, first.startedAt - first.createdAt);
+function queueSeconds(history: JobHistory): number | undefined {
+  if (history.some(({ status }) => status === "waiting")) return undefined;
+  for (const event of history.toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1))) {
+    const { createdAt, startedAt, status } = event;
+    if (createdAt === undefined || startedAt === undefined || event.deploys || isSkipped(event) || isCopied(event)) continue;
+    if (status === "completed" || (status === "in_progress" && startedAt > createdAt)) return Math.max(0, startedAt - createdAt);
+  }
+  return undefined;
 }
 
-/**
- * Judges the whole history of one job and adds its series. `isLive`: no newer attempt of its run
- * is known, and its own attempt has not completed.
- */
-export function judgeJob(history: readonly JobEvent[], isLive: boolean, bounds: readonly number[], series: SeriesMap): void {
-  const [first] = history;
-  if (first === undefined) return;
-  const { labels } = first;
-  const state = history.reduce((best, event) => (isLaterState(event, best) ? event : best));
-  const onlySkipped = history.every((e) => e.status === "completed" && e.conclusion === "skipped");
+/** Adds the gauge of one job. `isLive`: no newer attempt of its run is known, and its own attempt has not completed. */
+export function judgeState(history: JobHistory, isLive: boolean, series: SeriesMap): void {
+  const { labels, status } = latest(history);
+  if (isLive && status !== "completed") series.add("github_workflow_jobs", { ...labels, status });
+}
 
-  if (!onlySkipped) series.add("github_workflow_jobs_queued_total", labels);
-  if (history.some(ran)) series.add("github_workflow_jobs_started_total", labels);
-  const queued = queueSeconds(history);
-  if (queued !== undefined) {
-    series.observe("github_workflow_job_queue_seconds", labels, queued, bounds);
-  }
-  if (state.status !== "completed") {
-    if (isLive) series.add("github_workflow_jobs", { ...labels, status: state.status });
-    return;
-  }
-  const concluded = { ...labels, conclusion: state.conclusion };
+/** Judges one execution, of which one job or several tell, and adds what it counts. */
+export function judgeExecution(jobs: readonly JobHistory[], bounds: readonly number[], series: SeriesMap): void {
+  const events = jobs.flat();
+  const labels = events[0]!.labels;
+  const ran = events.some(provesRun);
+  if (events.some((event) => !isSkipped(event) && !isCheck(event))) series.add("github_workflow_jobs_queued_total", labels);
+  if (ran) series.add("github_workflow_jobs_started_total", labels);
+  const queued = jobs.map(queueSeconds).find((seconds) => seconds !== undefined);
+  if (ran && queued !== undefined) series.observe("github_workflow_job_queue_seconds", labels, queued, bounds);
+  const end = jobs.map(latest).find(({ status }) => status === "completed");
+  if (end === undefined) return;
+  const concluded = { ...labels, conclusion: end.conclusion };
   series.add("github_workflow_jobs_completed_total", concluded);
-  const { startedAt, completedAt } = state;
-  if (!ran(state) || startedAt === undefined || completedAt === undefined) return;
+  const { startedAt, completedAt } = end;
+  if (!ran || isSkipped(end) || startedAt === undefined || completedAt === undefined) return;
   series.observe("github_workflow_job_duration_seconds", concluded, Math.max(0, completedAt - startedAt), bounds);
 }

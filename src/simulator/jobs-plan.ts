@@ -1,5 +1,5 @@
 import { jobKinds, jobMoments, type JobKind } from "./job-lifecycle.js";
-import { renderJob, type JobIdentity } from "./job-payload.js";
+import { renderJob, type JobIdentity, type JobMoment } from "./job-payload.js";
 import type { PlannedEvent } from "./model.js";
 import { createEntityClock, planned, type Planning } from "./planning.js";
 import type { RunIdentity } from "./run-payload.js";
@@ -7,20 +7,40 @@ import type { RunIdentity } from "./run-payload.js";
 const conclusions = { success: 82, failure: 10, cancelled: 4, timed_out: 2, neutral: 2 } as const;
 const matrixSizes = { small: 60, medium: 30, large: 10 } as const;
 const sizeRanges = { small: [1, 3], medium: [4, 8], large: [9, 20] } as const;
+/** Jobs with another conclusion run again. */
+const carried: ReadonlySet<string | null> = new Set(["success", "neutral", "skipped"]);
 /** Kinds after which GitHub could not have completed the run. */
 const holding: ReadonlySet<JobKind> = new Set(["heldAtGate", "requeuedAtGate"]);
 const neverOver: ReadonlySet<JobKind> = new Set([...holding, "completedNeverSent", "neverPickedUp"]);
 
+/** A job that has finished, and how. */
+export interface FinishedJob {
+  readonly job: JobIdentity;
+  readonly end: JobMoment;
+}
+
 /** The jobs of an attempt: their events, and what the attempt makes of them. */
 export interface JobsPlan {
   readonly events: PlannedEvent[];
-  /** The completed events, which a re-run of failed jobs sends again. */
-  readonly finished: PlannedEvent[];
+  /** What has finished without failing, which a re-run of failed jobs carries into its attempt. */
+  readonly finished: FinishedJob[];
   readonly firstStart: number;
   readonly end: number;
   readonly conclusion: string;
   readonly held: boolean;
   readonly failed: number;
+}
+
+/** Plans the copies that a re-run of failed jobs makes at `at` of what had finished: new ids, and the old times and runners. */
+export function planCopies(planning: Planning, finished: readonly FinishedJob[], attempt: number, at: number) {
+  const copies = finished.map(({ job, end }): FinishedJob => ({
+    job: { ...job, id: planning.nextId(), attempt },
+    end: { ...end, at, createdAt: end.createdAt === undefined ? undefined : at },
+  }));
+  const events = copies.map(({ job, end }) =>
+    planned(job.run.repository, "workflow_job", createEntityClock(planning.random)(at), () => renderJob(job, end)),
+  );
+  return { copies, events };
 }
 
 /** How many jobs a new run has: mostly few, now and then a matrix of twenty. */
@@ -42,7 +62,7 @@ export function planJobs(
   const { random } = planning;
   const { start, count, instant } = options;
   const events: PlannedEvent[] = [];
-  const finished: PlannedEvent[] = [];
+  const finished: FinishedJob[] = [];
   const seen = new Set<string>();
   let firstStart = Number.POSITIVE_INFINITY;
   let end = start;
@@ -52,7 +72,7 @@ export function planJobs(
 
   for (let i = 0; i < count; i++) {
     const kind = instant ? "ordinary" : random.weighted(jobKinds);
-    const labels = kind === "skipped" ? [] : random.pick(run.workflow.runsOn);
+    const labels = kind === "skipped" || kind === "checkRun" ? [] : random.pick(run.workflow.runsOn);
     const wait = labels[0] === "self-hosted" ? 90 : 12;
     // Later jobs need earlier ones in many workflows.
     const created = instant ? start : start + random.int(0, 3) + (i % 4 === 3 ? 120 : 0);
@@ -63,17 +83,19 @@ export function planJobs(
       id: planning.nextId(),
       run,
       attempt,
-      name: count === 1 ? "build" : `build (${labels[0] ?? "any"}, ${i + 1})`,
+      name: count === 1 ? "build" : `build (${labels.join("-") || "any"}, ${i + 1})`,
       workflowName,
       labels,
       runnerId: random.int(1, 400),
       stepCount: random.int(3, 12),
+      withoutAttempt: run.onOldServer,
+      deploys: kind === "approvalGate" || holding.has(kind),
     };
     const clock = createEntityClock(random);
     for (const moment of jobMoments(kind, { created, started, completed }, conclusion)) {
       const event = planned(run.repository, "workflow_job", clock(moment.at), () => renderJob(job, moment));
       events.push(event);
-      if (moment.action === "completed") finished.push(event);
+      if (moment.action === "completed" && carried.has(moment.conclusion)) finished.push({ job, end: moment });
     }
     firstStart = Math.min(firstStart, started);
     held ||= holding.has(kind);

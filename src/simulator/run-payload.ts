@@ -15,6 +15,8 @@ export interface RunIdentity {
   /** Where the payload names the workflow: in `workflow`, only in the run, or nowhere. */
   readonly named: "workflow" | "run" | "nowhere";
   readonly pad: boolean;
+  /** Its server leaves the attempt out of jobs. */
+  readonly onOldServer: boolean;
 }
 
 /** What one event says of an attempt. */
@@ -25,6 +27,8 @@ export interface RunMoment {
   readonly attempt: number;
   readonly updatedAt: number;
   readonly runStartedAt: number;
+  /** The fork was deleted since. */
+  readonly forkIsGone?: boolean;
 }
 
 function padding(run: RunIdentity, attempt: number): Record<string, unknown> {
@@ -92,7 +96,7 @@ export function renderRun(run: RunIdentity, moment: RunMoment): string {
           badge_url: `${html}/workflows/${encodeURIComponent(workflow.name)}/badge.svg`,
         })
       : "null";
-  const head = run.fromFork ? repository.forkJson : repository.innerJson;
+  const head = moment.forkIsGone ? "null" : run.fromFork ? repository.forkJson : repository.innerJson;
   return (
     `{"action":"${moment.action}","workflow_run":${workflowRun.slice(0, -1)},` +
     `"repository":${repository.innerJson},"head_repository":${head}},"workflow":${workflowJson},` +

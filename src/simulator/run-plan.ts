@@ -1,4 +1,4 @@
-import { planJobs, pickMatrixSize, type JobsPlan } from "./jobs-plan.js";
+import { planCopies, planJobs, pickMatrixSize, type FinishedJob, type JobsPlan } from "./jobs-plan.js";
 import type { PlannedEvent } from "./model.js";
 import { createEntityClock, planned, type Planning } from "./planning.js";
 import { renderRun, type RunIdentity, type RunMoment } from "./run-payload.js";
@@ -13,6 +13,8 @@ const attemptKinds = {
   cancelledEarly: 30,
   startupFailure: 15,
   unreadableCompletion: 15,
+  jobsOnly: 20,
+  unreadableFile: 10,
 } as const;
 
 /** The status GitHub writes into `requested`: nearly always queued. */
@@ -43,7 +45,8 @@ function planAttempt(
   const clock = createEntityClock(random);
   const events: PlannedEvent[] = [];
   const add = (action: string, status: string, conclusion: string | null, updatedAt: number) => {
-    const moment: RunMoment = { action, status, conclusion, attempt, updatedAt, runStartedAt: start };
+    const forkIsGone = run.fromFork && action === "completed" && run.number % 3 === 0;
+    const moment: RunMoment = { action, status, conclusion, attempt, updatedAt, runStartedAt: start, forkIsGone };
     const render = () => renderRun(run, moment);
     events.push(planned(run.repository, "workflow_run", clock(updatedAt), render));
   };
@@ -51,7 +54,11 @@ function planAttempt(
     return { events, end, completed, jobs: undefined };
   };
 
-  if (kind !== "lostRequested") {
+  if (kind === "unreadableFile") {
+    add("completed", "completed", "failure", start);
+    return withoutJobs(start, true);
+  }
+  if (kind !== "lostRequested" && kind !== "jobsOnly") {
     add("requested", random.weighted(requestedStatuses), null, start);
   }
   if (kind === "neverStarted") return withoutJobs(start, false);
@@ -68,6 +75,7 @@ function planAttempt(
     instant: kind === "instant",
   });
   const end = kind === "instant" ? start : jobs.end + random.int(0, 3);
+  if (kind === "jobsOnly") return { events: jobs.events, end, completed: false, jobs };
   if (kind !== "lostInProgress") add("in_progress", "in_progress", null, jobs.firstStart);
   const completed = kind !== "neverCompleted" && !jobs.held;
   if (completed && kind === "unreadableCompletion") add("completed", "queued", null, end);
@@ -93,13 +101,6 @@ function planApproval(planning: Planning, run: RunIdentity): PlannedEvent[] {
   });
 }
 
-function sendAgain(planning: Planning, finished: readonly PlannedEvent[], at: number) {
-  return finished.map((event) => {
-    const later = createEntityClock(planning.random)(at);
-    return { ...event, ticks: later > event.ticks ? later : event.ticks + 100n };
-  });
-}
-
 /**
  * Plans everything GitHub sends for one run: up to three attempts with their jobs. With
  * `needsApproval` the first waits for a maintainer, who does not always come. Unordered.
@@ -111,6 +112,7 @@ export function planRun(planning: Planning, run: RunIdentity, needsApproval: boo
 
   let start = run.createdAt + (needsApproval ? random.int(60, 5400) : 0);
   let count = pickMatrixSize(planning);
+  let finished: readonly FinishedJob[] = [];
   for (let attempt = 1; attempt <= 3; attempt++) {
     const approved = needsApproval && attempt === 1;
     const plan = planAttempt(planning, run, attempt, { start, count, approved });
@@ -119,10 +121,12 @@ export function planRun(planning: Planning, run: RunIdentity, needsApproval: boo
     const again = plan.completed ? (failed > 0 ? 0.3 : 0.06) : 0.4;
     if (!random.chance(again)) break;
     start = plan.end + random.int(30, 1800);
-    if (plan.completed && failed > 0 && random.chance(0.6)) {
-      events.push(...sendAgain(planning, plan.jobs?.finished ?? [], start + 2));
+    if (attempt < 3 && plan.completed && failed > 0 && random.chance(0.6)) {
+      const copied = planCopies(planning, [...finished, ...(plan.jobs?.finished ?? [])], attempt + 1, start + 2);
+      events.push(...copied.events);
+      finished = copied.copies;
       count = failed;
-    }
+    } else finished = [];
   }
   return events;
 }

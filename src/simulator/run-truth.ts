@@ -30,6 +30,8 @@ function statusOf(action: string, status: string, conclusion: string): string {
 function branchOf(run: JsonObject, fullName: string, defaultBranch: string | undefined): string {
   const branch = asText(run["head_branch"]);
   if (branch === undefined || branch === "") return "";
+  // A head repository of null is a fork that is gone.
+  if (run["head_repository"] === null) return "other";
   const head = asText(asObject(run["head_repository"])?.["full_name"]);
   if (head !== undefined && head !== fullName) return "other";
   // The head of a release's run is its tag; of other runs the payload does not say.
@@ -46,7 +48,7 @@ export function readRunEvent(payload: JsonObject, eventTime: bigint): RunEvent |
   const action = asText(payload["action"]) ?? "";
   const status = asText(run["status"]) ?? "";
   const conclusion = asText(run["conclusion"]) ?? "";
-  const workflow = asText(asObject(payload["workflow"])?.["name"]) ?? asText(run["name"]) ?? "";
+  const workflow = asText(asObject(payload["workflow"])?.["name"]) ?? (asText(run["name"]) || asText(run["path"])) ?? "";
   return {
     runId,
     attempt: asNumber(run["run_attempt"]) ?? 1,
@@ -75,6 +77,9 @@ export function isLaterState(
   return rank === 0 ? a.eventTime > b.eventTime : rank > 0;
 }
 
+/** A failure at the very second of the start, as with an unreadable workflow file. */
+const endedAtOnce = (event: RunEvent): boolean => event.conclusion === "failure" && event.startedAt === event.updatedAt;
+
 /** Judges the whole history of one attempt and adds its series. `isLatest`: none newer is known. */
 export function judgeAttempt(history: readonly RunEvent[], isLatest: boolean, bounds: readonly number[], series: SeriesMap): void {
   const first = history[0];
@@ -86,9 +91,9 @@ export function judgeAttempt(history: readonly RunEvent[], isLatest: boolean, bo
     (best, event) => (best === undefined || isLaterState(event, best) ? event : best),
     undefined,
   );
-  const started = history.some(
-    (event) => event.status === "in_progress" || (event.status === "completed" && conclusionsOfStartedRuns.has(event.conclusion)),
-  );
+  const hasBegun = history.some(({ status }) => status === "in_progress");
+  const ran = (event: RunEvent) => conclusionsOfStartedRuns.has(event.conclusion) && !endedAtOnce(event);
+  const started = hasBegun || completions.some(ran);
 
   series.add("github_workflow_runs_requested_total", counted);
   if (started) series.add("github_workflow_runs_started_total", counted);
@@ -99,7 +104,7 @@ export function judgeAttempt(history: readonly RunEvent[], isLatest: boolean, bo
   }
   const { conclusion, startedAt, updatedAt } = completion;
   series.add("github_workflow_runs_completed_total", { ...counted, conclusion });
-  if (startedAt === undefined) return;
+  if (startedAt === undefined || (endedAtOnce(completion) && !hasBegun)) return;
   series.observe(
     "github_workflow_run_duration_seconds",
     { ...labels, branch: first.branch, conclusion },

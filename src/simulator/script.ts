@@ -39,6 +39,7 @@ export function createScriptPlanner(planning: Planning, repositories: readonly R
       createdAt,
       named: random.weighted(namings),
       pad: planning.pad,
+      onOldServer: random.chance(0.02),
     };
     return planRun(planning, identity, fromFork && random.chance(0.5));
   };

@@ -1,18 +1,23 @@
+import { executionOf, nameHashOf } from "./execution-id.js";
 import { FACT, has } from "./facts.js";
-import { isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";
+import { isGreater, isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";
 
 /** What an event (or GitHub's REST answer) says of a job. Times are milliseconds since 1970. */
 export interface JobEvent {
   readonly action: string;
   readonly id: number;
   readonly runId: number;
+  /** 0 where it is not known. */
   readonly runAttempt: number;
+  readonly name: string;
   readonly workflow: string;
   readonly status: string;
   readonly conclusion: string;
   /** Of the runner that it asks for, sorted. */
   readonly labels: readonly string[];
-  readonly hasRunner: boolean;
+  readonly runnerId: number | null;
+  readonly hasStartedStep: boolean;
+  readonly isDeployment: boolean;
   readonly createdAt: number | null;
   readonly startedAt: number | null;
   readonly completedAt: number | null;
@@ -22,31 +27,27 @@ export interface JobEvent {
 export interface JobObservation extends Observation {
   readonly jobId: number;
   readonly runId: number;
+  /** 0 where it is not known. */
   readonly runAttempt: number;
   readonly runsOn: string;
-  /** Seconds; the fact bit says whether there is one. */
+  readonly nameHash: number;
+  /** See {@link executionOf}; 0 where the event does not tell. */
+  readonly execution: number;
+  /** The fact bit says whether there is one. */
   readonly queueSeconds: number;
 }
 
 /**
- * The transition rule of a job (truth rules 1, 3 and 5 of docs/architecture.md).
+ * The transition rule of a job (truth rules 1, 3, 5 and 9 to 13 of docs/architecture.md).
  * @param eventTime microseconds since 1970
+ * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
  */
-export function observeJob(event: JobEvent, eventTime: number): JobObservation {
+export function observeJob(event: JobEvent, eventTime: number, isEvent: boolean): JobObservation {
   const status = isKnownStatus(event.action) ? event.action : event.status || event.action;
   const rank = rankOf(status);
-  const completed = rank === 2;
-  const skipped = completed && event.conclusion === "skipped";
-  // Without a runner there was no start: such a job was cancelled in the queue, or belongs to another app.
-  const ran = rank === 1 || (completed && event.hasRunner && !skipped);
   const { createdAt, startedAt, completedAt } = event;
   const eventMs = eventTime / 1_000;
-  let facts = 0;
-  if (!skipped) facts |= FACT.queued;
-  if (ran) facts |= FACT.started;
-  if (completed) facts |= FACT.completed;
-  if (ran && createdAt !== null && startedAt !== null) facts |= FACT.queueTime;
-  if (ran && completed && startedAt !== null && completedAt !== null) facts |= FACT.duration;
+  const facts = factsOf(event, status, rank) | (isEvent ? FACT.labelled : 0);
   return {
     jobId: event.id,
     runId: event.runId,
@@ -55,9 +56,11 @@ export function observeJob(event: JobEvent, eventTime: number): JobObservation {
     repo: event.repository.repo,
     workflow: event.workflow,
     runsOn: event.labels.join(","),
+    nameHash: nameHashOf(event.name),
+    execution: hasTrueStart(event, rank) ? executionOf(event.name, event.startedAt ?? 0, event.runnerId ?? 0) : 0,
     status,
     conclusion: event.conclusion,
-    completed,
+    completed: rank === 2,
     rank,
     // GitHub sends no updated_at for a job.
     updatedAt: Math.max(createdAt ?? 0, startedAt ?? 0, completedAt ?? 0) || eventMs,
@@ -69,9 +72,44 @@ export function observeJob(event: JobEvent, eventTime: number): JobObservation {
   };
 }
 
+/** What proves that a job ran is a fact of its own: only with it do its times count. */
+function factsOf(event: JobEvent, status: string, rank: number): number {
+  const { conclusion, runnerId, createdAt, startedAt, completedAt } = event;
+  const completed = rank === 2;
+  if (completed && conclusion === "skipped") return FACT.completed;
+  let facts = isCheckRun(event, completed) ? 0 : FACT.queued;
+  if (!completed) facts |= FACT.opened;
+  if (rank === 1 || (completed && (runnerId !== null || event.hasStartedStep))) facts |= FACT.started;
+  if (status === "waiting") facts |= FACT.waited;
+  if (completed) facts |= FACT.completed;
+  if (completed && startedAt !== null && completedAt !== null) facts |= FACT.duration;
+  if (isCopy(event, completed)) return facts | FACT.copied;
+  const tellsStart = completed || (rank === 1 && startedAt !== null && createdAt !== null && startedAt > createdAt);
+  // With an environment the time may be that of an approval.
+  if (tellsStart && createdAt !== null && startedAt !== null && !event.isDeployment) facts |= FACT.queueTime;
+  return facts;
+}
+
+/** Another app's check run arrives as a completed job without runner, labels and time: it was never queued. */
+const isCheckRun = ({ runnerId, labels, startedAt, completedAt }: JobEvent, completed: boolean): boolean =>
+  completed && runnerId === null && labels.length === 0 && !(startedAt !== null && completedAt !== null && completedAt > startedAt);
+
+/** "Re-run failed jobs" copies finished jobs into the new attempt: they were completed before they were created. */
+const isCopy = ({ runAttempt, runnerId, createdAt, completedAt }: JobEvent, completed: boolean): boolean =>
+  completed && runAttempt !== 1 && runnerId !== null && completedAt !== null && (createdAt === null || completedAt < createdAt);
+
+/** An in_progress event whose started_at is its created_at does not know the start yet. */
+const hasTrueStart = ({ name, runnerId, createdAt, startedAt }: JobEvent, rank: number): boolean =>
+  name !== "" && runnerId !== null && startedAt !== null && (rank === 2 || (rank === 1 && startedAt !== createdAt));
+
 /** Joins two observations of one job; commutative and associative, so that batches may be cut anywhere. */
 export function joinJobs(a: JobObservation, b: JobObservation): JobObservation {
   const joined = join(a, b);
+  const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
+  if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) joined.runsOn = other.runsOn;
+  joined.runAttempt = Math.max(a.runAttempt, b.runAttempt);
+  joined.nameHash = Math.max(a.nameHash, b.nameHash);
+  joined.execution = greater.execution || other.execution;
   // 0 where it is not known. Copies that contradict each other are joined the same way whatever their order.
   joined.queueSeconds = Math.max(a.queueSeconds, b.queueSeconds);
   return joined;

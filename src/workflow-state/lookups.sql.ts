@@ -1,7 +1,7 @@
 import { int8Array } from "../database/binary-array.js";
 import { type Queryable, sql } from "../database/sql.js";
 import { STATE } from "./facts.js";
-import { OPEN_JOBS, OPEN_RUNS } from "./open.sql.js";
+import { ATTEMPT_OF_JOB, OPEN_JOBS, OPEN_RUNS } from "./open.sql.js";
 
 /** An attempt of which something is open that was not heard of for long. */
 export interface SilentAttempt {
@@ -29,7 +29,7 @@ const SILENT = `
   FROM (
     SELECT o.owner, o.repo, o.run_id, o.run_attempt, o.changed_at, true AS is_run FROM ${OPEN_RUNS}
     UNION ALL
-    SELECT o.owner, o.repo, o.run_id, o.run_attempt, o.changed_at, false FROM ${OPEN_JOBS}
+    SELECT o.owner, o.repo, o.run_id, ${ATTEMPT_OF_JOB}, o.changed_at, false FROM ${OPEN_JOBS}
   ) o LEFT JOIN octogauge.lookups l USING (run_id, run_attempt)
   GROUP BY o.run_id, o.run_attempt
   HAVING greatest(min(o.changed_at), max(l.asked_at)) < now() - make_interval(secs => $1)
@@ -47,7 +47,7 @@ const CLOSE_JOBS = `
   UPDATE octogauge.workflow_jobs SET state = ${STATE.closed}, changed_at = now()
   WHERE job_id = ANY (ARRAY(
     SELECT job_id FROM octogauge.workflow_jobs
-    WHERE run_id = $1 AND run_attempt = $2 AND state = ${STATE.open} AND changed_at <= $3::timestamptz ORDER BY job_id FOR UPDATE))`;
+    WHERE run_id = $1 AND run_attempt IN (0, $2) AND state = ${STATE.open} AND changed_at <= $3::timestamptz ORDER BY job_id FOR UPDATE))`;
 
 const CLOSE_RUN = `
   UPDATE octogauge.workflow_runs SET state = ${STATE.closed}, changed_at = now()
@@ -58,7 +58,7 @@ const CLOSE_ABSENT = `
   UPDATE octogauge.workflow_jobs SET state = ${STATE.closed}, changed_at = now()
   WHERE job_id = ANY (ARRAY(
     SELECT job_id FROM octogauge.workflow_jobs
-    WHERE run_id = $1 AND run_attempt = $2 AND state = ${STATE.open} AND changed_at <= $3::timestamptz - interval '1 minute' AND job_id <> ALL ($4::bigint[])
+    WHERE run_id = $1 AND run_attempt IN (0, $2) AND state = ${STATE.open} AND changed_at <= $3::timestamptz - interval '1 minute' AND job_id <> ALL ($4::bigint[])
     ORDER BY job_id FOR UPDATE))`;
 
 // Of events alone: what was looked up or filled in tells of no hook.

@@ -1,3 +1,5 @@
+import { FACT, has } from "./facts.js";
+
 /** What one event says of a run attempt or a job, in the form of its row. Times are milliseconds since 1970. */
 export interface Observation {
   readonly owner: string;
@@ -12,8 +14,9 @@ export interface Observation {
   readonly eventTime: number;
   /** When the phase (queued, running) began. */
   readonly since: number;
+  /** Bits of FACT. */
   readonly facts: number;
-  /** Seconds; the fact bit says whether there is one. */
+  /** The fact bit says whether there is one. */
   readonly durationSeconds: number;
 }
 
@@ -38,10 +41,16 @@ export function isGreater(a: Observation, b: Observation): boolean {
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Joins two observations of the same thing: the greater one's row, both ones' facts, the longer duration. */
+/** Joins two observations of the same thing: the greater one's row, both ones' facts, the longer duration, the labels of an event. */
 export function join<T extends Observation>(a: T, b: T): Writable<T> {
+  const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
   // Written to after the copy: what is said after a spread takes V8's slow way (docs/performance.md).
-  const joined: Writable<T> = { ...(isGreater(a, b) ? a : b) };
+  const joined: Writable<T> = { ...greater };
+  if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) {
+    joined.owner = other.owner;
+    joined.repo = other.repo;
+    joined.workflow = other.workflow;
+  }
   joined.facts = a.facts | b.facts;
   joined.durationSeconds = Math.max(a.durationSeconds, b.durationSeconds);
   return joined;

@@ -14,8 +14,17 @@ const NEWEST_ATTEMPT = `
 
 export const OPEN_RUNS = `octogauge.workflow_runs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open} AND newest.run_attempt = o.run_attempt`;
 
+/** A job whose attempt is not known (0) belongs to the newest one of its run. */
 export const OPEN_JOBS = `octogauge.workflow_jobs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open}
-  AND (newest.run_attempt IS NULL OR newest.run_attempt < o.run_attempt OR (newest.run_attempt = o.run_attempt AND newest.state <> ${STATE.completed}))`;
+  AND (newest.run_attempt IS NULL OR (o.run_attempt > 0 AND newest.run_attempt < o.run_attempt)
+    OR (o.run_attempt IN (0, newest.run_attempt) AND newest.state <> ${STATE.completed}))`;
+
+/** Of a row of {@link OPEN_JOBS}. */
+export const ATTEMPT_OF_JOB = "coalesce(nullif(o.run_attempt, 0), newest.run_attempt, 1)";
+
+/** Since when a row of {@link OPEN_JOBS} is in its phase: a job that waited for an approval is queued from that on, by the time of the event. */
+const SINCE_OF_JOB = `CASE WHEN o.status = 'queued' AND o.facts & ${FACT.waited} <> 0
+      THEN greatest(o.since, to_timestamp(o.event_time / 1000000.0)) ELSE o.since END`;
 
 export interface OpenRuns {
   readonly owner: string;
@@ -39,7 +48,7 @@ const COUNT_RUNS = `SELECT o.owner, o.repo, o.workflow, o.status, count(*)::floa
 
 const COUNT_JOBS = `
   SELECT o.owner, o.repo, o.workflow, o.runs_on AS "runsOn", o.status, count(*)::float8 AS count,
-    greatest(0, extract(epoch FROM now() - min(o.since)))::float8 AS "oldestAge"
+    greatest(0, extract(epoch FROM now() - min(${SINCE_OF_JOB})))::float8 AS "oldestAge"
   FROM ${OPEN_JOBS} GROUP BY 1, 2, 3, 4, 5, ${HASHED} ORDER BY 1, 2, 3, 4, 5`;
 
 export async function countOpenRuns(on: Queryable): Promise<OpenRuns[]> {
@@ -49,6 +58,9 @@ export async function countOpenRuns(on: Queryable): Promise<OpenRuns[]> {
 export async function countOpenJobs(on: Queryable): Promise<OpenJobs[]> {
   return sql<OpenJobs>(on, COUNT_JOBS);
 }
+
+/** A job whose attempt is not known may turn out to be of a newer one, whose events are late. */
+const REOPENS = "interval '1 day'";
 
 // What the gauges already leave out is closed for good, so that the partial indexes hold what is open and no more.
 // Rows that a batch holds are skipped: waiting for them out of the batches' lock order could end in a deadlock.
@@ -67,7 +79,10 @@ const CLOSE_JOBS = `
     SELECT o.job_id FROM octogauge.workflow_jobs o
     WHERE o.state = ${STATE.open} AND EXISTS (
       SELECT 1 FROM octogauge.workflow_runs r
-      WHERE r.run_id = o.run_id AND (r.run_attempt > o.run_attempt OR (r.run_attempt = o.run_attempt AND r.state = ${STATE.completed})))
+      WHERE r.run_id = o.run_id AND (
+        (o.run_attempt > 0 AND r.run_attempt > o.run_attempt) OR (r.run_attempt = o.run_attempt AND r.state = ${STATE.completed})
+        OR (o.run_attempt = 0 AND r.state = ${STATE.completed} AND r.changed_at < now() - ${REOPENS}
+          AND NOT EXISTS (SELECT 1 FROM octogauge.workflow_runs n WHERE n.run_id = r.run_id AND n.run_attempt > r.run_attempt))))
     FOR UPDATE OF o SKIP LOCKED
   ) closed
   WHERE t.job_id = closed.job_id`;
@@ -86,12 +101,12 @@ export interface Lost {
 }
 
 // What may be asked for is not lost before it was: after a long outage, look-ups and redeliveries come first. Seconds.
-const grace = (parameter: string) => `CASE WHEN EXISTS (
-        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = o.run_attempt AND l.asked_at > o.changed_at) THEN 0 ELSE ${parameter}::float8 END`;
+const grace = (parameter: string, attempt: string) => `CASE WHEN EXISTS (
+        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = ${attempt} AND l.asked_at > o.changed_at) THEN 0 ELSE ${parameter}::float8 END`;
 
 /** For how long an answer of GitHub's that knew the attempt keeps it from being lost. */
-const NOT_FOUND = `NOT EXISTS (
-        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = o.run_attempt AND l.found_at > now() - interval '1 day')`;
+const notFound = (attempt: string) => `NOT EXISTS (
+        SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = ${attempt} AND l.found_at > now() - interval '1 day')`;
 
 const MARK_LOST = `SET state = ${STATE.lost}, facts = t.facts | ${FACT.lost}, changed_at = now()`;
 
@@ -99,7 +114,7 @@ const LOSE_JOBS = `
   UPDATE octogauge.workflow_jobs t ${MARK_LOST}
   FROM (
     SELECT o.job_id, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_JOBS}
-      AND o.since < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END + ${grace("$5")}) AND ${NOT_FOUND}
+      AND ${SINCE_OF_JOB} < now() - make_interval(secs => CASE WHEN o.status = 'waiting' THEN $4::float8 WHEN o.rank = 0 THEN $1::float8 ELSE $2::float8 END + ${grace("$5", ATTEMPT_OF_JOB)}) AND ${notFound(ATTEMPT_OF_JOB)}
     ORDER BY o.job_id LIMIT $3 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.job_id = late.job_id
@@ -109,7 +124,7 @@ const LOSE_RUNS = `
   UPDATE octogauge.workflow_runs t ${MARK_LOST}
   FROM (
     SELECT o.run_id, o.run_attempt, o.facts & ${FACT.lost} = 0 AS first FROM ${OPEN_RUNS}
-      AND o.since < now() - make_interval(secs => $1::float8 + ${grace("$3")}) AND ${NOT_FOUND}
+      AND o.since < now() - make_interval(secs => $1::float8 + ${grace("$3", "o.run_attempt")}) AND ${notFound("o.run_attempt")}
     ORDER BY 1, 2 LIMIT $2 FOR UPDATE OF o SKIP LOCKED
   ) late
   WHERE t.run_id = late.run_id AND t.run_attempt = late.run_attempt

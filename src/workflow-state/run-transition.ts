@@ -1,4 +1,5 @@
 import { FACT, has } from "./facts.js";
+import type { JobObservation } from "./job-transition.js";
 import { isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";
 
 /** What an event (or GitHub's REST answer) says of a run attempt. Times are milliseconds since 1970. */
@@ -26,19 +27,23 @@ export interface RunObservation extends Observation {
 const RAN = new Set(["success", "failure", "timed_out", "neutral"]);
 
 /**
- * The transition rule of a run attempt (truth rules 1, 3 and 5 of docs/architecture.md).
+ * The transition rule of a run attempt (truth rules 1, 3, 5, 12 and 13 of docs/architecture.md).
  * @param branch the label by the branch policy
  * @param eventTime microseconds since 1970
+ * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
  */
-export function observeRun(event: RunEvent, branch: string, eventTime: number): RunObservation {
+export function observeRun(event: RunEvent, branch: string, eventTime: number, isEvent: boolean): RunObservation {
   const status = statusOf(event);
   const rank = rankOf(status);
   const completed = rank === 2;
   const eventMs = eventTime / 1_000;
-  let facts: number = FACT.queued;
-  if (rank === 1 || (completed && RAN.has(event.conclusion))) facts |= FACT.started;
+  // A failure at the very second of the start did not start, as with a workflow file that cannot be read.
+  const instant = completed && event.conclusion === "failure" && event.updatedAt !== null && event.updatedAt === event.runStartedAt;
+  let facts: number = FACT.queued | (isEvent ? FACT.labelled : 0);
+  if (rank === 1 || (completed && RAN.has(event.conclusion) && !instant)) facts |= FACT.started;
   if (completed) facts |= FACT.completed;
-  if (completed && event.runStartedAt !== null && event.updatedAt !== null) facts |= FACT.duration;
+  if (instant) facts |= FACT.instant;
+  else if (completed && event.runStartedAt !== null && event.updatedAt !== null) facts |= FACT.duration;
   return {
     runId: event.id,
     runAttempt: event.runAttempt,
@@ -63,6 +68,29 @@ export function observeRun(event: RunEvent, branch: string, eventTime: number): 
 /** Joins two observations of one attempt; commutative and associative, so that batches may be cut anywhere. */
 export function joinRuns(a: RunObservation, b: RunObservation): RunObservation {
   return join(a, b);
+}
+
+/** An attempt that a job names (truth rule 11): it supersedes older attempts, and says nothing of itself. */
+export function namedBy(job: JobObservation): RunObservation {
+  return {
+    runId: job.runId,
+    runAttempt: job.runAttempt,
+    owner: job.owner,
+    repo: job.repo,
+    workflow: job.workflow,
+    branch: "",
+    event: "",
+    status: "",
+    conclusion: "",
+    completed: false,
+    rank: 0,
+    // Less than any real observation.
+    updatedAt: 0,
+    eventTime: 0,
+    since: 0,
+    facts: 0,
+    durationSeconds: 0,
+  };
 }
 
 function statusOf(event: RunEvent): string {

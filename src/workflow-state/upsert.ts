@@ -1,19 +1,49 @@
-import { STATE } from "./facts.js";
+import { FACT, STATE } from "./facts.js";
 
-/** The columns that a greater observation replaces. */
-const REPLACED = ["owner", "repo", "workflow", "status", "state", "rank", "updated_at", "event_time", "since"];
+/** The columns that a greater observation replaces; labels apart. */
+const REPLACED = ["status", "state", "rank", "updated_at", "since"];
 
 /** Truth rule 3 in SQL, the same order as isGreater() in observation.ts; `t` is the row, `excluded` the observation. */
 const IS_GREATER = `(excluded.state = ${STATE.completed}, excluded.updated_at, excluded.rank, excluded.event_time, excluded.status COLLATE "C")
     > (t.state = ${STATE.completed}, t.updated_at, t.rank, t.event_time, t.status COLLATE "C")`;
 
+/** Labels are those of the greatest event; a look-up's only fill in what no event gave (truth rule 13). */
+const HAS_LABELS = `CASE WHEN (excluded.facts & ${FACT.labelled}) = (t.facts & ${FACT.labelled}) THEN ${IS_GREATER}
+      ELSE excluded.facts & ${FACT.labelled} <> 0 END`;
+
+/** A look-up that finds nothing new must not set the time of the last event. */
+const TELLS_TIME = `${IS_GREATER} AND (excluded.facts & ${FACT.labelled} <> 0 OR excluded.status <> t.status)`;
+
+/** What a row has learned. */
+export interface Learned {
+  /** All facts of the row, as bits. */
+  readonly facts: number;
+  /** Those that this write added. */
+  readonly freshFacts: number;
+}
+
 /**
  * The guarded upsert of runs and jobs. One statement decides, under the row lock, which facts are new (`fresh_facts`)
  * and whether the row moves forward; rows that learn nothing are neither written nor returned.
+ * @param labels the columns that are labels
+ * @param joined SQL for columns that are neither replaced nor labels
  * @param parameters the unnest() arguments in the order of `columns`
  */
-export function guardedUpsert(table: string, key: readonly string[], columns: readonly string[], parameters: string): string {
-  const replaced = [...REPLACED, ...columns.filter((column) => column === "runs_on")];
+export function guardedUpsert(
+  table: string,
+  key: readonly string[],
+  columns: readonly string[],
+  labels: readonly string[],
+  joined: Readonly<Record<string, string>>,
+  parameters: string,
+): string {
+  const choose = (when: string) => (column: string) => `${column} = CASE WHEN ${when} THEN excluded.${column} ELSE t.${column} END`;
+  const updates = [
+    ...REPLACED.map(choose(IS_GREATER)),
+    ...labels.map(choose(HAS_LABELS)),
+    choose(TELLS_TIME)("event_time"),
+    ...Object.entries(joined).map(([column, expression]) => `${column} = ${expression}`),
+  ];
   return `
   INSERT INTO octogauge.${table} AS t (${columns.join(", ")}, fresh_facts)
   SELECT ${columns.map((column) => `u.${column}`).join(", ")}, u.facts
@@ -23,7 +53,7 @@ export function guardedUpsert(table: string, key: readonly string[], columns: re
     facts = t.facts | excluded.facts,
     fresh_facts = excluded.facts & ~t.facts,
     changed_at = now(),
-    ${replaced.map((column) => `${column} = CASE WHEN ${IS_GREATER} THEN excluded.${column} ELSE t.${column} END`).join(",\n    ")}
+    ${updates.join(",\n    ")}
   WHERE (excluded.facts & ~t.facts) <> 0 OR ${IS_GREATER}
-  RETURNING ${key.map((column) => `t.${column}::text`).join(", ")}, t.fresh_facts AS "freshFacts"`;
+  RETURNING ${key.map((column) => `t.${column}::text`).join(", ")}, t.facts, t.fresh_facts AS "freshFacts"`;
 }

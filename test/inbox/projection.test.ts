@@ -21,7 +21,7 @@ function selected(payload: Json, selection: Selection): Json {
   return Object.fromEntries(
     members.map(([name, wanted]) => {
       const value = payload[name];
-      if (wanted === "count") return [name, (value as unknown[]).length];
+      if (wanted === "count" && Array.isArray(value)) return [name, value.length];
       const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
       return [name, typeof wanted === "object" && isObject ? selected(value as Json, wanted) : value];
     }),
@@ -53,6 +53,39 @@ describe("the stored projection", () => {
     }
     expect(deliveries.length).toBeGreaterThan(2_000);
     expect(small / deliveries.length).toBeGreaterThan(0.99);
+  });
+
+  it.each([
+    [[], 0],
+    [[{ number: 1, started_at: null }], 0],
+    [[{ name: 'a "started_at":"2026" in a name' }], 0],
+    [
+      [
+        { number: 1, started_at: null },
+        { number: 2, started_at: "2026-11-01T10:00:00Z" },
+      ],
+      1,
+    ],
+    [null, null],
+  ])("says of steps %j only whether one has started", (steps, expected) => {
+    for (const indent of [undefined, 1]) {
+      const body = Buffer.from(
+        JSON.stringify({ action: "completed", workflow_job: { id: 1, run_id: 2, steps }, repository }, null, indent),
+      );
+      const stored = JSON.parse(String(prune("workflow_job", false, body))) as { workflow_job: Json };
+      expect(stored.workflow_job["steps"]).toBe(expected);
+    }
+  });
+
+  it("says whether a job deploys, wherever the payload says so", () => {
+    const deployment = { deployment: { id: 5, payload: {} } };
+    const read = (payload: object) => readProjection("workflow_job", String(prune("workflow_job", false, bytes(payload))));
+    for (const payload of [
+      { ...deployment, workflow_job: job, repository },
+      { workflow_job: job, repository, ...deployment },
+    ])
+      expect(read(payload)).toMatchObject({ isDeployment: true });
+    expect(read({ workflow_job: { ...job, name: "deployment" }, repository })).toMatchObject({ isDeployment: false });
   });
 
   it("is not deceived by names in text or deeper in the payload", () => {

@@ -13,12 +13,14 @@ interface Run {
   created_at: string;
   updated_at: string;
   run_started_at: string;
-  head_repository: { full_name: string };
+  head_repository: { full_name: string } | null;
 }
 interface Job {
   id: number;
   run_id: number;
   run_attempt: number;
+  name: string;
+  steps: unknown[];
   conclusion: string | null;
   created_at?: string;
   started_at: string;
@@ -132,16 +134,27 @@ const peculiarities: Record<string, () => boolean> = {
     return Math.max(...sizes.values()) > 8 && Math.max(...sizes.values()) <= 20;
   },
   "a third attempt": () => runs.some(({ it }) => it.run_attempt === 3),
-  "completed sent again by a re-run": () =>
-    someJob((story) => {
-      const [first, second] = story.filter(({ action }) => action === "completed");
-      if (!first || !second) return false;
-      return ((ticksOfEventId(second.id) as bigint) - (ticksOfEventId(first.id) as bigint)) / 10_000_000n > 20n;
-    }),
-  "an approval gate": () =>
+  "a copy of a finished job under a new id": () =>
     someJob(
-      (story) => actionsOf(story).startsWith("queued waiting queued in_progress") && story[0]?.it.started_at === story[3]?.it.started_at,
+      (story, last) =>
+        actionsOf(story) === "completed" &&
+        last.run_attempt > 1 &&
+        (last.completed_at ?? "") < (last.created_at ?? "") &&
+        jobs.some(({ it }) => it.id !== last.id && it.run_id === last.run_id && it.name === last.name && it.started_at === last.started_at),
     ),
+  "an approval gate, with its deployment": () =>
+    someJob((story) => actionsOf(story).startsWith("queued waiting queued in_progress")) &&
+    inOrder.some(({ body }) => body.includes('"deployment":{')),
+  "a start that is known late": () =>
+    someJob((story) => actionsOf(story).startsWith("queued in_progress completed") && story[1]!.it.started_at < story[2]!.it.started_at),
+  "a job that ran without a word of its runner": () => someJob((_, last) => last.runner_id === null && last.steps.length > 1),
+  "a check run of another app": () =>
+    someJob((_, last) => last.runner_id === null && last.labels.length === 0 && last.created_at === last.completed_at),
+  "jobs without run_attempt": () => someJob((_, last) => last.run_attempt === undefined),
+  "an attempt that only its jobs name": () => jobs.some(({ it }) => it.run_attempt > 0 && !attempts.has(`${it.run_id}/${it.run_attempt}`)),
+  "a fork that is gone": () => runs.some(({ it }) => it.head_repository === null),
+  "a workflow file that cannot be read": () =>
+    [...attempts.values()].some((story) => story.every(({ it }) => it.conclusion === "failure" && it.updated_at === it.run_started_at)),
   "a fork's run that waits for approval and never gets it": () =>
     [...attempts.values()].some((story) => story.every(({ it }) => it.conclusion === "action_required")),
   "a fork's run that completes after its approval": () =>
@@ -170,7 +183,7 @@ const peculiarities: Record<string, () => boolean> = {
     [...attempts.values()].some((story) => story.length === 3 && new Set(story.map(({ it }) => it.updated_at)).size === 1),
   "a run with no workflow object": () => runs.some(({ workflow }) => workflow === null),
   "a run of no branch": () => runs.some(({ it }) => it.head_branch === null),
-  "a run from a fork": () => runs.some(({ it, full_name }) => it.head_repository.full_name !== full_name),
+  "a run from a fork": () => runs.some(({ it, full_name }) => it.head_repository !== null && it.head_repository.full_name !== full_name),
   "workflow names with quotes, backslashes and other scripts": () => {
     const names = runs.map(({ workflow }) => workflow?.name ?? "").join();
     return names.includes('"') && names.includes("\\") && names.includes("数据同步") && names.includes(" ");

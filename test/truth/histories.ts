@@ -23,6 +23,16 @@ const iso = (seconds: number) => new Date(DAY_START + seconds * 1_000).toISOStri
 const conclusion = fc.constantFrom("success", "failure", "cancelled", "timed_out", "neutral", "stale", "startup_failure");
 const seconds = (max: number) => fc.integer({ min: 0, max });
 
+const LABELS: Readonly<Record<string, readonly string[]>> = {
+  build: ["ubuntu-latest"],
+  test: ["self-hosted", "linux"],
+  gpu: ["x64", "gpu"],
+};
+
+function constantNames() {
+  return fc.constantFrom(...Object.keys(LABELS));
+}
+
 /** How a job went; the times are seconds after the one before. */
 const jobPlan = fc.record({
   kind: fc.constantFrom(
@@ -37,13 +47,21 @@ const jobPlan = fc.record({
     "requeued",
     "running",
     "other-app",
+    "check-run",
+    "late-start",
+    "no-runner-info",
+    "lost-completed",
   ),
+  /** Equal names in one attempt are different jobs. Labels follow from the name. */
+  name: constantNames(),
   wait: seconds(90),
   ran: seconds(900),
   conclusion,
-  labels: fc.constantFrom<readonly string[]>(["ubuntu-latest"], ["self-hosted", "linux"], ["x64", "gpu"]),
   createdAtMissing: fc.boolean(),
-  resent: fc.boolean(),
+  /** Whether a re-run of failed jobs carries it on, where it has finished. */
+  carried: fc.boolean(),
+  /** Whether none of its own events came, only those of its copies. */
+  lost: fc.boolean(),
   secondHook: fc.boolean(),
 });
 
@@ -56,6 +74,8 @@ const attemptPlan = fc.record({
     "never-completes",
     "only-completed",
     "odd-completed",
+    "jobs-only",
+    "unreadable-file",
   ),
   wait: seconds(60),
   ran: seconds(1_200),
@@ -69,6 +89,10 @@ export const historyPlan = fc.array(
   fc.record({
     workflow: fc.constantFrom("ci", 'de"ploy\\', "nightly\nbuild"),
     branch: fc.constantFrom("main", "topic", null),
+    /** Of a fork that is deleted before the runs complete. */
+    forkGone: fc.boolean(),
+    /** Older servers leave the attempt out of jobs. */
+    oldServer: fc.integer({ min: 0, max: 4 }).map((lot) => lot === 0),
     attempts: fc.array(attemptPlan, { minLength: 1, maxLength: 3 }),
   }),
   { minLength: 1, maxLength: 4 },
@@ -78,6 +102,24 @@ export type HistoryPlan = typeof historyPlan extends fc.Arbitrary<infer Plan> ? 
 
 type Plan<Name extends "attempts"> = HistoryPlan[number][Name][number];
 type Attempt = Plan<"attempts">;
+
+interface JobsOf {
+  readonly runId: number;
+  readonly runAttempt: number;
+  readonly start: number;
+  readonly workflow: string;
+  readonly oldServer: boolean;
+}
+
+/** A job that has finished and that a re-run of failed jobs carries on. */
+interface Finished {
+  readonly id: number;
+  readonly job: Attempt["jobs"][number];
+  readonly runner: number;
+  /** Seconds of the history. */
+  readonly began: number;
+  readonly ended: number;
+}
 
 /** Spells a plan out as the events that GitHub would send; ids begin at `firstId`. */
 export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): HistoryEvent[] {
@@ -96,10 +138,14 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
 
   for (const run of plan) {
     const runId = ++id;
+    let finished: Finished[] = [];
     for (const [index, attempt] of run.attempts.entries()) {
       const start = clock;
-      emitAttempt(attempt, { runId, runAttempt: index + 1, start, workflow: run.workflow, branch: run.branch });
-      for (const job of attempt.jobs) emitJob(job, ++id, { runId, runAttempt: index + 1, start, workflow: run.workflow });
+      emitAttempt(attempt, { runId, runAttempt: index + 1, start, ...run });
+      const of = { runId, runAttempt: index + 1, start, ...run };
+      const copies = finished.map((job) => ({ ...job, id: ++id }));
+      for (const copy of copies) emitCopy(copy, of);
+      finished = [...copies, ...attempt.jobs.flatMap((job) => emitJob(job, ++id, of) ?? [])];
       clock += 3_000;
     }
   }
@@ -107,7 +153,7 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
 
   function emitAttempt(
     attempt: Attempt,
-    of: { runId: number; runAttempt: number; start: number; workflow: string; branch: string | null },
+    of: { runId: number; runAttempt: number; start: number; workflow: string; branch: string | null; forkGone: boolean },
   ) {
     const send = (action: string, status: string, result: string | null, at: number) =>
       emit(
@@ -123,6 +169,7 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
             status,
             conclusion: result,
             head_branch: of.branch,
+            ...(of.forkGone ? { head_repository: action === "completed" ? null : { full_name: "fork/app" } } : {}),
             created_at: iso(0),
             run_started_at: iso(of.start),
             updated_at: iso(at),
@@ -131,6 +178,8 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
         at,
         attempt.secondHook,
       );
+    if (attempt.kind === "jobs-only") return;
+    if (attempt.kind === "unreadable-file") return send("completed", "completed", "failure", of.start);
     const begun = of.start + attempt.wait;
     const ended = begun + attempt.ran;
     const waits = attempt.kind === "waits-for-approval" || attempt.kind === "approved";
@@ -142,15 +191,12 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
     else if (attempt.kind !== "never-completes") send("completed", "completed", attempt.conclusion, ended);
   }
 
-  function emitJob(
-    job: Attempt["jobs"][number],
-    jobId: number,
-    of: { runId: number; runAttempt: number; start: number; workflow: string },
-  ) {
+  function emitJob(job: Attempt["jobs"][number], jobId: number, of: JobsOf): Finished | undefined {
     const created = of.start + 1;
     const began = created + job.wait;
     const ended = began + job.ran;
-    const send = (action: string, at: number, more: Record<string, unknown>, copies = job.secondHook) =>
+    const send = (action: string, at: number, more: Record<string, unknown>) =>
+      !(job.lost && job.carried) &&
       emit(
         "workflow_job",
         {
@@ -158,39 +204,54 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
           workflow_job: {
             id: jobId,
             run_id: of.runId,
-            run_attempt: of.runAttempt,
+            ...(of.oldServer ? {} : { run_attempt: of.runAttempt }),
+            name: job.name,
             workflow_name: of.workflow,
             status: action,
             conclusion: null,
-            labels: job.labels,
+            labels: LABELS[job.name],
             runner_id: null,
             created_at: job.createdAtMissing ? undefined : iso(created),
             started_at: iso(created),
             completed_at: null,
             ...more,
           },
+          ...(isGate ? { deployment: { id: jobId } } : {}),
         },
         at,
-        copies,
+        job.secondHook,
       );
-    const running = { started_at: iso(began), runner_id: 7 };
+    const isGate = job.kind === "approval" || job.kind === "waiting" || job.kind === "requeued";
+    const runner = 7_000 + jobId;
+    const running = { started_at: iso(began), runner_id: runner };
     const done = { ...running, completed_at: iso(ended), conclusion: job.conclusion };
     switch (job.kind) {
       case "skipped":
-        return send("completed", created, {
+        return void send("completed", created, {
           labels: [],
           started_at: iso(created - 1),
           completed_at: iso(created - 1),
           conclusion: "skipped",
         });
       case "other-app":
-        return send("completed", ended, { ...done, runner_id: 0 });
+        return void send("completed", ended, { ...done, runner_id: 0 });
+      case "check-run":
+        return void send("completed", ended, { ...done, labels: [], runner_id: null, created_at: iso(ended), started_at: iso(ended) });
+      case "no-runner-info": {
+        const steps = [{ name: "Set up job", started_at: iso(began) }];
+        send("queued", created, {});
+        send("in_progress", began, { ...running, runner_id: null, steps: [] });
+        return void send("completed", ended, { ...done, runner_id: null, steps: job.carried ? steps : [] });
+      }
+      case "late-start":
+        if (!job.createdAtMissing) send("in_progress", began, { ...running, started_at: iso(created) });
+        break;
       case "cancelled-in-queue":
         send("queued", created, {});
-        return send("completed", ended, { ...done, runner_id: null, conclusion: "cancelled" });
+        return void send("completed", ended, { ...done, runner_id: null, conclusion: "cancelled" });
       case "waiting":
         send("queued", created, {});
-        return send("waiting", created, {});
+        return void send("waiting", created, {});
       case "approval":
       case "requeued":
         send("queued", created, {});
@@ -200,12 +261,37 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
       default:
         send("queued", created, {});
     }
-    if (job.kind === "queued" || job.kind === "requeued") return;
-    if (job.kind !== "lost-in-progress") send("in_progress", began, running);
+    if (job.kind === "queued" || job.kind === "requeued") return undefined;
+    if (job.kind !== "lost-in-progress" && job.kind !== "late-start") send("in_progress", began, running);
     if (job.kind === "twice-in-progress") send("in_progress", began, running);
-    if (job.kind === "running") return;
-    send("completed", ended, done);
-    // Re-running the failed jobs of a run sends the finished ones' completion again, under new ids.
-    if (job.resent) send("completed", ended, done, true);
+    if (job.kind === "running") return undefined;
+    if (job.kind !== "lost-completed") send("completed", ended, done);
+    return job.carried ? { id: jobId, job, runner, began, ended } : undefined;
+  }
+
+  /** What a re-run of failed jobs sends for a job that had finished: a new id and created_at, the old start, end and runner. */
+  function emitCopy({ id: jobId, job, runner, began, ended }: Finished, of: JobsOf) {
+    emit(
+      "workflow_job",
+      {
+        action: "completed",
+        workflow_job: {
+          id: jobId,
+          run_id: of.runId,
+          ...(of.oldServer ? {} : { run_attempt: of.runAttempt }),
+          name: job.name,
+          workflow_name: of.workflow,
+          status: "completed",
+          conclusion: job.conclusion,
+          labels: LABELS[job.name],
+          runner_id: runner,
+          created_at: iso(of.start + 2),
+          started_at: iso(began),
+          completed_at: iso(ended),
+        },
+      },
+      of.start + 2,
+      job.secondHook,
+    );
   }
 }

@@ -24,10 +24,11 @@ import { Expectation } from "../../src/simulator/expected.js";
 import { RateLimiter } from "../../src/processing/rate-limiter.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
+import { sized } from "../support/size.js";
 import { eventsOf, historyPlan } from "./histories.js";
 import { Tracing } from "../../src/tracing/tracing.js";
 
-const HISTORIES = 300;
+const HISTORIES = sized(40, 300);
 const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
 /** Of the workers, in the journal: one each, in all histories. */
 const NAMES = [randomUUID(), randomUUID(), randomUUID()];
@@ -91,7 +92,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
   it(
     `gives the same /metrics as an independent fold, in ${HISTORIES} histories (PROPERTY_SEED=${seed})`,
-    { timeout: 170_000 },
+    { timeout: 900_000 },
     async () => {
       console.info(`PROPERTY_SEED=${seed}`);
       const inbox = application.get(GroupCommit, { strict: false });
@@ -100,6 +101,8 @@ describe("any permutation and any duplication, cut anywhere, over several worker
           histories += 1;
           const owner = `owner-${histories}`;
           const events = eventsOf(plan, owner, histories * 10_000);
+          // Of attempts that only their jobs name, and which have none, nothing comes.
+          fc.pre(events.length > 0);
           const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
             .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))
             .sort((a, b) => (a.key < b.key ? -1 : 1))

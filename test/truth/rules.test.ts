@@ -58,7 +58,7 @@ describe("rule 1: facts are counted once", () => {
     ["startup_failure", 0],
   ])("an attempt completed with %s makes started known: %i", async (conclusion, started) => {
     const fleet = await stillFleet();
-    await fleet.deliver("workflow_run", runPayload("completed", { conclusion }));
+    await fleet.deliver("workflow_run", runPayload("completed", { conclusion, updated_at: at("10:02:00") }));
     expect(await fleet.samples("github_workflow_runs_started_total")).toHaveLength(started);
     expect(await fleet.samples("github_workflow_runs_requested_total")).toEqual([`github_workflow_runs_requested_total{${RUN}} 1`]);
   });

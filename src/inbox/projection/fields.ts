@@ -53,10 +53,10 @@ export function id(parent: Fields, name: string): number {
   return value;
 }
 
-/** An attempt's number, 1 where the payload has none (it is younger than the event). */
-export function attempt(parent: Fields): number {
+/** An attempt's number, `unknown` where the payload has none (older servers leave it out). */
+export function attempt(parent: Fields, unknown: number): number {
   const value = parent["run_attempt"];
-  if (value === undefined || value === null) return 1;
+  if (value === undefined || value === null) return unknown;
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1 || value > 1_000_000) {
     throw new UnexpectedPayload(`run_attempt is ${kindOf(value)}, expected a whole number from 1`);
   }

@@ -14,13 +14,19 @@ export interface WorkflowJobProjection {
   readonly repository: Repository;
   readonly id: number;
   readonly runId: number;
+  /** 0 where an older server left it out: the job belongs to the newest attempt of its run. */
   readonly runAttempt: number;
+  readonly name: string;
   readonly workflow: string;
   readonly status: string;
   readonly conclusion: string;
   /** Of the runner that it asks for, sorted. */
   readonly labels: readonly string[];
-  readonly hasRunner: boolean;
+  /** Null where the payload names none. */
+  readonly runnerId: number | null;
+  readonly hasStartedStep: boolean;
+  /** Whether the job deploys to an environment, which may have to approve it. */
+  readonly isDeployment: boolean;
   readonly createdAt: number | null;
   readonly startedAt: number | null;
   readonly completedAt: number | null;
@@ -37,7 +43,7 @@ export interface WorkflowRunProjection {
   readonly conclusion: string;
   readonly event: string;
   readonly headBranch: string;
-  /** Whether the head is in another repository, whose branch names say nothing about ours. */
+  /** Whether the head is in another repository, or in a fork that is gone: its branch names say nothing about ours. */
   readonly fromFork: boolean;
   readonly createdAt: number | null;
   readonly runStartedAt: number | null;

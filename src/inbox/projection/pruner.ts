@@ -13,7 +13,8 @@ interface Member {
   /** One bit for each member of a level. */
   readonly bit: number;
   readonly level: Level | undefined;
-  readonly counted: boolean;
+  /** What is written in the place of an array, if not the value itself. */
+  readonly array: "count" | "started" | undefined;
 }
 
 const QUOTE = 0x22;
@@ -25,6 +26,7 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
+const LETTER_N = 0x6e;
 /** What no position is. */
 const DECLINED = -1;
 /** Bytes. Half a kilobyte is usual; what does not fit here is not what GitHub sends. */
@@ -64,10 +66,15 @@ function levelOf(selection: Selection): Level {
   for (const [index, [name, wanted]] of Object.entries(selection).entries()) {
     const level = typeof wanted === "string" ? undefined : levelOf(wanted);
     leaves += level?.leaves ?? 1;
-    (byLength[name.length] ??= []).push({ name: Buffer.from(name), bit: 1 << index, level, counted: wanted === "count" });
+    (byLength[name.length] ??= []).push({ name: Buffer.from(name), bit: 1 << index, level, array: arrayOf(wanted) });
   }
   return { byLength, leaves };
 }
+
+const arrayOf = (wanted: Selection[string]): Member["array"] => (wanted === "count" || wanted === "started" ? wanted : undefined);
+
+/** In a JSON text: a quote inside a string is escaped, so no string can pretend to be this member. */
+const STARTED = /"started_at"\s*:\s*"/;
 
 /** JSON's white space, which is less than all below U+0020. */
 const isBlank = (byte: number): boolean => byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
@@ -136,7 +143,7 @@ class Pass {
   }
 
   /** @param at its value */
-  #member(nameAt: number, at: number, { level, counted }: Member): number {
+  #member(nameAt: number, at: number, { level, array }: Member): number {
     if (level !== undefined && this.body[at] === OPEN_BRACE) {
       if (!this.#write(nameAt, at)) return DECLINED;
       const before = this.missing;
@@ -146,22 +153,25 @@ class Pass {
       return after;
     }
     this.missing -= level?.leaves ?? 1;
-    // A number that stands there already would pass for the count.
-    if (counted) return this.body[at] === OPEN_BRACKET ? this.#count(nameAt, at) : DECLINED;
+    // A number that stands there already would pass for the count; null is no number.
+    if (array && this.body[at] === OPEN_BRACKET) return this.#count(nameAt, at, array === "started");
+    if (array && this.body[at] !== LETTER_N) return DECLINED;
     const after = this.#skip(at);
     if (after === DECLINED || !this.#isPlain(at, after) || !this.#write(nameAt, after)) return DECLINED;
     return after;
   }
 
-  /** Writes how many elements an array has in the place of the array. */
-  #count(nameAt: number, at: number): number {
+  /** Writes in the place of an array how many elements it has, or whether one of them has started. */
+  #count(nameAt: number, at: number, onlyStarted: boolean): number {
     if (!this.#write(nameAt, at)) return DECLINED;
     let count = 0;
     let here = this.#blank(at + 1);
     while (this.body[here] !== CLOSE_BRACKET) {
+      const element = here;
       here = this.#skip(here);
       if (here === DECLINED) return DECLINED;
-      count += 1;
+      if (!onlyStarted) count += 1;
+      else if (count === 0 && STARTED.test(this.body.toString("latin1", element, here))) count = 1;
       here = this.#blank(here);
       if (this.body[here] === COMMA) here = this.#blank(here + 1);
       else if (this.body[here] !== CLOSE_BRACKET) return DECLINED;

@@ -1,4 +1,4 @@
-import { asLabel, attempt, type Fields, id, label, maybeObject, object, repository, time } from "./fields.js";
+import { asLabel, asText, attempt, type Fields, id, label, maybeObject, object, repository, time } from "./fields.js";
 import type { WorkflowJobProjection, WorkflowRunProjection } from "./projection.js";
 
 const MOST_RUNNER_LABELS = 50;
@@ -6,7 +6,7 @@ const MOST_RUNNER_LABELS = 50;
 const LONGEST_RUNS_ON = 256;
 
 /** `workflow_job`: the repository stands at the top level only, and there is no `updated_at`. */
-export function projectWorkflowJob(payload: Fields): WorkflowJobProjection {
+export function projectWorkflowJob(payload: Fields, isStored: boolean): WorkflowJobProjection {
   const job = object(payload, "workflow_job");
   const runner = job["runner_id"];
   return {
@@ -15,17 +15,26 @@ export function projectWorkflowJob(payload: Fields): WorkflowJobProjection {
     repository: repository(payload),
     id: id(job, "id"),
     runId: id(job, "run_id"),
-    runAttempt: attempt(job),
+    runAttempt: attempt(job, 0),
+    name: asText(job["name"], LONGEST_NAME),
     workflow: label(job, "workflow_name"),
     status: label(job, "status"),
     conclusion: label(job, "conclusion"),
     labels: runnerLabels(job["labels"]),
-    hasRunner: runner !== undefined && runner !== null && runner !== 0,
+    runnerId: typeof runner === "number" && runner !== 0 ? runner : null,
+    hasStartedStep: isStored ? job["steps"] === 1 : hasStarted(job["steps"]),
+    isDeployment: typeof payload["deployment"] === "object" && payload["deployment"] !== null,
     createdAt: time(job, "created_at"),
     startedAt: time(job, "started_at"),
     completedAt: time(job, "completed_at"),
   };
 }
+
+/** Names of matrix jobs hold all their values. UTF-16 units. */
+const LONGEST_NAME = 255;
+
+const hasStarted = (steps: unknown): boolean =>
+  Array.isArray(steps) && steps.some((step: unknown) => typeof (step as Fields | null)?.["started_at"] === "string");
 
 /** As many whole labels, in order, as fit: joined they are one label value and part of an index row. */
 function runnerLabels(value: unknown): string[] {
@@ -44,13 +53,15 @@ export function projectWorkflowRun(payload: Fields): WorkflowRunProjection {
     action: label(payload, "action"),
     repository: repository(payload),
     id: id(run, "id"),
-    runAttempt: attempt(run),
-    workflow: label(maybeObject(payload, "workflow"), "name") || label(run, "name"),
+    runAttempt: attempt(run, 1),
+    workflow: label(maybeObject(payload, "workflow"), "name") || label(run, "name") || label(run, "path"),
     status: label(run, "status"),
     conclusion: label(run, "conclusion"),
     event: label(run, "event"),
     headBranch: label(run, "head_branch"),
-    fromFork: isFork(maybeObject(run, "head_repository")?.["full_name"], maybeObject(payload, "repository")?.["full_name"]),
+    fromFork:
+      run["head_repository"] === null ||
+      isFork(maybeObject(run, "head_repository")?.["full_name"], maybeObject(payload, "repository")?.["full_name"]),
     createdAt: time(run, "created_at"),
     runStartedAt: time(run, "run_started_at"),
     updatedAt: time(run, "updated_at"),

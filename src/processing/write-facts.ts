@@ -1,0 +1,99 @@
+import type { Tally } from "../counters/tally.js";
+import type { Queryable } from "../database/sql.js";
+import { COUNTED, countExecutions, type ExecutionRow, groupOf } from "../workflow-state/executions.js";
+import { executionRows, lockRuns } from "../workflow-state/executions.sql.js";
+import { countedOfJob, countedOfRun, FACT, has } from "../workflow-state/facts.js";
+import type { JobObservation } from "../workflow-state/job-transition.js";
+import { type JobValues, upsertJobs, valuesOfJobs } from "../workflow-state/jobs.sql.js";
+import { labelsOfRun, upsertRuns } from "../workflow-state/runs.sql.js";
+import type { RunObservation } from "../workflow-state/run-transition.js";
+import type { Learned } from "../workflow-state/upsert.js";
+import { countJob, countRun } from "./count-facts.js";
+
+type Fresh<Key> = ReadonlyMap<Key, Learned>;
+
+/** Writes the jobs of a batch and counts what became known. @returns what each job learned */
+export async function writeJobs(on: Queryable, tally: Tally, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
+  const observed = [...jobs.values()];
+  const withCopies = await lockRuns(on, observed);
+  const before = await executionRows(on, withCopies);
+  const learned = await upsertJobs(on, observed);
+  const fresh = new Map<number, number>();
+  for (const [id, { facts, freshFacts }] of learned) {
+    const counted = countedOfJob(facts) & ~countedOfJob(facts & ~freshFacts);
+    if (counted !== 0 && !withCopies.has(jobs.get(id)!.runId)) fresh.set(id, counted);
+  }
+  if (withCopies.size > 0) {
+    const after = await executionRows(on, withCopies);
+    const ids = new Set(observed.filter(({ runId }) => withCopies.has(runId)).map(({ jobId }) => jobId));
+    for (const [id, counted] of freshOfExecutions(before, after, ids)) fresh.set(id, counted);
+  }
+  const incomplete = [...fresh].filter(([id, counted]) => lacks(jobs.get(id)!, counted)).map(([id]) => id);
+  const values = await valuesOfJobs(on, incomplete);
+  for (const [id, counted] of fresh) countJob(tally, filledIn(jobs.get(id)!, values.get(id)), counted);
+  return learned;
+}
+
+/** Whether the row knows better what to count than this batch: the times came before what proves that the job ran, or the labels are a look-up's. */
+const lacks = ({ facts }: JobObservation, counted: number): boolean =>
+  !has(facts, FACT.labelled) || (counted & (FACT.queueTime | FACT.duration | FACT.completed) & ~facts) !== 0;
+
+/** What this batch observed, with what only the row knows. */
+function filledIn(job: JobObservation, row: JobValues | undefined): JobObservation {
+  if (row === undefined) return job;
+  const { owner, repo, workflow, runsOn, conclusion, queueSeconds, durationSeconds } = row;
+  return {
+    ...job,
+    ...(has(job.facts, FACT.labelled) ? {} : { owner, repo, workflow, runsOn }),
+    ...(has(job.facts, FACT.completed) ? {} : { conclusion, durationSeconds }),
+    ...(has(job.facts, FACT.queueTime) ? {} : { queueSeconds }),
+  };
+}
+
+/** Among jobs of runs with copies, which facts count now that did not before, each given to a job of this batch. */
+function freshOfExecutions(before: readonly ExecutionRow[], after: readonly ExecutionRow[], ids: ReadonlySet<number>): Map<number, number> {
+  const fresh = new Map<number, number>();
+  const [old, now] = [grouped(before), grouped(after)];
+  const counts = (row: ExecutionRow, fact: number) => has(countedOfJob(row.facts), fact);
+  for (const [group, rows] of now) {
+    const known = old.get(group) ?? [];
+    const [was, is] = [countExecutions(known), countExecutions(rows)];
+    const own = rows.filter(({ jobId }) => ids.has(jobId)).sort((a, b) => a.jobId - b.jobId);
+    for (const [index, fact] of COUNTED.entries()) {
+      const taken = new Set(known.filter((row) => counts(row, fact)).map(idOfExecution));
+      // First the jobs whose execution did not count before, then others: a job may have been taken for the original of a copy.
+      const [first, others]: [number[], number[]] = [[], []];
+      for (const row of own.filter((one) => counts(one, fact))) {
+        (taken.has(idOfExecution(row)) ? others : first).push(row.jobId);
+        taken.add(idOfExecution(row));
+      }
+      for (const id of [...first, ...others].slice(0, Math.max(0, is[index]! - was[index]!))) fresh.set(id, (fresh.get(id) ?? 0) | fact);
+    }
+  }
+  return fresh;
+}
+
+const idOfExecution = ({ execution, jobId }: ExecutionRow): string => (execution === 0 ? `job ${jobId}` : String(execution));
+
+function grouped(rows: readonly ExecutionRow[]): Map<string, ExecutionRow[]> {
+  const groups = new Map<string, ExecutionRow[]>();
+  for (const row of rows) {
+    const group = groups.get(groupOf(row));
+    if (group) group.push(row);
+    else groups.set(groupOf(row), [row]);
+  }
+  return groups;
+}
+
+/** The same for attempts. */
+export async function writeRuns(on: Queryable, tally: Tally, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
+  const learned = await upsertRuns(on, [...runs.values()]);
+  for (const [key, { facts, freshFacts }] of learned) {
+    const run = runs.get(key)!;
+    const counted = countedOfRun(facts) & ~countedOfRun(facts & ~freshFacts);
+    if (counted === 0) continue;
+    const labels = has(run.facts, FACT.labelled) ? undefined : await labelsOfRun(on, run);
+    countRun(tally, { ...run, ...labels }, counted);
+  }
+  return learned;
+}

@@ -1,0 +1,47 @@
+import { isCopied, type JobEvent, type JobHistory, latest } from "./job-truth.js";
+
+/** What tells the execution of a job within its run; undefined where no event tells. */
+function keyOf(history: JobHistory): string | undefined {
+  const telling = history.filter(
+    ({ name, runner, startedAt, createdAt, status }) =>
+      name !== "" &&
+      runner !== undefined &&
+      startedAt !== undefined &&
+      (status === "completed" || (status === "in_progress" && startedAt !== createdAt)),
+  );
+  if (telling.length === 0) return undefined;
+  const { name, runner, startedAt } = latest(telling);
+  return JSON.stringify([name, runner, startedAt]);
+}
+
+const firstAttempt = (jobs: readonly JobHistory[]): number => Math.min(...jobs.flat().map(({ attempt }) => attempt ?? Infinity));
+
+const started = (history: JobHistory): boolean => history.some(({ status }) => status === "in_progress");
+
+/**
+ * The jobs of one run as executions. Jobs with the same name, start and runner are one. Copies whose original is not among
+ * them adopt a job of that name from an earlier attempt of which no event has told its execution yet.
+ */
+export function executionsOf(jobs: readonly JobHistory[]): JobHistory[][] {
+  const keyed = new Map<string, JobHistory[]>();
+  const single: JobHistory[] = [];
+  for (const job of jobs) {
+    const key = keyOf(job);
+    if (key === undefined) single.push(job);
+    else keyed.set(key, [...(keyed.get(key) ?? []), job]);
+  }
+  const executions = [...keyed.values()];
+  const orphans = executions
+    .filter((all) => all.every((job) => job.every((event: JobEvent) => isCopied(event))))
+    .toSorted((a, b) => firstAttempt(a) - firstAttempt(b));
+  const free = new Set(
+    single.filter((job) => latest(job).status !== "completed").toSorted((a, b) => Number(started(b)) - Number(started(a))),
+  );
+  for (const orphan of orphans) {
+    const original = [...free].find((job) => job[0]!.name === orphan[0]![0]!.name && (job[0]!.attempt ?? 0) < firstAttempt(orphan));
+    if (original === undefined) continue;
+    free.delete(original);
+    orphan.push(original);
+  }
+  return [...executions, ...single.filter((job) => !executions.some((all) => all.includes(job))).map((job) => [job])];
+}

@@ -1,0 +1,18 @@
+/** 32-bit FNV-1a over UTF-16 units, from a seed. */
+function fnv1a(text: string, seed: number): number {
+  let hash = seed;
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
+/** A number from 1 to 2^53 - 1, which fits a `bigint` column. It tells texts of one run apart, and is no secret. */
+const hashOf = (text: string): number => (fnv1a(text, 0x811c9dc5) & 0x1f_ffff) * 2 ** 32 + fnv1a(text, 0x9747b28c) || 1;
+
+/** The jobs of one run that have this name; 0 where the name is not known. */
+export const nameHashOf = (name: string): number => (name === "" ? 0 : hashOf(name));
+
+/**
+ * The execution that a job row is about (truth rule 9): jobs of one run with the same name, start and runner are one.
+ * @param startedAt milliseconds since 1970
+ */
+export const executionOf = (name: string, startedAt: number, runnerId: number): number => hashOf(`${name}\n${startedAt}\n${runnerId}`);
