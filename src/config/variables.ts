@@ -4,6 +4,7 @@ import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
+import { NETWORK_FORMS, Networks, readNetworks } from "./networks.js";
 import { readPrivateKey } from "./private-key.js";
 
 const MEBIBYTE = 1_048_576;
@@ -117,6 +118,15 @@ export const variables = {
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
   MAX_INFLIGHT_REQUESTS: whole(2_000, 1, 100_000).describe("requests held at once; beyond it 503"),
   REQUEST_TIMEOUT: duration(7.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
+  BODY_MIN_RATE: whole(8_192, 0, MEBIBYTE).describe(
+    "bytes a second that a body has to bring while it is read, in every 2 s; a slower one gets 408 and is disconnected. 0 waits for any",
+  ),
+  WEBHOOK_ALLOW: text<Networks>(new Networks([]), readNetworks, NETWORK_FORMS).describe(
+    "networks that deliveries are taken from; others get 403. GitHub lists its own under `hooks` of https://api.github.com/meta. Empty: all",
+  ),
+  TRUSTED_PROXIES: text<Networks>(new Networks([]), readNetworks, NETWORK_FORMS).describe(
+    "networks of the proxies in front, whose `X-Forwarded-For` is believed for WEBHOOK_ALLOW; it is ignored from all others",
+  ),
   FLUSH_SIZE: whole(2_000, 1, 10_000).describe("most deliveries in one commit of the inbox"),
 
   PRIORITIES: text<Priorities>(readPriorities(DEFAULT_PRIORITIES)!, readPriorities, PRIORITY_FORMS).describe(

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { CONFIG, type Config } from "../config/config.js";
 import { Tracing } from "../tracing/tracing.js";
-import { type Answer, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
+import { type Answer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";
+import { Senders } from "./senders.js";
 import { Turns } from "./turns.js";
 import { WebhookController } from "./webhook.controller.js";
 
@@ -33,6 +34,7 @@ export class PublicListener implements OnModuleDestroy {
 
   constructor(
     private readonly controller: WebhookController,
+    private readonly senders: Senders,
     private readonly metrics: IngestMetrics,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
@@ -123,6 +125,7 @@ export class PublicListener implements OnModuleDestroy {
     const path = request.url?.split("?", 1)[0];
     if (path !== "/webhook") return problem(404, "path", "there is nothing here but POST /webhook");
     if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
+    if (!this.senders.allow(request)) return NOT_ALLOWED;
     return this.controller.receive(request, trace);
   }
 }
