@@ -104,7 +104,7 @@ export class PublicListener implements OnModuleDestroy {
       connection.requests += 1;
       response.once("close", () => (connection.requests -= 1));
     }
-    const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
+    const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request, this.config.TRUST_TRACEPARENT === "on") : undefined;
     const answer = await this.#route(request, trace);
     // Only the first of a connection: answers that are queued behind it are what makes node stop reading from it.
     if ((answer === TOO_MANY || answer === TOO_MUCH) && isFirst) await this.#whenThereIsTime(request);

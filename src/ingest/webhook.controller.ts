@@ -5,6 +5,7 @@ import { LiveConfig } from "../config/live-config.js";
 import type { Delivery } from "../inbox/delivery.js";
 import { receivedFields } from "../inbox/delivery-fields.js";
 import { Intake } from "../inbox/intake.js";
+import { signingSecret } from "../inbox/signature.js";
 import { type Fields, say } from "../logging/fields.js";
 import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
@@ -14,7 +15,6 @@ import { type DeliveryHeaders, readHeaders } from "./headers.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RawBody } from "./raw-body.js";
 import type { RequestTrace } from "./request-trace.js";
-import { signingSecret } from "./signature.js";
 
 /** What came to be known of a delivery while it was taken in, for its line in the log. */
 interface Seen {
@@ -84,15 +84,11 @@ export class WebhookController {
     if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
     this.metrics.secretUsed(secret);
     const traceparent = trace?.verified(headers, body.length);
-    const wait = this.admission.waitOf(headers.hookId);
-    if (wait > 0)
-      return problem(429, "hook-limit", "this webhook sends more than INGEST_RATE_LIMIT; send this delivery again later", [
-        "retry-after",
-        String(wait),
-      ]);
     const { id, event, hookId, form, signature } = headers;
     const delivery: Delivery = { id, event, hookId, form, body, signature, traceparent };
     if (seen) seen.delivery = delivery;
+    const wait = this.admission.waitOf(secret, delivery);
+    if (wait > 0) return limited(wait);
     try {
       return (await this.inbox.accept(delivery)) === "accepted" ? ACCEPTED : DUPLICATE;
     } catch (error) {
@@ -130,6 +126,13 @@ function fieldsOf(request: IncomingMessage, { delivery }: Seen): Fields {
   if (delivery) return receivedFields(delivery);
   const headers = readHeaders(request.headers);
   return "status" in headers ? {} : { delivery_id: headers.id, event: headers.event };
+}
+
+function limited(seconds: number): Answer {
+  return problem(429, "hook-limit", "this owner's webhooks send more than INGEST_RATE_LIMIT; send this delivery again later", [
+    "retry-after",
+    String(seconds),
+  ]);
 }
 
 function unauthorized(detail: string): Answer {
