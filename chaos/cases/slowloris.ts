@@ -41,7 +41,7 @@ function trickle(url: URL, inHead: boolean, signal: AbortSignal): Promise<{ seco
 }
 
 async function inflightRequests({ management }: Replica): Promise<number> {
-  const text = await (await fetch(`${management}/metrics/process`)).text();
+  const text = await (await fetch(new URL("/metrics/process", management))).text();
   return Number(/^octogauge_inflight_requests (\d+)/m.exec(text)?.[1] ?? NaN);
 }
 

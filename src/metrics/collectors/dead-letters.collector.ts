@@ -4,7 +4,7 @@ import type { Queryable } from "../../database/sql.js";
 import { countDeadLetters } from "../../inbox/dead-letters.sql.js";
 import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";
-import { type CollectedFamily, Samples } from "../exposition.js";
+import type { CollectedFamily } from "../exposition.js";
 
 /** Deliveries that could not be processed. */
 @Injectable()
@@ -13,11 +13,7 @@ export class DeadLettersCollector implements Collector {
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
     const rows = await countDeadLetters(on);
-    const bytes = new Samples(GAUGES.deadLetterBytes);
-    bytes.set(
-      [],
-      rows.reduce((sum, row) => sum + row.bytes, 0),
-    );
-    return [gaugeByEvent(GAUGES.deadLetters, rows), bytes.collected()];
+    const bytes = rows.map(({ event, bytes: count }) => ({ event, count }));
+    return [gaugeByEvent(GAUGES.deadLetters, rows), gaugeByEvent(GAUGES.deadLetterBytes, bytes)];
   }
 }
