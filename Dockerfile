@@ -1,7 +1,11 @@
 # The image: `docker run IMAGE` serves, `docker run IMAGE migrate` migrates. scripts/image-check takes the same steps without an engine.
 
+# The base images. A tag can be moved: a release gives both by digest, with `docker build $(scripts/base-images) .`
 # Node 26 is the active LTS line.
-FROM node:26-trixie-slim AS build
+ARG NODE_IMAGE=node:26-trixie-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs26-debian13:nonroot
+
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund --omit=optional
@@ -11,13 +15,13 @@ COPY src src
 RUN npx tsc -p tsconfig.build.json
 
 # What runs: no compiler, no tests, and no PostgreSQL, which is a server of its own here.
-FROM node:26-trixie-slim AS production
+FROM ${NODE_IMAGE} AS production
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund --omit=dev --omit=optional --ignore-scripts
 COPY --from=build /app/dist dist
 
-FROM gcr.io/distroless/nodejs26-debian13:nonroot
+FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=""
 # Where this source is: `--build-arg SOURCE=https://github.com/…`, by which registries link an image to its repository.

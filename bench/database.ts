@@ -6,6 +6,7 @@ import pg from "pg";
 import { loadConfig } from "../src/config/config.js";
 import { startEmbeddedPostgres } from "../src/database/embedded/embedded-postgres.js";
 import { migrateDatabase } from "../src/database/migrate.js";
+import { freePort } from "../chaos/waiting.js";
 
 const TICKS_PER_SECOND = 100;
 
@@ -26,8 +27,9 @@ export interface BenchServer {
 export async function startBenchServer(): Promise<BenchServer> {
   const given = process.env["DATABASE_URL"];
   const dataDir = given ? undefined : mkdtempSync(join(tmpdir(), "octogauge-bench-"));
-  const embedded = dataDir ? await startEmbeddedPostgres({ dataDir }) : undefined;
-  const base = given ?? embedded?.url ?? "";
+  const embedded = dataDir ? await startEmbeddedPostgres({ dataDir, loopbackPort: await freePort() }) : undefined;
+  // Over TCP, as a server of its own is reached.
+  const base = given ?? (embedded ? Object.assign(new URL(embedded.url), { hostname: "127.0.0.1" }).href : "");
   const client = new pg.Client({ connectionString: base });
   await client.connect();
   const { rows } = await client.query<{ version: string; fsync: string; commit: string; pid: number }>(

@@ -4,6 +4,7 @@ import { backfillCommand } from "./commands/backfill-command.js";
 import { configLines } from "./commands/config-check.js";
 import { deadLettersCommand } from "./commands/dead-letters.js";
 import { migrateCommand } from "./commands/migrate.js";
+import { seriesCommand } from "./commands/series.js";
 import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
 import { type Config, loadConfig } from "./config/config.js";
 import { misspelt } from "./config/misspelt.js";
@@ -62,6 +63,7 @@ program
   });
 
 program.addCommand(deadLettersCommand(forCommands));
+program.addCommand(seriesCommand(forCommands));
 program.addCommand(backfillCommand(forCommands));
 
 const config = program.command("config").description("look at the configuration");

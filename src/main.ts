@@ -12,6 +12,7 @@ import { SchemaGate } from "./database/schema-gate.js";
 import { Readiness } from "./health/readiness.js";
 import { tuneHeap } from "./heap.js";
 import { OctogaugeLogger } from "./logging/octogauge-logger.js";
+import { hostCheck } from "./management-hosts.js";
 import { ProblemFilter } from "./problem.filter.js";
 
 /** A running Octogauge. */
@@ -46,6 +47,7 @@ export async function start(config: Config, role: Role = {}): Promise<Running> {
   });
   let listening = false;
   application.disable("x-powered-by");
+  application.use(hostCheck(config.MANAGEMENT_ALLOWED_HOSTS));
   application.use(helmet());
   application.useGlobalFilters(new ProblemFilter());
   const stop = async () => {

@@ -1,4 +1,4 @@
-import { Counter, Histogram } from "prom-client";
+import { Counter, Gauge, Histogram } from "prom-client";
 import { type Config, loadConfig } from "../../src/config/config.js";
 import { LiveConfig } from "../../src/config/live-config.js";
 import { Database } from "../../src/database/database.js";
@@ -8,6 +8,7 @@ import { tuneHeap } from "../../src/heap.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { PublicListener } from "../../src/ingest/public-listener.js";
+import { Senders } from "../../src/ingest/senders.js";
 import { Tracing } from "../../src/tracing/tracing.js";
 import { WebhookController } from "../../src/ingest/webhook.controller.js";
 import { SECRET } from "../payloads.js";
@@ -45,9 +46,12 @@ export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: C
     new Histogram({ name: "seconds", help: "seconds", labelNames: ["status"], registers: [], enableExemplars: true }),
     new Counter({ name: "outcomes", help: "outcomes", labelNames: ["outcome"] }),
     new Counter({ name: "secrets", help: "secrets", labelNames: ["secret"] }),
+    new Gauge({ name: "requests", help: "requests", registers: [] }),
+    new Gauge({ name: "bytes", help: "bytes", registers: [] }),
   );
   const listener = new PublicListener(
     new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, new LiveConfig(config), config),
+    new Senders(config),
     metrics,
     new Tracing(),
     config,

@@ -2,14 +2,20 @@ import { setMaxListeners } from "node:events";
 import { connect } from "node:net";
 import { goodHeaders, httpBytes } from "../bad-input/request.js";
 import type { ChaosCase } from "../case.js";
-import { sleep } from "../waiting.js";
+import type { Replica } from "../replica.js";
+import { messageOf, sleep, until } from "../waiting.js";
 
 const CONNECTIONS = 200;
 const TRICKLE_MS = 400;
-/** REQUEST_TIMEOUT and a second, and the check every second: nobody holds a connection longer. */
+/** REQUEST_TIMEOUT and a second, and the check every second: no connection may last longer. */
 const LONGEST_SECONDS = 12;
-/** What a sender who behaves has to wait at most meanwhile. */
+/** What a sender that behaves has to wait at most. */
 const QUICK_SECONDS = 2;
+/** Less than the attackers would take up if the places of those that were cut off stayed taken. */
+const MAX_INFLIGHT_REQUESTS = 250;
+/** Of the traffic, at most so many deliveries are under way at once. */
+const TRAFFIC_REQUESTS = 20;
+const FREE_SECONDS = 10;
 const BODY = Buffer.from(`{"action":"created","padding":"${"x".repeat(5_000)}"}`);
 
 /** One connection that sends a byte now and then: of an endless head, or of a body. @returns how long it was let, and what it was told */
@@ -34,10 +40,16 @@ function trickle(url: URL, inHead: boolean, signal: AbortSignal): Promise<{ seco
   });
 }
 
+async function inflightRequests({ management }: Replica): Promise<number> {
+  const text = await (await fetch(new URL("/metrics/process", management))).text();
+  return Number(/^octogauge_inflight_requests (\d+)/m.exec(text)?.[1] ?? NaN);
+}
+
 export const slowloris: ChaosCase = {
   name: "slowloris",
-  what: `${CONNECTIONS} connections to one replica that trickle a head or a body, again and again, while others deliver`,
+  what: `${CONNECTIONS} connections to one replica that trickle a head or a body, again and again, while others deliver; afterwards no place of theirs may still be taken`,
   seconds: 25,
+  needs: { environment: () => ({ MAX_INFLIGHT_REQUESTS: String(MAX_INFLIGHT_REQUESTS) }) },
   async run({ replicas, traffic, faults, notes }, seconds) {
     const [target] = replicas;
     if (!target) return;
@@ -56,6 +68,11 @@ export const slowloris: ChaosCase = {
     await sleep(seconds * 1_000);
     ending.abort();
     await Promise.all(attackers);
+    await until(
+      "the places of the slow ones are free again",
+      FREE_SECONDS,
+      async () => (await inflightRequests(target)) <= TRAFFIC_REQUESTS,
+    ).catch((error: unknown) => faults.push(messageOf(error)));
     if (longest > LONGEST_SECONDS) faults.push(`a slow sender kept its connection for ${longest.toFixed(1)} s`);
     const wrong = [...told.keys()].filter((line) => !/^(|HTTP\/1\.1 (400|408|503) .*)$/.test(line));
     if (wrong.length > 0) faults.push(`a slow sender was told ${wrong.join(", ")}`);

@@ -1,11 +1,14 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config, ConfigError } from "../config/config.js";
+import { LiveConfig } from "../config/live-config.js";
 import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import type { Pending } from "../inbox/accept.sql.js";
 import { BatchIntake } from "../inbox/batch-intake.js";
+import type { Delivery } from "../inbox/delivery.js";
 import { pendingFields } from "../inbox/delivery-fields.js";
+import { signingSecret } from "../inbox/signature.js";
 import { type Fields, say } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Broker, type Message } from "./broker.js";
@@ -14,7 +17,7 @@ import { DrainMetrics } from "./drain.metrics.js";
 /** Longest store of a batch; less than RETURN_AFTER. Seconds. */
 const STORE_SECONDS = 30;
 
-/** A message with the delivery in it as it is to be stored; undefined where there is none. */
+/** A message with the delivery in it as it is to be stored; undefined where there is none, or none that is signed. */
 interface Held {
   readonly message: Message;
   readonly pending: Pending | undefined;
@@ -38,10 +41,15 @@ export class DrainLoop extends BackgroundLoop {
     private readonly broker: Broker,
     private readonly inbox: BatchIntake,
     private readonly metrics: DrainMetrics,
+    private readonly live: LiveConfig,
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "POLL_INTERVAL"> & LogConfig,
   ) {
     super("buffer/drain", config.POLL_INTERVAL, schema.ready);
+    if (live.webhookSecrets.length === 0)
+      throw new ConfigError([
+        "GITHUB_WEBHOOK_SECRET is empty; with BUFFER, allowed: the secrets of the gateways, since what is drained is verified again",
+      ]);
     this.#isTalkative = isLogged(config, "buffer", "debug");
   }
 
@@ -90,12 +98,18 @@ export class DrainLoop extends BackgroundLoop {
   }
 
   #hold(message: Message): Held {
-    return { message, pending: message.delivery && this.inbox.prepare(message.delivery) };
+    const { delivery } = message;
+    return { message, pending: delivery && this.#isSigned(delivery) ? this.inbox.prepare(delivery) : undefined };
+  }
+
+  /** Verified again: other writers may reach the broker. */
+  #isSigned({ signature, body }: Delivery): boolean {
+    return signingSecret(this.live.webhookSecrets, signature, body) !== -1;
   }
 
   #isReadable(one: Held): one is Readable {
     if (one.pending) return true;
-    this.#setBack({ error: `message ${one.message.receipt} is not a delivery as a gateway writes it` });
+    this.#setBack({ error: `message ${one.message.receipt} is not a delivery as a gateway writes it, or its signature fits no secret` });
     return false;
   }
 

@@ -1,8 +1,7 @@
 import { contextOf, traceparentOf } from "../tracing/traceparent.js";
 import type { Delivery } from "../inbox/delivery.js";
+import { hookIdOf, isDeliveryId, isEventName } from "../inbox/delivery-headers.js";
 
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const EVENT = /^[a-z][a-z0-9_]{0,63}$/;
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
@@ -24,8 +23,8 @@ export function deliveryOf(field: (name: string) => string | undefined, body: Bu
   const [id, event, type] = [field("X-GitHub-Delivery"), field("X-GitHub-Event"), field("Content-Type")];
   const receivedAt = whole(field("Octogauge-Received-At"));
   const hook = field("X-GitHub-Hook-ID");
-  const hookId = hook ? whole(hook) : null;
-  if (!id || !GUID.test(id) || !event || !EVENT.test(event)) return undefined;
+  const hookId = hook ? hookIdOf(hook) : null;
+  if (!id || !isDeliveryId(id) || !event || !isEventName(event)) return undefined;
   if ((type !== JSON_TYPE && type !== FORM_TYPE) || receivedAt === undefined || hookId === undefined) return undefined;
   const signature = field("X-Hub-Signature-256") || undefined;
   const context = contextOf(field("traceparent"));

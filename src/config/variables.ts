@@ -4,6 +4,7 @@ import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
 import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
+import { NETWORK_FORMS, Networks, readNetworks } from "./networks.js";
 import { readPrivateKey } from "./private-key.js";
 
 const MEBIBYTE = 1_048_576;
@@ -38,6 +39,9 @@ export const variables = {
   HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the public listener"),
   PORT: port(8080).describe("port of the public listener: `POST /webhook` and nothing else"),
   MANAGEMENT_HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the management listener"),
+  MANAGEMENT_ALLOWED_HOSTS: list().describe(
+    "names in the `Host` header that the management listener answers to, beside addresses and names that only exist inside (without a dot, `.svc`, `.cluster.local`, `.local`, `.localhost`, `.internal`); globs such as `*.corp.example`, `*` for all. Others get 421",
+  ),
   MANAGEMENT_PORT: port(8081).describe("port of `/metrics`, `/metrics/process` and `/health*`; keep it inside"),
 
   GITHUB_WEBHOOK_SECRET: list().describe(
@@ -117,6 +121,15 @@ export const variables = {
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
   MAX_INFLIGHT_REQUESTS: whole(2_000, 1, 100_000).describe("requests held at once; beyond it 503"),
   REQUEST_TIMEOUT: duration(7.5, 0.1, 9).describe("every delivery is answered within this time; GitHub gives up at 10 s"),
+  BODY_MIN_RATE: whole(8_192, 0, MEBIBYTE).describe(
+    "bytes a second that a body has to bring while it is read, in every 2 s; a slower one gets 408 and is disconnected. 0 waits for any",
+  ),
+  WEBHOOK_ALLOW: text<Networks>(new Networks([]), readNetworks, NETWORK_FORMS).describe(
+    "networks that deliveries are taken from; others get 403. GitHub lists its own under `hooks` of https://api.github.com/meta. Empty: all",
+  ),
+  TRUSTED_PROXIES: text<Networks>(new Networks([]), readNetworks, NETWORK_FORMS).describe(
+    "networks of the proxies in front, whose `X-Forwarded-For` is believed for WEBHOOK_ALLOW; it is ignored from all others",
+  ),
   FLUSH_SIZE: whole(2_000, 1, 10_000).describe("most deliveries in one commit of the inbox"),
 
   PRIORITIES: text<Priorities>(readPriorities(DEFAULT_PRIORITIES)!, readPriorities, PRIORITY_FORMS).describe(
@@ -129,7 +142,7 @@ export const variables = {
     "most deliveries a second that are processed of an owner or a repository, over all workers, such as `*/*=20,acme=50,acme/monorepo=10`; what is beyond is put off, and nobody else's. Without one there is no limit",
   ),
   INGEST_RATE_LIMIT: whole(0, 0, 1_000_000).describe(
-    "most deliveries a second of one webhook, with bursts of ten times as many, by each process that takes them in; beyond it 429, and GitHub does not try again. 0: no limit",
+    "most deliveries a second of one owner (by the body) under one secret, with bursts of ten times as many, by each process that takes them in; beyond it 429, and GitHub does not try again. 0: no limit",
   ),
   BATCH_SIZE: whole(1_000, 1, 5_000).describe("most deliveries in one processing transaction"),
   WORKER_CONCURRENCY: whole(2, 1, 64).describe("processing loops in this process"),
@@ -153,6 +166,9 @@ export const variables = {
   STATE_RETENTION: duration(35 * DAY, 30 * DAY).describe(
     "how long finished runs and jobs are kept, so that what a re-run sends again (GitHub: within 30 days) is known; counters are not touched",
   ),
+  DEAD_LETTERS_MAX_BYTES: whole(1_024 * MEBIBYTE, MEBIBYTE, 1_048_576 * MEBIBYTE).describe(
+    "bytes of dead letters that are kept; beyond it the repository that has most of them loses its oldest",
+  ),
   RETENTION_INTERVAL: duration(60, 0.05).describe("how often old rows are pruned"),
   LOST_CHECK_INTERVAL: duration(30, 0.05).describe("how often open rows are checked against GitHub's limits"),
   JOB_QUEUED_LIMIT: duration(2 * DAY, 1).describe("a job that waits longer is lost; GitHub: 24 h, self-hosted up to 48 h"),
@@ -164,7 +180,9 @@ export const variables = {
   LABEL_ALLOW: list().describe("if set, all other labels are left empty, `status` and `conclusion` excepted"),
   REPOSITORY_ALLOW: list().describe("globs of `owner/name`; if set, other repositories are counted in `github_events_total` only"),
   REPOSITORY_DENY: list().describe("globs of `owner/name` that are counted in `github_events_total` only"),
-  MAX_SERIES_PER_METRIC: whole(10_000, 1, 1_000_000).describe("label sets of one metric; new ones beyond it fold into `other`"),
+  MAX_SERIES_PER_METRIC: whole(10_000, 1, 1_000_000).describe(
+    "label sets of one metric; new ones beyond it fold into `other`. One repository has at most as many as are still free, so half of them alone",
+  ),
   HISTOGRAM_BUCKETS: text<ReadonlyMap<string, readonly number[]>>(
     new Map([["default", DEFAULT_BUCKETS]]),
     readBuckets,
@@ -200,6 +218,9 @@ export const variables = {
   OTEL_EXPORTER_OTLP_HEADERS: headers().describe("headers of every export, such as `authorization=Bearer%20…`, parted by commas"),
   OTEL_SERVICE_NAME: text("octogauge", (value) => value, "any text").describe("`service.name` of our own traces"),
   OTEL_RESOURCE_ATTRIBUTES: pairs().describe("more attributes of every span's resource, such as `deployment.environment.name=prod`"),
+  TRUST_TRACEPARENT: choice("off", ["off", "on"]).describe(
+    "whether a delivery goes on with the trace in its `traceparent` header, and with what that decided on sampling. The header is not signed: only `on` where a proxy of yours sets it and drops all others",
+  ),
   OTEL_TRACES_SAMPLER: choice("parentbased_always_on", SAMPLERS).describe(
     "which deliveries are traced; what is decided when one comes holds for all its life",
   ),

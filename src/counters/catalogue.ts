@@ -124,6 +124,12 @@ export const GAUGES = {
     "Deliveries in the buffer that are not in the inbox yet; with `BUFFER` only.",
   ),
   deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
+  deadLetterBytes: family(
+    "octogauge_dead_letters_bytes",
+    "gauge",
+    ["event"],
+    "Bytes of the dead letters' bodies, of DEAD_LETTERS_MAX_BYTES for all.",
+  ),
   retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
   ciTracesPending: family(
     "octogauge_ci_traces_pending",

@@ -1,9 +1,10 @@
 import { Inject, Injectable } from "@nestjs/common";
 import picomatch from "picomatch";
 import { CONFIG, type Config } from "../config/config.js";
+import { parseLabels, renderLabels } from "./labels.js";
 
 /** Labels that are few by nature: a denied or folded series keeps them. */
-const KEPT = new Set(["status", "conclusion", "priority", "metric", "collector", "hook", "outcome", "principal"]);
+export const KEPT = new Set(["status", "conclusion", "priority", "metric", "collector", "hook", "outcome", "principal"]);
 
 type Labelling = Pick<Config, "BRANCH_LABEL" | "LABEL_ALLOW" | "LABEL_DENY" | "REPOSITORY_ALLOW" | "REPOSITORY_DENY">;
 
@@ -36,6 +37,13 @@ export class LabelPolicy {
   /** The label set that takes what is beyond the budget. */
   folded(names: readonly string[], values: readonly string[]): readonly string[] {
     return values.map((value, index) => (KEPT.has(names[index] ?? "") ? value : "other"));
+  }
+
+  /** The same of labels as exposition text. */
+  foldedText(labels: string): string {
+    const values = parseLabels(labels);
+    const names = Object.keys(values);
+    return renderLabels(names, this.folded(names, Object.values(values)));
   }
 
   /** A branch as configured; a branch of another repository is never our default one. */

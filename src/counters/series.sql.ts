@@ -63,6 +63,25 @@ export async function knownSeries(on: Queryable, keys: readonly SeriesKey[]): Pr
   return sql<SeriesKey>(on, KNOWN, [textArray(keys.map((key) => key.metric)), textArray(keys.map((key) => key.labels))]);
 }
 
+// Their labels begin with the sharer's and a comma, which is followed by a hyphen in the order of "C".
+const SHARES = `
+  SELECT u.metric, u.sharer, (
+    (SELECT count(*) FROM octogauge.counter_series s
+      WHERE s.metric = u.metric COLLATE "C" AND s.labels >= (u.sharer || ',') COLLATE "C" AND s.labels < (u.sharer || '-') COLLATE "C")
+    + (SELECT count(*) FROM octogauge.histogram_series s
+      WHERE s.metric = u.metric COLLATE "C" AND s.labels >= (u.sharer || ',') COLLATE "C" AND s.labels < (u.sharer || '-') COLLATE "C")
+    )::integer AS count
+  FROM unnest($1::text[], $2::text[]) AS u(metric, sharer)`;
+
+/** How many label sets of a metric begin with those of a sharer (share.ts). */
+export async function countShares(
+  on: Queryable,
+  shares: readonly { readonly metric: string; readonly sharer: string }[],
+): Promise<{ metric: string; sharer: string; count: number }[]> {
+  if (shares.length === 0) return [];
+  return sql(on, SHARES, [textArray(shares.map(({ metric }) => metric)), textArray(shares.map(({ sharer }) => sharer))]);
+}
+
 // The upsert takes the row lock: whoever adds label sets to a metric waits for those who do so now.
 const LOCK_BUDGETS = `
   INSERT INTO octogauge.series_budget AS b (metric, used)

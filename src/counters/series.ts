@@ -4,16 +4,21 @@ import type { Queryable } from "../database/sql.js";
 import { COUNTERS } from "./catalogue.js";
 import { type HistogramIncrement, type Increment, Increments, keyOf } from "./increments.js";
 import { LabelPolicy } from "./label-policy.js";
-import { parseLabels, renderLabels } from "./labels.js";
-import { addCounters, addHistograms, knownSeries, lockBudgets, spendBudgets } from "./series.sql.js";
+import { renderLabels } from "./labels.js";
+import { addCounters, addHistograms, countShares, knownSeries, lockBudgets, spendBudgets } from "./series.sql.js";
+import { mayGrow, sharerOf } from "./share.js";
+
+/** How long a process remembers which series there are, and what is full. */
+const FORGET_MS = 60_000;
 
 /** The durable series: rows that increments are added to, within the cardinality budget. */
 @Injectable()
 export class Series {
-  /** Series that have a committed row; they are never deleted, so this only saves look-ups. */
+  /** Series that have a committed row: this only saves look-ups. */
   readonly #known = new Set<string>();
-  /** Metrics whose budget was seen spent by committed series; it never grows back, so nobody need lock it again. */
+  /** Metrics, and sharers of their budget, that were seen full of committed series: their budget need not be locked again. */
   readonly #full = new Set<string>();
+  #forgetAt = 0;
 
   constructor(
     private readonly policy: LabelPolicy,
@@ -25,6 +30,7 @@ export class Series {
    * @returns call it once the transaction has committed
    */
   async add(on: Queryable, increments: Increments): Promise<() => void> {
+    this.#forget();
     const all = [...increments.counters, ...increments.histograms];
     // Taken before the look-up: a series made between the two is then looked up again under the lock, not folded.
     const full = new Set(this.#full);
@@ -44,22 +50,47 @@ export class Series {
     const candidates = new Map<string, Increment>();
     for (const increment of unknown) {
       // What takes the excess has a place of its own.
-      if (full.has(increment.metric) && increment.labels !== this.#folded(increment.labels)) excess.add(increment.key);
+      if (this.#isFull(increment, full) && increment.labels !== this.#folded(increment.labels)) excess.add(increment.key);
       else candidates.set(increment.key, increment);
     }
     if (candidates.size === 0) return excess;
     const used = await lockBudgets(on, [...new Set([...candidates.values()].map(({ metric }) => metric))]);
     for (const [metric, sets] of used) if (sets >= this.config.MAX_SERIES_PER_METRIC) this.#full.add(metric);
-    const spent = new Map<string, number>();
     // Another process may have made the same series while we waited for the lock: ask again under it.
-    for (const { key, metric, labels } of without(await keysOf(on, [...candidates.values()]), [...candidates.values()])) {
+    const fresh = without(await keysOf(on, [...candidates.values()]), [...candidates.values()]);
+    const spent = new Map<string, number>();
+    const shares = await this.#sharesOf(on, fresh, used);
+    for (const { key, metric, labels } of fresh) {
       if (labels === this.#folded(labels)) continue;
       const taken = (used.get(metric) ?? 0) + (spent.get(metric) ?? 0);
-      if (taken >= this.config.MAX_SERIES_PER_METRIC) excess.add(key);
-      else spent.set(metric, (spent.get(metric) ?? 0) + 1);
+      const sharer = sharerOf(labels);
+      const share = sharer === undefined ? "" : keyOf(metric, sharer);
+      const own = shares.get(share) ?? 0;
+      if (!mayGrow(sharer === undefined ? 0 : own, taken, this.config.MAX_SERIES_PER_METRIC)) {
+        excess.add(key);
+        continue;
+      }
+      spent.set(metric, (spent.get(metric) ?? 0) + 1);
+      if (sharer !== undefined) shares.set(share, own + 1);
     }
     await spendBudgets(on, spent);
     return excess;
+  }
+
+  /** How many label sets the sharers of these series have, by metric and sharer. */
+  async #sharesOf(on: Queryable, fresh: readonly Increment[], used: ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    const asked = new Map<string, { metric: string; sharer: string }>();
+    for (const { metric, labels } of fresh) {
+      const sharer = sharerOf(labels);
+      if (sharer !== undefined) asked.set(keyOf(metric, sharer), { metric, sharer });
+    }
+    const shares = new Map<string, number>();
+    for (const { metric, sharer, count } of await countShares(on, [...asked.values()])) {
+      const share = keyOf(metric, sharer);
+      shares.set(share, count);
+      if (!mayGrow(count, used.get(metric) ?? 0, this.config.MAX_SERIES_PER_METRIC)) this.#full.add(share);
+    }
+    return shares;
   }
 
   /** Those in excess under the label set that takes them, and how much that was by metric. */
@@ -81,9 +112,22 @@ export class Series {
   }
 
   #folded(labels: string): string {
-    const values = parseLabels(labels);
-    const names = Object.keys(values);
-    return renderLabels(names, this.policy.folded(names, Object.values(values)));
+    return this.policy.foldedText(labels);
+  }
+
+  #isFull({ metric, labels }: Increment, full: ReadonlySet<string>): boolean {
+    if (full.has(metric)) return true;
+    const sharer = sharerOf(labels);
+    return sharer !== undefined && full.has(keyOf(metric, sharer));
+  }
+
+  /** Operators may prune series, which makes room. */
+  #forget(): void {
+    const now = performance.now();
+    if (now < this.#forgetAt) return;
+    this.#forgetAt = now + FORGET_MS;
+    this.#known.clear();
+    this.#full.clear();
   }
 }
 

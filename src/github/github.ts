@@ -84,7 +84,7 @@ export class GitHub {
     const { name: principal, octokit } = await this.#principal(question);
     await this.#mayAsk(principal, question.reserve);
     try {
-      const { data, headers } = await octokit.request({
+      const { data, headers, url } = await octokit.request({
         method: question.method ?? "GET",
         url: this.#own(question.path),
         ...question.query,
@@ -93,7 +93,7 @@ export class GitHub {
       await this.#note(principal, headers);
       await this.#accept(principal);
       this.metrics.answered(question.purpose, "ok");
-      return { data, etag: headers.etag, next: nextOf(headers.link), answeredAt: Date.parse(headers.date ?? "") || undefined };
+      return { data, etag: headers.etag, next: nextOf(headers.link, url), answeredAt: Date.parse(headers.date ?? "") || undefined };
     } catch (error) {
       throw await this.#failed(question, principal, error);
     }
@@ -115,7 +115,7 @@ export class GitHub {
 
   /** A link is followed on GitHub's own host only: the credentials go with it. */
   #own(path: string): string {
-    if (!path.startsWith("http")) return path;
+    if (/^\/(?!\/)/.test(path)) return path;
     const origin = URL.canParse(path) ? new URL(path).origin : path;
     if (origin !== new URL(this.credentials.apiUrl).origin)
       throw new GitHubError(`GitHub's link leads elsewhere: ${origin}`, "invalid", 200);
@@ -195,7 +195,8 @@ function isFetchError(error: unknown): boolean {
   return typeof status === "number" || name === "HttpError" || name === "TimeoutError" || name === "AbortError" || name === "SyntaxError";
 }
 
-/** The URL of `rel="next"` in a `Link` header (RFC 8288). */
-function nextOf(link: string | number | undefined): string | undefined {
-  return /<([^>]+)>;\s*rel="next"/.exec(String(link ?? ""))?.[1];
+/** The whole URL of `rel=next` in a `Link` header (RFC 8288), which may be relative to the page's. One that is none stays as it is. */
+function nextOf(link: string | number | undefined, page: string): string | undefined {
+  const next = /<([^>]*)>\s*;\s*rel\s*=\s*(?:"next"|next(?![^\s,;]))/i.exec(String(link ?? ""))?.[1];
+  return next !== undefined && URL.canParse(next, page) ? new URL(next, page).href : next;
 }

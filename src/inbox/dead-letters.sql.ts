@@ -3,6 +3,7 @@ import { asLabel } from "./projection/fields.js";
 import { prune } from "./projection/prune.js";
 import type { Claimed } from "./claim.sql.js";
 import { priorityOf } from "./lanes.js";
+import { BYTES } from "./payloads.sql.js";
 
 /** Why a delivery could not be processed. */
 export interface CauseOfDeath {
@@ -66,7 +67,31 @@ export function fit(message: string): string {
   return message.replaceAll("\u0000", "\ufffd").slice(0, LONGEST_MESSAGE);
 }
 
-/** Dead letters by event. */
-export async function countDeadLetters(on: Queryable): Promise<{ event: string; count: number }[]> {
-  return sql(on, "SELECT event, count(*)::float8 AS count FROM octogauge.dead_letters GROUP BY event ORDER BY event");
+/** Dead letters by event, and the bytes of their bodies. */
+export async function countDeadLetters(on: Queryable): Promise<{ event: string; count: number; bytes: number }[]> {
+  return sql(
+    on,
+    `SELECT event, count(*)::float8 AS count, coalesce(sum(${BYTES}), 0)::float8 AS bytes FROM octogauge.dead_letters i GROUP BY event ORDER BY event`,
+  );
+}
+
+// Of the repository that has most bytes first, the oldest first, so that a flood of one does not push out those of others.
+const DROP = `
+  WITH sizes AS MATERIALIZED (
+    SELECT delivery_id, repository, died_at, ${BYTES} AS bytes FROM octogauge.dead_letters i
+  ), greatest AS (
+    SELECT repository, sum(bytes) AS bytes, sum(sum(bytes)) OVER () AS of_all FROM sizes GROUP BY repository ORDER BY 2 DESC, 1 LIMIT 1
+  ), ranked AS (
+    SELECT delivery_id, g.of_all - $1 AS excess, sum(s.bytes) OVER (ORDER BY died_at, delivery_id) - s.bytes AS before
+    FROM greatest g JOIN sizes s USING (repository) WHERE g.of_all > $1
+  ), gone AS (
+    DELETE FROM octogauge.dead_letters WHERE delivery_id = ANY (ARRAY(
+      SELECT delivery_id FROM ranked WHERE before < excess ORDER BY before LIMIT 500)) RETURNING 1
+  )
+  SELECT count(*)::integer AS count FROM gone`;
+
+/** Deletes some of what is beyond so many bytes. @returns how many; 0 where all is within */
+export async function dropExcess(on: Queryable, mostBytes: number): Promise<number> {
+  const [row] = await sql<{ count: number }>(on, DROP, [mostBytes]);
+  return row?.count ?? 0;
 }

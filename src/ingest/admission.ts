@@ -1,9 +1,11 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Allowance } from "../inbox/allowance.js";
+import type { Delivery } from "../inbox/delivery.js";
+import { prune } from "../inbox/projection/prune.js";
+import { repositoryOfBytes } from "../inbox/projection/repository-of.js";
 
-/** Of the rate of a webhook. Seconds. */
-const BURST = 10;
+const BURST_SECONDS = 10;
 
 /** A request's share of the budgets; give it back exactly once. */
 export interface Admission {
@@ -17,10 +19,10 @@ export interface Admission {
 export class AdmissionControl {
   #requests = 0;
   #bytes = 0;
-  readonly #hooks: Allowance | undefined;
+  readonly #owners: Allowance | undefined;
 
   constructor(@Inject(CONFIG) private readonly config: Pick<Config, "INGEST_RATE_LIMIT" | "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {
-    this.#hooks = config.INGEST_RATE_LIMIT > 0 ? new Allowance(config.INGEST_RATE_LIMIT, BURST) : undefined;
+    this.#owners = config.INGEST_RATE_LIMIT > 0 ? new Allowance(config.INGEST_RATE_LIMIT, BURST_SECONDS) : undefined;
   }
 
   get requests(): number {
@@ -31,9 +33,16 @@ export class AdmissionControl {
     return this.#bytes;
   }
 
-  /** Whole seconds that a webhook has to wait for its next delivery; 0 where it may have this one. */
-  waitOf(hookId: number | null): number {
-    return Math.ceil(this.#hooks?.take(String(hookId ?? "")) ?? 0);
+  /**
+   * Whole seconds that an owner has to wait for the next delivery; 0 where it may have this one. It goes by what is signed, the
+   * secret and the owner in the body: headers can be changed at will in a request that is replayed.
+   * @param secret its index
+   */
+  waitOf(secret: number, { event, form, body }: Pick<Delivery, "event" | "form" | "body">): number {
+    if (!this.#owners) return 0;
+    const projection = prune(event, form, body);
+    const [owner] = projection ? repositoryOfBytes(projection).split("/", 1) : [];
+    return Math.ceil(this.#owners.take(`${secret} ${owner ?? ""}`));
   }
 
   /** @returns undefined where the budget of requests is spent */

@@ -15,6 +15,14 @@ export const DUPLICATE: Answer = stored("duplicate");
 /** To what comes beyond the budgets. */
 export const TOO_MANY: Answer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
 export const TOO_MUCH: Answer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+export const TOO_SLOW: Answer = problem(408, "slow-body", "the body came more slowly than BODY_MIN_RATE; send this delivery again later", [
+  "connection",
+  "close",
+]);
+export const NOT_ALLOWED: Answer = problem(403, "sender", "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)", [
+  "connection",
+  "close",
+]);
 export const NOT_STORED: Answer = unavailable("database", "the delivery could not be stored; send it again later");
 export const LATE: Answer = unavailable("deadline", "the delivery could not be stored in time; send it again later");
 

@@ -1,9 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
+import { hookIdOf, isDeliveryId, isEventName } from "../inbox/delivery-headers.js";
 import { type Answer, problem } from "./answer.js";
-
-const GUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const EVENT = /^[a-z][a-z0-9_]{0,63}$/;
-const HOOK_ID = /^\d{1,18}$/;
 
 /** What the headers of a delivery say. */
 export interface DeliveryHeaders {
@@ -25,10 +22,10 @@ export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | Ans
     return problem(415, "content-type", "Content-Type must be application/json or application/x-www-form-urlencoded");
   }
   const id = single(headers["x-github-delivery"])?.toLowerCase();
-  if (!id || !GUID.test(id))
+  if (!id || !isDeliveryId(id))
     return problem(400, "delivery-header", `X-GitHub-Delivery is ${id ? "malformed" : "missing"}: it must be a GUID`);
   const event = single(headers["x-github-event"]);
-  if (!event || !EVENT.test(event)) {
+  if (!event || !isEventName(event)) {
     return problem(
       400,
       "event-header",
@@ -36,7 +33,7 @@ export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | Ans
     );
   }
   const hook = single(headers["x-github-hook-id"]);
-  const hookId = hook && HOOK_ID.test(hook) && Number.isSafeInteger(Number(hook)) ? Number(hook) : null;
+  const hookId = hookIdOf(hook ?? "") ?? null;
   return { id, event, hookId, form: type !== "application/json", signature: single(headers["x-hub-signature-256"]) };
 }
 

@@ -5,6 +5,7 @@ import { Intake } from "../inbox/intake.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
 import { PublicListener } from "./public-listener.js";
+import { Senders } from "./senders.js";
 import { WebhookController } from "./webhook.controller.js";
 
 /** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox or what stands before it. Nobody imports this room. */
@@ -17,6 +18,7 @@ export class IngestModule {
       imports: [before ?? InboxModule],
       providers: [
         AdmissionControl,
+        Senders,
         WebhookController,
         PublicListener,
         IngestMetrics,

@@ -3,9 +3,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { CONFIG, type Config } from "../config/config.js";
 import { Tracing } from "../tracing/tracing.js";
-import { type Answer, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
+import { type Answer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";
+import { Senders } from "./senders.js";
 import { Turns } from "./turns.js";
 import { WebhookController } from "./webhook.controller.js";
 
@@ -33,6 +34,7 @@ export class PublicListener implements OnModuleDestroy {
 
   constructor(
     private readonly controller: WebhookController,
+    private readonly senders: Senders,
     private readonly metrics: IngestMetrics,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Config,
@@ -102,7 +104,7 @@ export class PublicListener implements OnModuleDestroy {
       connection.requests += 1;
       response.once("close", () => (connection.requests -= 1));
     }
-    const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request) : undefined;
+    const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request, this.config.TRUST_TRACEPARENT === "on") : undefined;
     const answer = await this.#route(request, trace);
     // Only the first of a connection: answers that are queued behind it are what makes node stop reading from it.
     if ((answer === TOO_MANY || answer === TOO_MUCH) && isFirst) await this.#whenThereIsTime(request);
@@ -123,6 +125,7 @@ export class PublicListener implements OnModuleDestroy {
     const path = request.url?.split("?", 1)[0];
     if (path !== "/webhook") return problem(404, "path", "there is nothing here but POST /webhook");
     if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
+    if (!this.senders.allow(request)) return NOT_ALLOWED;
     return this.controller.receive(request, trace);
   }
 }

@@ -2,32 +2,52 @@ import type { IncomingMessage } from "node:http";
 import type { Admission } from "./admission.js";
 
 /** Why a body could not be read whole. */
-export type BodyFailure = "too-large" | "over-budget" | "aborted";
+export type BodyFailure = "too-large" | "over-budget" | "too-slow" | "late" | "aborted";
 
-/**
- * Reads the raw bytes, counting while reading: a Content-Length is a claim, not a fact.
- * @param most bytes
- */
-export function readRawBody(request: IncomingMessage, most: number, admission: Admission): Promise<Buffer | BodyFailure> {
-  return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    let failed = false;
-    const fail = (failure: BodyFailure) => {
-      failed = true;
-      chunks.length = 0;
-      resolve(failure);
-    };
+/** Reads the raw bytes, counting while reading: a Content-Length is a claim, not a fact. */
+export class RawBody {
+  /** Always settles if {@link stop} is called before the request is answered: node emits nothing more for a request whose answer is out. */
+  readonly whole: Promise<Buffer | BodyFailure>;
+  #settle: (body: Buffer | BodyFailure) => void = () => undefined;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #isOpen = true;
+
+  /** @param most bytes */
+  constructor(request: IncomingMessage, most: number, admission: Admission) {
+    this.whole = new Promise((resolve) => (this.#settle = resolve));
     request.on("data", (chunk: Buffer) => {
-      if (failed) return;
-      bytes += chunk.length;
-      if (bytes > most) fail("too-large");
-      else if (!admission.grow(chunk.length)) fail("over-budget");
-      else chunks.push(chunk);
+      if (!this.#isOpen) return;
+      this.#bytes += chunk.length;
+      if (this.#bytes > most) this.stop("too-large");
+      else if (!admission.grow(chunk.length)) this.stop("over-budget");
+      else this.#chunks.push(chunk);
     });
-    // After a failure these resolve a promise that is settled already.
-    request.on("end", () => !failed && resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, bytes)));
-    request.on("close", () => fail("aborted"));
-    request.on("error", () => fail("aborted"));
-  });
+    request.on("end", () => {
+      if (!this.#isOpen) return;
+      this.#isOpen = false;
+      const [first] = this.#chunks;
+      this.#settle(this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks, this.#bytes));
+    });
+    request.on("close", () => this.stop("aborted"));
+    request.on("error", () => this.stop("aborted"));
+  }
+
+  /** Whether more is to come. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** How many have come. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Drops what has come and takes no more; has no effect on a body that is whole. */
+  stop(failure: BodyFailure): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#chunks.length = 0;
+    this.#settle(failure);
+  }
 }

@@ -18,6 +18,8 @@ export class RequestTrace {
   constructor(
     private readonly tracing: Tracing,
     private readonly request: IncomingMessage,
+    /** Whether its traceparent is believed: it is not signed. */
+    private readonly isTrusted: boolean,
   ) {}
 
   /** The body is there. */
@@ -33,7 +35,7 @@ export class RequestTrace {
     const verified = now();
     this.#span = this.tracing.start("POST /webhook", {
       kind: SpanKind.SERVER,
-      parent: contextOf(one(this.request.headers["traceparent"])),
+      parent: this.isTrusted ? contextOf(one(this.request.headers["traceparent"])) : undefined,
       at: this.#began,
       attributes: { "http.request.method": "POST", "http.route": "/webhook", "url.path": "/webhook", "url.scheme": "http" },
     });

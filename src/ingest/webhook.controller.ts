@@ -5,15 +5,16 @@ import { LiveConfig } from "../config/live-config.js";
 import type { Delivery } from "../inbox/delivery.js";
 import { receivedFields } from "../inbox/delivery-fields.js";
 import { Intake } from "../inbox/intake.js";
+import { signingSecret } from "../inbox/signature.js";
 import { type Fields, say } from "../logging/fields.js";
 import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
-import { ACCEPTED, type Answer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH } from "./answer.js";
+import { ACCEPTED, type Answer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH, TOO_SLOW } from "./answer.js";
+import { watchBody } from "./body-clock.js";
 import { type DeliveryHeaders, readHeaders } from "./headers.js";
 import { IngestMetrics } from "./ingest.metrics.js";
-import { readRawBody } from "./raw-body.js";
+import { RawBody } from "./raw-body.js";
 import type { RequestTrace } from "./request-trace.js";
-import { signingSecret } from "./signature.js";
 
 /** What came to be known of a delivery while it was taken in, for its line in the log. */
 interface Seen {
@@ -34,6 +35,7 @@ export class WebhookController {
     private readonly live: LiveConfig,
     @Inject(CONFIG) private readonly config: Config,
   ) {
+    metrics.watch(admission);
     this.#level = deliveryLevel(config, "ingest");
   }
 
@@ -66,34 +68,27 @@ export class WebhookController {
     if (length > this.config.MAX_BODY_BYTES) return this.#tooLarge();
     const admission = this.admission.admit();
     if (!admission) return TOO_MANY;
-    return this.#withinDeadline(this.#take(request, headers, admission, trace, seen), admission);
+    const body = new RawBody(request, this.config.MAX_BODY_BYTES, admission);
+    return this.#withinDeadline(body, this.#take(body, headers, trace, seen), admission);
   }
 
-  async #take(
-    request: IncomingMessage,
-    headers: DeliveryHeaders,
-    admission: Admission,
-    trace?: RequestTrace,
-    seen?: Seen,
-  ): Promise<Answer> {
-    const body = await readRawBody(request, this.config.MAX_BODY_BYTES, admission);
+  async #take({ whole }: RawBody, headers: DeliveryHeaders, trace?: RequestTrace, seen?: Seen): Promise<Answer> {
+    const body = await whole;
     if (body === "too-large") return this.#tooLarge();
     if (body === "over-budget") return TOO_MUCH;
+    if (body === "too-slow") return TOO_SLOW;
+    if (body === "late") return LATE;
     if (body === "aborted") return problem(400, "aborted", "the body ended early");
     trace?.received();
     const secret = signingSecret(this.live.webhookSecrets, headers.signature, body);
     if (secret === -1) return unauthorized("X-Hub-Signature-256 does not match the body and the secret");
     this.metrics.secretUsed(secret);
     const traceparent = trace?.verified(headers, body.length);
-    const wait = this.admission.waitOf(headers.hookId);
-    if (wait > 0)
-      return problem(429, "hook-limit", "this webhook sends more than INGEST_RATE_LIMIT; send this delivery again later", [
-        "retry-after",
-        String(wait),
-      ]);
     const { id, event, hookId, form, signature } = headers;
     const delivery: Delivery = { id, event, hookId, form, body, signature, traceparent };
     if (seen) seen.delivery = delivery;
+    const wait = this.admission.waitOf(secret, delivery);
+    if (wait > 0) return limited(wait);
     try {
       return (await this.inbox.accept(delivery)) === "accepted" ? ACCEPTED : DUPLICATE;
     } catch (error) {
@@ -102,12 +97,15 @@ export class WebhookController {
     }
   }
 
-  /** The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung database still takes memory. */
-  #withinDeadline(work: Promise<Answer>, admission: Admission): Promise<Answer> {
+  /**
+   * The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung
+   * database still takes memory. A body that is not whole by then ends the work.
+   */
+  #withinDeadline(body: RawBody, work: Promise<Answer>, admission: Admission): Promise<Answer> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(LATE), this.config.REQUEST_TIMEOUT * 1_000);
+      const unwatch = watchBody(body, this.config, () => resolve(LATE));
       const end = (answer: Answer) => {
-        clearTimeout(timer);
+        unwatch();
         admission.release();
         resolve(answer);
       };
@@ -128,6 +126,13 @@ function fieldsOf(request: IncomingMessage, { delivery }: Seen): Fields {
   if (delivery) return receivedFields(delivery);
   const headers = readHeaders(request.headers);
   return "status" in headers ? {} : { delivery_id: headers.id, event: headers.event };
+}
+
+function limited(seconds: number): Answer {
+  return problem(429, "hook-limit", "this owner's webhooks send more than INGEST_RATE_LIMIT; send this delivery again later", [
+    "retry-after",
+    String(seconds),
+  ]);
 }
 
 function unauthorized(detail: string): Answer {

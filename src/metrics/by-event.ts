@@ -1,9 +1,10 @@
 import type { Family } from "../counters/catalogue.js";
+import { eventLabel } from "../counters/event-names.js";
 import { type CollectedFamily, Samples } from "./exposition.js";
 
-/** A gauge with one sample for each event; those beyond `most` fold into `other`. */
-export function gaugeByEvent(family: Family, rows: readonly { event: string; count: number }[], most: number): CollectedFamily {
+/** A gauge with one sample for each event of GitHub's. */
+export function gaugeByEvent(family: Family, rows: readonly { event: string; count: number }[]): CollectedFamily {
   const samples = new Samples(family);
-  for (const [index, { event, count }] of rows.entries()) samples.set([index < most ? event : "other"], count);
+  for (const { event, count } of rows) samples.set([eventLabel(event)], count);
   return samples.collected();
 }

@@ -45,16 +45,20 @@ export class Samples {
     private readonly combine: (a: number, b: number) => number = (a, b) => a + b,
   ) {}
 
-  get size(): number {
-    return this.#values.size;
-  }
-
-  has(values: readonly string[]): boolean {
-    return this.#values.has(renderLabels(this.family.labels, values));
-  }
-
   set(values: readonly string[], value: number): void {
-    const labels = renderLabels(this.family.labels, values);
+    this.#join(renderLabels(this.family.labels, values), value);
+  }
+
+  /** The greatest of them; the rest is folded. Of equal ones the first by their labels: the same from any replica. */
+  within(most: number, folded: (labels: string) => string): Samples {
+    if (this.#values.size <= most) return this;
+    const kept = new Samples(this.family, this.combine);
+    const sorted = [...this.#values].sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1));
+    for (const [index, [labels, value]] of sorted.entries()) kept.#join(index < most ? labels : folded(labels), value);
+    return kept;
+  }
+
+  #join(labels: string, value: number): void {
     const before = this.#values.get(labels);
     this.#values.set(labels, before === undefined ? value : this.combine(before, value));
   }

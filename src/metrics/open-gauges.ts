@@ -23,10 +23,8 @@ export class OpenGauges {
     for (const row of rows) {
       if (!this.policy.measures(row.owner, row.repo)) continue;
       const { labels, value } = read(row);
-      const shown = this.policy.shown(family.labels, labels);
-      const fits = samples.size < this.config.MAX_SERIES_PER_METRIC || samples.has(shown);
-      samples.set(fits ? shown : this.policy.folded(family.labels, shown), value);
+      samples.set(this.policy.shown(family.labels, labels), value);
     }
-    return samples.collected();
+    return samples.within(this.config.MAX_SERIES_PER_METRIC, (labels) => this.policy.foldedText(labels)).collected();
   }
 }

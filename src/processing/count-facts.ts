@@ -1,4 +1,5 @@
 import { COUNTERS, HISTOGRAMS } from "../counters/catalogue.js";
+import { actionLabel, eventLabel } from "../counters/event-names.js";
 import type { Tally } from "../counters/tally.js";
 import { FACT, has } from "../workflow-state/facts.js";
 import type { JobObservation } from "../workflow-state/job-transition.js";
@@ -6,7 +7,8 @@ import type { RunObservation } from "../workflow-state/run-transition.js";
 
 /** @param events how often, by event and action */
 export function countEvents(tally: Tally, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
-  for (const [event, byAction] of events) for (const [action, times] of byAction) tally.add(COUNTERS.events, [event, action], times);
+  for (const [event, byAction] of events)
+    for (const [action, times] of byAction) tally.add(COUNTERS.events, [eventLabel(event), actionLabel(event, action)], times);
 }
 
 /** Labels and values that a job counts with. */

@@ -4,6 +4,7 @@ import { RollupLoop } from "../counters/rollup.loop.js";
 import { DatabaseModule } from "../database/database.module.js";
 import { BatchJournal } from "../inbox/batch-journal.js";
 import { LedgerRetention } from "../inbox/ledger-retention.loop.js";
+import { DeadLetterRetention, deadLetterMetricProviders } from "../inbox/dead-letter-retention.loop.js";
 import { PackRetention } from "../inbox/pack-retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
@@ -34,6 +35,8 @@ import { Workers } from "./workers.js";
     Watchdog,
     LedgerRetention,
     PackRetention,
+    DeadLetterRetention,
+    ...deadLetterMetricProviders,
     RollupLoop,
     ProcessingMetrics,
     ...processingMetricProviders,

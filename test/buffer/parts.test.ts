@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Breaker } from "../../src/buffer/breaker.js";
 import { deliveryOf, fieldsOf } from "../../src/buffer/message.js";
 import { serversOf } from "../../src/buffer/nats-servers.js";
+import { type DeliveryHeaders, readHeaders } from "../../src/ingest/headers.js";
 import type { Pending } from "../../src/inbox/accept.sql.js";
 import type { Delivery } from "../../src/inbox/delivery.js";
 import { FlushQueue } from "../../src/inbox/flush-queue.js";
@@ -33,6 +34,19 @@ it("a breaker that is open lets one delivery through about every second, until o
   expect(breaker.admits(true)).toBe(true);
   breaker.succeeded();
   expect([breaker.admits(true), breaker.admits(true)]).toEqual([true, true]);
+});
+
+it("whatever hook ingest takes comes back out of a message", () => {
+  for (const hook of ["1", "123456789012345", "1234567890123456", "9007199254740991"]) {
+    const { hookId } = readHeaders({
+      "content-type": "application/json",
+      "x-github-delivery": delivery.id,
+      "x-github-event": "star",
+      "x-github-hook-id": hook,
+    }) as DeliveryHeaders;
+    const fields = fieldsOf({ ...delivery, hookId });
+    expect(deliveryOf((name) => fields[name], delivery.body)?.hookId).toBe(Number(hook));
+  }
 });
 
 it("a message that is not as we write it is none", () => {

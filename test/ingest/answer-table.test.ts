@@ -208,7 +208,7 @@ describe("POST /webhook", () => {
     await expect.poll(async () => (await curl(instance.webhook, deliveryHeaders("star", BODY), "--data-binary", BODY)).status).toBe(202);
   });
 
-  it("429 with Retry-After beyond INGEST_RATE_LIMIT, for that webhook alone, once the signature holds; by default never", async () => {
+  it("429 with Retry-After beyond INGEST_RATE_LIMIT, once the signature holds; by default never", async () => {
     const limited = await gateway({ INGEST_RATE_LIMIT: "1" });
     const send = (instance: TestInstance, hook: string, signature?: string) => {
       const headers = { ...deliveryHeaders("star", BODY), "x-github-hook-id": hook };
@@ -223,8 +223,7 @@ describe("POST /webhook", () => {
     expect(refused.length).toBeGreaterThan(0);
     expectProblem(refused[0]!, 429, /INGEST_RATE_LIMIT/);
     expect(refused[0]!.headers["retry-after"]).toBe("1");
-    expect((await send(limited, "8")).status).toBe(202);
-    expect(await stored(limited)).toHaveLength(14 - refused.length + 1);
+    expect(await stored(limited)).toHaveLength(14 - refused.length);
     const unlimited = await gateway();
     for (let count = 0; count < 30; count += 1) expect((await send(unlimited, "7")).status).toBe(202);
   });

@@ -18,18 +18,17 @@ const scrape = async ({ managementUrl }: Pick<TestInstance, "managementUrl">, he
 /** The metrics of this process, by what it registered. */
 const registered = () => {
   const histogram = (name: string) => register.getSingleMetric(`octogauge_${name}`) as Histogram;
+  const gauge = (name: string) => register.getSingleMetric(`octogauge_${name}`) as Gauge;
   const counter = (name: string) => register.getSingleMetric(`octogauge_${name}`) as Counter;
   return {
     ingest: new IngestMetrics(
       histogram("http_request_duration_seconds"),
       counter("deliveries_total"),
       counter("webhook_secret_uses_total"),
+      gauge("inflight_requests"),
+      gauge("inflight_bytes"),
     ),
-    inbox: new InboxMetrics(
-      histogram("inbox_flush_size"),
-      histogram("inbox_flush_duration_seconds"),
-      register.getSingleMetric("octogauge_inbox_waiting_deliveries") as Gauge,
-    ),
+    inbox: new InboxMetrics(histogram("inbox_flush_size"), histogram("inbox_flush_duration_seconds"), gauge("inbox_waiting_deliveries")),
     processing: new ProcessingMetrics(
       histogram("processing_batch_size"),
       counter("processing_deliveries_total"),

@@ -10,6 +10,7 @@ import { claim, claimOne, type InboxKey } from "../../src/inbox/claim.sql.js";
 import { bury } from "../../src/inbox/dead-letters.sql.js";
 import { GroupCommit } from "../../src/inbox/group-commit.js";
 import { LedgerRetention } from "../../src/inbox/ledger-retention.loop.js";
+import { DeadLetterRetention } from "../../src/inbox/dead-letter-retention.loop.js";
 import { PackRetention } from "../../src/inbox/pack-retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
@@ -60,6 +61,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();
     await get(PackRetention).runOnce();
+    await get(DeadLetterRetention).runOnce();
     await get(StateRetention).runOnce();
     return plans;
   } finally {

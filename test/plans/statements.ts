@@ -52,6 +52,14 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   tally: { matches: /INSERT INTO octogauge\.tallies/, uses: [] },
   "patience of a rollup": { matches: /set_config\('lock_timeout'/, uses: [] },
   "tallies to add": { matches: /DELETE FROM octogauge\.tallies/, uses: ["tallies_pkey"] },
+  // Of the sharers whose series are new, and then only: the range of each.
+  "shares of the budget": { matches: /AS u\(metric, sharer\)/, uses: SERIES, buffersPerSeries: 0.1 },
+  "dead letters beyond their bytes": {
+    matches: /FROM greatest g JOIN sizes/,
+    uses: [],
+    readsWhole: ["dead_letters"],
+    buffersPerSeries: 0.05,
+  },
   "known series": { matches: /SELECT 1 FROM octogauge\.counter_series/, uses: SERIES },
   "locked budgets": { matches: /INSERT INTO octogauge\.series_budget/, uses: ["series_budget_pkey"] },
   // One row for each metric: a dozen.
@@ -74,7 +82,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
     buffersPerSeries: 0.5,
   },
   // By hand they come to be few.
-  "dead letters by event": { matches: /FROM octogauge\.dead_letters GROUP BY/, uses: [], readsWhole: ["dead_letters"] },
+  "dead letters by event": { matches: /FROM octogauge\.dead_letters i GROUP BY/, uses: [], readsWhole: ["dead_letters"] },
   // An exact count of what waits looks at all of it, but only in the index.
   backlog: { matches: /count\(\*\) FROM octogauge\.inbox/, uses: ["inbox_pkey"], buffersPerRow: 0.01 },
   "age of the oldest": { matches: /min\(received_at\)[^;]*AS age/, uses: ["inbox_pkey", "inbox_due_at"] },

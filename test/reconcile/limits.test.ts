@@ -371,6 +371,20 @@ describe("the credentials", () => {
     links.link = '<https://[>; rel="next"';
     const broken = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
     await expect(broken).rejects.toMatchObject({ outcome: "invalid", message: "GitHub's link leads elsewhere: https://[" });
+    links.link = `<//${new URL(other.url).host}/x>; rel=next`;
+    const hidden = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
+    await expect(hidden).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads elsewhere: ${other.url}` });
+    expect(other.requests).toEqual([]);
+  });
+
+  it("go to the same host by a link that is relative, not to a port that it appends", async () => {
+    const links = { link: "" };
+    const github = await startScripted((request) => ({ headers: request.url?.includes("2/x") ? {} : { ...links }, text: '{"jobs": []}' }));
+    const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t" }, await freshDatabase());
+    for (links.link of ["<2/x>; rel=next", '<2/x> ; rel="next"']) {
+      await fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
+      expect(github.requests.at(-1)?.url).toBe("/repos/acme/api/actions/runs/1/attempts/1/2/x");
+    }
   });
 
   it("do not go along with a redirection to another host", async () => {

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -14,24 +16,36 @@ declare module "vitest" {
   }
 }
 
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
 /** One PostgreSQL for the run, with a migrated template that test files clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "octogauge-test-"));
   // Started by root, the server runs as nobody, who must be able to get here.
   chmodSync(dataDir, 0o755);
   // Durability is not what most tests are about; those that are start a server of their own.
-  const server = await startEmbeddedPostgres({ dataDir, settings: { fsync: "off", max_connections: "300" } });
-  const client = new pg.Client({ connectionString: server.url });
+  // Over TCP, where tests can put something in between.
+  const loopbackPort = await freePort();
+  const server = await startEmbeddedPostgres({ dataDir, loopbackPort, settings: { fsync: "off", max_connections: "300" } });
+  const serverUrl = Object.assign(new URL(server.url), { hostname: "127.0.0.1" }).href;
+  const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   await client.query("CREATE DATABASE octogauge_template");
   await client.end();
-  const template = new URL(server.url);
+  const template = new URL(serverUrl);
   template.pathname = "/octogauge_template";
   const dataSource = createDataSource({ DATABASE_URL: template.href, DATABASE_POOL_SIZE: 3, DATABASE_CONNECT_TIMEOUT: 5 }, () => undefined);
   await dataSource.initialize();
   await migrate(dataSource);
   await dataSource.destroy();
-  project.provide("serverUrl", server.url);
+  project.provide("serverUrl", serverUrl);
   return async () => {
     await server.stop();
     rmSync(dataDir, { recursive: true, force: true });

@@ -9,7 +9,7 @@ import { Gate } from "../support/gate.js";
 import { Replica } from "../support/replica.js";
 import { startScripted } from "../support/scripted-github.js";
 
-const FAST = { OTEL_BSP_SCHEDULE_DELAY: "20", LOG_LEVEL: "fatal" };
+const FAST = { OTEL_BSP_SCHEDULE_DELAY: "20", LOG_LEVEL: "fatal", TRUST_TRACEPARENT: "on" };
 
 async function collecting(protocol: "http/protobuf" | "grpc" = "http/protobuf"): Promise<OtlpCollector> {
   const collector = await OtlpCollector.start({ protocol });
@@ -110,6 +110,20 @@ it("what is decided when a delivery comes holds for all its life, and without a 
   expect(named(collector.spans, "POST /webhook")).toHaveLength(1);
   // Three deliveries, one of them sampled, and its flush with it.
   expect(named(collector.spans, "flush")).toHaveLength(1);
+});
+
+it("without TRUST_TRACEPARENT a caller decides nothing: a request that is replayed with one forces no trace", async () => {
+  const collector = await collecting();
+  const databaseUrl = await freshDatabase();
+  const quiet = { ...collector.environment, OTEL_BSP_SCHEDULE_DELAY: "50", OTEL_TRACES_SAMPLER: "parentbased_always_off" };
+  const gateway = await startInstance({ ...quiet, MODE: "gateway", TRUST_TRACEPARENT: "off" }, databaseUrl);
+  expect(await postTraced(gateway.webhook, jobPayload("queued"), caller().traceparent)).toBe(202);
+  expect(await rowsOf(databaseUrl, "SELECT traceparent FROM octogauge.inbox")).toEqual([{ traceparent: null }]);
+  const { traceId, traceparent } = caller();
+  const tracing = await startInstance({ ...quiet, MODE: "gateway", OTEL_TRACES_SAMPLER: "always_on" }, databaseUrl);
+  expect(await postTraced(tracing.webhook, jobPayload("queued", { id: 2 }), traceparent)).toBe(202);
+  await collector.waitFor(({ spans }) => named(spans, "POST /webhook").length > 0);
+  expect(ofTrace(collector.spans, traceId)).toEqual([]);
 });
 
 it("a stranger decides nothing: what is refused for its signature has no span at all", async () => {

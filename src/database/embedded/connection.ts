@@ -2,22 +2,24 @@ import pg from "pg";
 import { DATABASE_USER } from "./cluster.js";
 
 const CONNECT_MS = 5_000;
-const LOOPBACK = "127.0.0.1";
 
 /** What it takes to reach the server. */
 export interface Access {
+  /** Holds the server's Unix socket, by a path that is short enough. */
+  readonly directory: string;
+  /** In the socket's name. */
   readonly port: number;
   readonly password: string;
 }
 
 /** The URL of Octogauge's database on that server. */
-export function databaseUrl({ port, password }: Access): string {
-  return `postgres://${DATABASE_USER}:${password}@${LOOPBACK}:${port}/${DATABASE_USER}`;
+export function databaseUrl({ directory, port, password }: Access): string {
+  return `postgres://${DATABASE_USER}:${password}@${encodeURIComponent(directory)}:${port}/${DATABASE_USER}`;
 }
 
-async function withClient<T>({ port, password }: Access, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function withClient<T>({ directory, port, password }: Access, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
-    host: LOOPBACK,
+    host: directory,
     port,
     user: DATABASE_USER,
     password,

@@ -1,13 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Beacon, lightBeacon } from "./beacon.js";
 import { type Binaries, prepareBinaries } from "./binaries.js";
 import { createCluster, hasCluster, resetPassword } from "./cluster.js";
 import { answers, databaseUrl } from "./connection.js";
-import { findPostmaster, stopLeftoverServer } from "./leftover-server.js";
-import { livingOwner, readState, withStartLock, writeState } from "./ownership.js";
+import { stopLeftoverServer } from "./leftover-server.js";
+import { livingOwner, type Owner, readState, withStartLock, writeState } from "./ownership.js";
 import { choosePlacement, type Placement, prepareDataDir } from "./placement.js";
 import { ownIdentity } from "./processes.js";
 import { ServerEndedEarly, type ServerProcess, startServer } from "./server.js";
+import { type ShortPath, shortPathTo } from "./short-path.js";
+import { Supervision } from "./supervision.js";
 
 const JOIN_LIMIT_MS = 15_000;
 const JOIN_POLL_MS = 200;
@@ -31,6 +34,8 @@ export interface EmbeddedOptions {
   dataDir: string;
   /** join a server that another living process owns instead of failing */
   join?: boolean;
+  /** also listen there on 127.0.0.1, which any user of the machine reaches: for tests */
+  loopbackPort?: number;
   /** PostgreSQL settings that override the defaults, by name. */
   settings?: Record<string, string>;
   /** Receives plain lines about anything unusual. */
@@ -41,23 +46,28 @@ interface Job {
   readonly dataDir: string;
   readonly placement: Placement;
   readonly options: EmbeddedOptions;
+  readonly beacon: Beacon;
   readonly log: (line: string) => void;
 }
 
 /** Resolves to null when the owner's server does not answer, or not yet. */
-async function joinOwner(job: Job, ownerPid: number): Promise<EmbeddedPostgres | null> {
+async function joinOwner(job: Job, owner: Owner): Promise<EmbeddedPostgres | null> {
   const { dataDir, placement, options } = job;
   if (options.join !== true) {
+    const { pid, startedAt } = ownIdentity();
     const who =
-      ownerPid === process.pid
+      owner.pid === pid && owner.startedAt === startedAt
         ? `this process already uses ${dataDir}; stop that database`
-        : `another Octogauge (pid ${ownerPid}) uses ${dataDir}; stop it`;
+        : `another Octogauge (pid ${owner.pid}, perhaps of another container) uses ${dataDir}; stop it`;
     throw new Error(`${who}, or give this one another DATA_DIR or a DATABASE_URL`);
   }
   const { port, password } = await readState(dataDir);
-  if (port === null || password === null || !(await answers({ port, password }))) return null;
-  const url = databaseUrl({ port, password });
-  return { url, owned: false, dataDir: placement.home, stop: () => Promise.resolve() };
+  if (port === null || password === null) return null;
+  const { path: directory, remove } = await shortPathTo(placement.cluster);
+  if (await answers({ directory, port, password }))
+    return { url: databaseUrl({ directory, port, password }), owned: false, dataDir: placement.home, stop: remove };
+  await remove();
+  return null;
 }
 
 async function prepareCluster(job: Job, binaries: Binaries): Promise<string> {
@@ -77,7 +87,7 @@ async function prepareCluster(job: Job, binaries: Binaries): Promise<string> {
   return password;
 }
 
-async function launch(job: Job): Promise<{ server: ServerProcess; password: string }> {
+async function launch(job: Job, directory: string): Promise<{ server: ServerProcess; password: string }> {
   const { dataDir, placement, options, log } = job;
   const binaries = await prepareBinaries(placement.runAs, log);
   for (let attempt = 1; ; attempt += 1) {
@@ -85,8 +95,8 @@ async function launch(job: Job): Promise<{ server: ServerProcess; password: stri
     const password = await prepareCluster(job, binaries);
     const { postgres } = binaries;
     try {
-      const settings = options.settings ?? {};
-      const server = await startServer(dataDir, placement, postgres, password, settings);
+      const access = { directory, password };
+      const server = await startServer(dataDir, placement, postgres, access, options.settings ?? {}, options.loopbackPort);
       return { server, password };
     } catch (error) {
       const passes = error instanceof ServerEndedEarly && error.mayPass;
@@ -97,24 +107,36 @@ async function launch(job: Job): Promise<{ server: ServerProcess; password: stri
 }
 
 async function startOwned(job: Job): Promise<EmbeddedPostgres> {
-  const { dataDir, placement } = job;
-  const { server, password } = await launch(job);
-  const { port } = server;
-  const release = async (): Promise<void> => {
-    await server.stop();
-    const state = await readState(dataDir);
-    if (state.owner?.pid !== process.pid || state.port !== port) return;
-    await writeState(dataDir, { ...state, owner: null });
-  };
+  const short = await shortPathTo(job.placement.cluster);
   try {
-    await writeState(dataDir, { port, password, owner: ownIdentity() });
+    return await startAt(job, short);
+  } catch (error) {
+    await short.remove();
+    throw error;
+  }
+}
+
+async function startAt(job: Job, { path: directory, remove }: ShortPath): Promise<EmbeddedPostgres> {
+  const { dataDir, placement, beacon } = job;
+  const { server, password } = await launch(job, directory);
+  const { port } = server;
+  try {
+    await writeState(dataDir, { port, password, owner: { ...ownIdentity(), beacon: beacon.id } });
   } catch (error) {
     await server.stop();
     throw error;
   }
+  const supervision = new Supervision(server, async () => (await launch(job, directory)).server, job.log);
+  const release = async (): Promise<void> => {
+    await supervision.stop();
+    const state = await readState(dataDir);
+    if (state.owner?.beacon === beacon.id) await writeState(dataDir, { ...state, owner: null });
+    await beacon.putOut();
+    await remove();
+  };
   let stopping: Promise<void> | null = null;
   const stop = (): Promise<void> => (stopping ??= release());
-  return { url: databaseUrl({ port, password }), owned: true, dataDir: placement.home, stop };
+  return { url: databaseUrl({ directory, port, password }), owned: true, dataDir: placement.home, stop };
 }
 
 /**
@@ -129,13 +151,24 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const log = options.log ?? (() => undefined);
   const dataDir = await prepareDataDir(options.dataDir);
   const placement = await choosePlacement(dataDir, log);
-  const job: Job = { dataDir, placement, options, log };
+  const beacon = await lightBeacon(dataDir);
+  let isOwner = false;
+  try {
+    const started = await startOrJoin({ dataDir, placement, options, beacon, log });
+    isOwner = started.owned;
+    return started;
+  } finally {
+    if (!isOwner) await beacon.putOut();
+  }
+}
+
+async function startOrJoin(job: Job): Promise<EmbeddedPostgres> {
+  const { dataDir, beacon } = job;
   const deadline = Date.now() + JOIN_LIMIT_MS;
   for (;;) {
-    const outcome = await withStartLock(dataDir, async () => {
-      const owner = livingOwner(await readState(dataDir));
-      const ourOwnEnded = owner?.pid === process.pid && (await findPostmaster(placement)) === null;
-      return owner === null || ourOwnEnded ? startOwned(job) : joinOwner(job, owner.pid);
+    const outcome = await withStartLock(dataDir, beacon, async () => {
+      const owner = await livingOwner(dataDir, await readState(dataDir));
+      return owner === null ? startOwned(job) : joinOwner(job, owner);
     });
     if (outcome !== null) return outcome;
     if (Date.now() > deadline) {

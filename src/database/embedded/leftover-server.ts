@@ -1,16 +1,18 @@
-import { open, readFile, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { isListening } from "./beacon.js";
 import type { Placement } from "./placement.js";
 import { identify, isPostmasterOf, terminateServer } from "./processes.js";
+import { readPlainFile } from "./safe-files.js";
 
-async function readPidFile(cluster: string): Promise<string | null> {
-  return readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => null);
-}
+const SOCKET = /^\.s\.PGSQL\.\d+$/;
+
+const readPidFile = (cluster: string): Promise<string | null> => readPlainFile(join(cluster, "postmaster.pid"));
 
 /** The number of the main server process that runs on this cluster now, or null. */
-export async function findPostmaster({ cluster }: Placement): Promise<number | null> {
+async function findPostmaster({ cluster, runAs }: Placement): Promise<number | null> {
   const pid = Number.parseInt((await readPidFile(cluster)) ?? "", 10);
-  return isPostmasterOf(pid, cluster) ? pid : null;
+  return isPostmasterOf(pid, cluster, runAs?.uid) ? pid : null;
 }
 
 /**
@@ -31,17 +33,35 @@ async function disownPidFile({ cluster, runAs }: Placement, text: string): Promi
 }
 
 /**
+ * Removes the sockets of servers that are gone, with their lock files.
+ * @throws Error where one still listens: its process is in another container, or it would have been stopped
+ */
+async function clearSockets({ cluster }: Placement): Promise<void> {
+  for (const name of (await readdir(cluster).catch(() => [])).filter((name) => SOCKET.test(name))) {
+    if (await isListening(cluster, name)) {
+      throw new Error(
+        `a PostgreSQL that cannot be seen from here, such as one in another container, runs on ${cluster}; ` +
+          "stop it, or give this Octogauge another DATA_DIR or a DATABASE_URL",
+      );
+    }
+    await rm(join(cluster, `${name}.lock`), { force: true });
+    await rm(join(cluster, name), { force: true });
+  }
+}
+
+/**
  * Clears the way for a new server: stops one that outlived its owner, and disarms a
  * pid file whose number another program has by now.
- * @throws Error when the old server does not stop.
+ * @throws Error when the old server does not stop, or cannot be seen.
  */
 export async function stopLeftoverServer(placement: Placement, log: (line: string) => void): Promise<void> {
   const pid = await findPostmaster(placement);
   if (pid !== null) {
     log(`stopping the PostgreSQL (pid ${pid}) that an earlier Octogauge left behind`);
-    await terminateServer(pid, () => !isPostmasterOf(pid, placement.cluster));
+    await terminateServer(pid, () => !isPostmasterOf(pid, placement.cluster, placement.runAs?.uid));
     return;
   }
+  await clearSockets(placement);
   const text = await readPidFile(placement.cluster);
   if (text === null) return;
   const stranger = Math.abs(Number.parseInt(text, 10));

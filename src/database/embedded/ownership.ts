@@ -1,20 +1,26 @@
-import { randomBytes } from "node:crypto";
-import { readFile, readlink, rm, symlink } from "node:fs/promises";
+import { readlink, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Beacon, clearBeacons, isLit } from "./beacon.js";
 import { type ProcessIdentity, isLiving, ownIdentity } from "./processes.js";
-import { writePrivateFile } from "./safe-files.js";
+import { readPlainFile, writePrivateFile } from "./safe-files.js";
 
 const RETRY_MS = 50;
 const PATIENCE_MS = 180_000;
 
+/** A process that takes part. Its number is for messages: in another container it means nothing. */
+export interface Owner extends ProcessIdentity {
+  /** Its beacon; null in what an older version wrote. */
+  readonly beacon: string | null;
+}
+
 /** What is known of a database between runs; each part may be missing. */
 export interface EmbeddedState {
   readonly password: string | null;
-  /** The port of the last start. */
+  /** In the name of the server's socket. */
   readonly port: number | null;
   /** The process that started the server and has not stopped it. */
-  readonly owner: ProcessIdentity | null;
+  readonly owner: Owner | null;
 }
 
 function statePath(dataDir: string): string {
@@ -32,42 +38,43 @@ function parseObject(text: string): Record<string, unknown> {
 
 /**
  * Reads the state; one that is absent or unreadable as JSON is empty.
- * @throws NodeJS.ErrnoException when the file may not be read.
+ * @throws Error when the file may not be read, or is a link.
  */
 export async function readState(dataDir: string): Promise<EmbeddedState> {
-  const text = await readFile(statePath(dataDir), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
-  const { port, password, ownerPid, ownerStartedAt } = parseObject(text);
+  const { port, password, ownerPid, ownerStartedAt, ownerBeacon } = parseObject((await readPlainFile(statePath(dataDir))) ?? "");
   const startedAt = typeof ownerStartedAt === "string" ? ownerStartedAt : null;
+  const beacon = typeof ownerBeacon === "string" ? ownerBeacon : null;
   return {
     port: typeof port === "number" ? port : null,
     password: typeof password === "string" && password !== "" ? password : null,
-    owner: typeof ownerPid === "number" ? { pid: ownerPid, startedAt } : null,
+    owner: typeof ownerPid === "number" ? { pid: ownerPid, startedAt, beacon } : null,
   };
 }
 
 /** Replaces the state. */
 export async function writeState(dataDir: string, state: EmbeddedState): Promise<void> {
   const { port, password, owner } = state;
-  const fields = { port, password, ownerPid: owner?.pid, ownerStartedAt: owner?.startedAt };
+  const fields = { port, password, ownerPid: owner?.pid, ownerStartedAt: owner?.startedAt, ownerBeacon: owner?.beacon };
   await writePrivateFile(statePath(dataDir), `${JSON.stringify(fields, null, 2)}\n`);
 }
 
 /** The owner if it still runs. */
-export function livingOwner({ owner }: EmbeddedState): ProcessIdentity | null {
-  return owner !== null && isLiving(owner) ? owner : null;
+export async function livingOwner(dataDir: string, { owner }: EmbeddedState): Promise<Owner | null> {
+  return owner !== null && (await lives(dataDir, owner)) ? owner : null;
 }
 
-interface Holder extends ProcessIdentity {
+async function lives(dataDir: string, { beacon, ...identity }: Owner): Promise<boolean> {
+  return beacon === null ? isLiving(identity) : isLit(dataDir, beacon);
+}
+
+interface Holder extends Owner {
   readonly nonce: string;
 }
 
 async function readHolder(path: string): Promise<Holder | null> {
-  const { pid, startedAt, nonce } = parseObject(await readlink(path).catch(() => ""));
+  const { pid, startedAt, nonce, beacon } = parseObject(await readlink(path).catch(() => ""));
   if (typeof pid !== "number" || typeof nonce !== "string") return null;
-  return { pid, startedAt: typeof startedAt === "string" ? startedAt : null, nonce };
+  return { pid, startedAt: typeof startedAt === "string" ? startedAt : null, nonce, beacon: typeof beacon === "string" ? beacon : null };
 }
 
 async function tryAcquire(path: string, holder: Holder): Promise<boolean> {
@@ -81,19 +88,22 @@ async function tryAcquire(path: string, holder: Holder): Promise<boolean> {
   }
 }
 
-async function withLock<T>(path: string, deadline: number, work: () => Promise<T>): Promise<T> {
-  const own: Holder = { ...ownIdentity(), nonce: randomBytes(6).toString("hex") };
+async function withLock<T>(dataDir: string, name: string, beacon: Beacon, deadline: number, work: () => Promise<T>): Promise<T> {
+  const path = join(dataDir, name);
+  const own: Holder = { ...ownIdentity(), nonce: beacon.id, beacon: beacon.id };
   while (!(await tryAcquire(path, own))) {
     const holder = await readHolder(path);
-    if (holder !== null && !isLiving(holder)) {
-      // One at a time, and only that very lock: a rival may have replaced it meanwhile.
-      await withLock(`${path}.${holder.nonce}`, deadline, async () => {
+    if (holder !== null && !(await lives(dataDir, holder))) {
+      // One at a time, and only that very lock: a rival may have replaced it.
+      await withLock(dataDir, `${name}.${holder.nonce}`, beacon, deadline, async () => {
         if ((await readHolder(path))?.nonce === holder.nonce) await rm(path);
       });
       continue;
     }
     if (Date.now() > deadline) {
-      throw new Error(`process ${holder?.pid ?? "?"} does not finish starting the database; if there is none, remove ${path}`);
+      throw new Error(
+        `another Octogauge (pid ${holder?.pid ?? "?"}) does not finish starting the database; if there is none, remove ${path}`,
+      );
     }
     await sleep(RETRY_MS);
   }
@@ -108,6 +118,9 @@ async function withLock<T>(path: string, deadline: number, work: () => Promise<T
  * Runs `work` while no other start procedure runs for the same directory.
  * @throws Error when another living process holds the lock for three minutes.
  */
-export async function withStartLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
-  return withLock(join(dataDir, "embedded.lock"), Date.now() + PATIENCE_MS, work);
+export async function withStartLock<T>(dataDir: string, beacon: Beacon, work: () => Promise<T>): Promise<T> {
+  return withLock(dataDir, "embedded.lock", beacon, Date.now() + PATIENCE_MS, async () => {
+    await clearBeacons(dataDir);
+    return work();
+  });
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, chmod, mkdir, realpath, stat } from "node:fs/promises";
+import { access, chmod, lstat, mkdir, realpath } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { type RunAs, canReach, isRoot, lookUpNobody } from "./run-as.js";
 import { ensureTrustedDirectory } from "./safe-files.js";
@@ -43,11 +43,33 @@ function placeIn(home: string, runAs: RunAs | null): Placement {
   return { home, cluster: join(home, "postgres"), runAs };
 }
 
+/**
+ * The owner of a cluster, as root may believe it: of files that the owner alone, or root, can have put there.
+ * @throws Error where another user may have planted what is there
+ */
 async function clusterOwner(home: string): Promise<RunAs | null> {
-  const cluster = placeIn(home, null).cluster;
-  const found = await stat(join(cluster, "PG_VERSION")).catch(() => null);
-  if (found === null || found.uid === 0) return null;
-  return { uid: found.uid, gid: found.gid, name: `number ${found.uid}` };
+  const { cluster } = placeIn(home, null);
+  const version = join(cluster, "PG_VERSION");
+  const [house, directory, file] = await Promise.all([home, cluster, version].map((path) => lstat(path).catch(() => null)));
+  if (!house || !directory || !file) return null;
+  for (const [path, found] of [[cluster, directory] as const, [version, file] as const])
+    if (found.isSymbolicLink()) throw untrusted(home, `${path} is a link`);
+  if ((house.mode & 0o022) !== 0) throw untrusted(home, "it is writable by others");
+  if (file.uid !== directory.uid || (house.uid !== 0 && house.uid !== directory.uid))
+    throw untrusted(home, "it and what is in it belong to different users");
+  return file.uid === 0 ? null : { uid: file.uid, gid: file.gid, name: `number ${file.uid}` };
+}
+
+const untrusted = (home: string, why: string): Error =>
+  new Error(
+    `the database in ${home} is not trusted, since Octogauge was started by root and ${why}; ` +
+      "start it as the user whose database it is, mend the directory, or set DATABASE_URL",
+  );
+
+/** An ordinary owner of the directory runs the server as well: what another user's process writes there, the owner could replace. */
+async function ordinaryUserOf(home: string): Promise<RunAs> {
+  const { uid, gid } = await lstat(home);
+  return uid === 0 ? lookUpNobody() : { uid, gid, name: `number ${uid}` };
 }
 
 /**
@@ -69,7 +91,7 @@ export async function choosePlacement(dataDir: string, log: (line: string) => vo
   const name = createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
   const elsewhere = join(SYSTEM_HOME, name);
   const relocatedOwner = await clusterOwner(elsewhere);
-  const runAs = relocatedOwner ?? (await lookUpNobody());
+  const runAs = relocatedOwner ?? (await ordinaryUserOf(dataDir));
   if (relocatedOwner === null && (await canReach(dataDir, runAs))) return placeIn(dataDir, runAs);
   try {
     await ensureTrustedDirectory(SYSTEM_HOME, 0o711);

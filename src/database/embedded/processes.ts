@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -73,13 +73,20 @@ export function ownIdentity(): ProcessIdentity {
   return identify(process.pid) ?? { pid: process.pid, startedAt: null };
 }
 
+function userOf(pid: number): number | null {
+  if (process.platform !== "linux") return Number(askPs(pid, "uid") ?? NaN) >>> 0;
+  return statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid ?? null;
+}
+
 /**
  * Whether `pid` is the main server process of the cluster in that directory.
  * Reads the command line rather than the working directory, which a container's
  * root may not read of another user's process.
+ * @param uid its user; a process of another one only pretends to be it
  */
-export function isPostmasterOf(pid: number, clusterDir: string): boolean {
+export function isPostmasterOf(pid: number, clusterDir: string, uid?: number): boolean {
   if (identify(pid) === null) return false;
+  if (uid !== undefined && userOf(pid) !== uid) return false;
   if (process.platform !== "linux") {
     return askPs(pid, "command")?.includes(`postgres -D ${clusterDir} `) ?? false;
   }

@@ -35,6 +35,28 @@ export async function ensureTrustedDirectory(path: string, mode: number): Promis
   if ((found & mode) !== mode) await chmod(path, (found | mode) & 0o7777);
 }
 
+/**
+ * Reads a small file that must be none but itself: another user may have put a link or a pipe in its place.
+ * @returns null where there is none
+ * @throws Error where it is a link or no file, or may not be read
+ */
+export async function readPlainFile(path: string): Promise<string | null> {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  try {
+    const file = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      if (!(await file.stat()).isFile()) throw new Error(`${path} is not a file; remove it`);
+      return await file.readFile("utf8");
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return null;
+    throw code === "ELOOP" ? new Error(`${path} is a link; remove it`, { cause: error }) : error;
+  }
+}
+
 /** Root must not lock the directory's ordinary owner out of a file in it. */
 async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void> {
   if (!isRoot()) return;

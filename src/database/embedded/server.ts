@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Access, ensureDatabase } from "./connection.js";
 import type { Placement } from "./placement.js";
@@ -13,11 +12,11 @@ const READY_LIMIT_MS = 60_000;
 /** Replaying the log of a crash takes as long as it takes; giving up would only repeat it. */
 const RECOVERY_LIMIT_MS = 600_000;
 const STILL_RECOVERING = "57P03";
-/** How long a server takes to notice that another one has its port. */
-const BIND_MS = 1_000;
+/** In the name of the socket. */
+const PORT = 5_432;
 const AUTHENTICATION_FAILED = new Set(["28P01", "28000"]);
-/** Reasons not to start that a later attempt, with another port, may not meet. */
-const PASSING_FAILURE = /could not bind|could not create any TCP\/IP sockets|is still in use|lock file .* already exists/;
+/** Reasons not to start that a later attempt may not meet. */
+const PASSING_FAILURE = /is still in use|lock file .* already exists/;
 
 const DEFAULTS: Readonly<Record<string, string>> = {
   shared_buffers: "128MB",
@@ -30,6 +29,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 /** A server this process started. */
 export interface ServerProcess {
   readonly port: number;
+  /** Fulfilled when it has ended, for whatever reason. */
+  readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -43,19 +44,13 @@ export class ServerEndedEarly extends Error {
   }
 }
 
-async function findFreePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no free TCP port");
-  return address.port;
-}
-
-function settingArguments(settings: Readonly<Record<string, string>>, port: number): string[] {
-  // Last wins: whatever the settings say, the server is for this machine alone.
-  const fixed = { listen_addresses: "127.0.0.1", unix_socket_directories: "", port: String(port) };
+function settingArguments(settings: Readonly<Record<string, string>>, loopbackPort: number | undefined): string[] {
+  // Last wins: whatever the settings say, the server is for the owner of the cluster's directory alone, where its socket is.
+  const fixed = {
+    listen_addresses: loopbackPort === undefined ? "" : "127.0.0.1",
+    unix_socket_directories: ".",
+    port: String(loopbackPort ?? PORT),
+  };
   const all = Object.entries({ ...DEFAULTS, ...settings, ...fixed });
   return all.flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
@@ -68,9 +63,7 @@ async function waitUntilReady(access: Access, hasEnded: () => boolean): Promise<
     } catch (error) {
       const code = (error as { code?: string }).code ?? "";
       const limit = code === STILL_RECOVERING ? RECOVERY_LIMIT_MS : READY_LIMIT_MS;
-      // It may have been a stranger's server that answered, on a port that ours did not get.
-      const refused = AUTHENTICATION_FAILED.has(code) && Date.now() - begun > BIND_MS;
-      if (refused || Date.now() - begun > limit) throw error;
+      if (AUTHENTICATION_FAILED.has(code) || Date.now() - begun > limit) throw error;
     }
     await sleep(READY_POLL_MS);
   }
@@ -78,21 +71,24 @@ async function waitUntilReady(access: Access, hasEnded: () => boolean): Promise<
 }
 
 /**
- * Starts a server on a free port of 127.0.0.1 and waits until it answers, at most 60 s, or 10 min
+ * Starts a server that listens in the cluster's directory, and waits until it answers, at most 60 s, or 10 min
  * while it recovers from a crash.
+ * @param directory the cluster's, by a short path
+ * @param loopbackPort where it also listens on 127.0.0.1
  * @throws ServerEndedEarly or Error with the last lines of its log; none is left running.
  */
 export async function startServer(
   dataDir: string,
   { cluster, runAs }: Placement,
   postgres: string,
-  password: string,
+  { directory, password }: { readonly directory: string; readonly password: string },
   settings: Readonly<Record<string, string>>,
+  loopbackPort?: number,
 ): Promise<ServerProcess> {
-  const port = await findFreePort();
+  const port = loopbackPort ?? PORT;
   const serverLog = await openServerLog(dataDir);
   try {
-    const child = spawn(postgres, ["-D", cluster, ...settingArguments(settings, port)], {
+    const child = spawn(postgres, ["-D", cluster, ...settingArguments(settings, loopbackPort)], {
       cwd: "/",
       env: postgresEnvironment(),
       // A session of its own: Ctrl+C at the terminal must reach Octogauge alone.
@@ -100,20 +96,21 @@ export async function startServer(
       stdio: ["ignore", serverLog.fd, serverLog.fd],
       ...spawnIds(runAs),
     });
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
     await once(child, "spawn");
     child.unref();
     const pid = child.pid ?? 0;
     const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
     const stop = (): Promise<void> => terminateServer(pid, hasEnded);
     try {
-      await waitUntilReady({ port, password }, hasEnded);
+      await waitUntilReady({ directory, port, password }, hasEnded);
     } catch (error) {
       await stop();
       const message = `PostgreSQL did not start: ${(error as Error).message}; the end of ${serverLog.path}:\n${await serverLog.tail()}`;
       if (error instanceof ServerEndedEarly) throw new ServerEndedEarly(message, { cause: error });
       throw new Error(message, { cause: error });
     }
-    return { port, stop };
+    return { port, ended, stop };
   } finally {
     await serverLog.close();
   }

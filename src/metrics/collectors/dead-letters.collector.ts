@@ -1,5 +1,4 @@
-import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../../config/config.js";
+import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
 import { countDeadLetters } from "../../inbox/dead-letters.sql.js";
@@ -12,9 +11,9 @@ import type { CollectedFamily } from "../exposition.js";
 export class DeadLettersCollector implements Collector {
   readonly name = "dead_letters";
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">) {}
-
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    return [gaugeByEvent(GAUGES.deadLetters, await countDeadLetters(on), this.config.MAX_SERIES_PER_METRIC)];
+    const rows = await countDeadLetters(on);
+    const bytes = rows.map(({ event, bytes: count }) => ({ event, count }));
+    return [gaugeByEvent(GAUGES.deadLetters, rows), gaugeByEvent(GAUGES.deadLetterBytes, bytes)];
   }
 }

@@ -1,5 +1,4 @@
-import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../../config/config.js";
+import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
 import { countRetries } from "../../inbox/retries.sql.js";
@@ -12,9 +11,7 @@ import type { CollectedFamily } from "../exposition.js";
 export class RetriesCollector implements Collector {
   readonly name = "retries";
 
-  constructor(@Inject(CONFIG) private readonly config: Pick<Config, "MAX_SERIES_PER_METRIC">) {}
-
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    return [gaugeByEvent(GAUGES.retries, await countRetries(on), this.config.MAX_SERIES_PER_METRIC)];
+    return [gaugeByEvent(GAUGES.retries, await countRetries(on))];
   }
 }

@@ -1,0 +1,48 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { Config } from "../config/config.js";
+import { countMatchingSeries, countSeries, pruneSeries, type SeriesFilter } from "../counters/series-review.sql.js";
+import { withDatabase } from "./with-database.js";
+
+/** `octogauge series`: which label sets take up the budget, and makes room in it. */
+export function seriesCommand(configured: () => Config): Command {
+  const group = new Command("series").description(
+    "label sets of counters and histograms: see which take up MAX_SERIES_PER_METRIC, make room",
+  );
+  filtered(group.command("list").description("count them by metric and repository, the most first"))
+    .option("--limit <n>", "at most so many lines", whole, 50)
+    .action((options: SeriesFilter & { limit: number }) =>
+      withDatabase(configured(), async (database) => {
+        for (const { metric, repository, series } of await countSeries(database, options, options.limit))
+          console.log(`${String(series).padStart(7)}  ${metric}  ${repository ?? "-"}`);
+        console.error(`${await countMatchingSeries(database, options)} label sets match`);
+      }),
+    );
+  filtered(group.command("prune").description("delete them; those that events raise again begin at 0"))
+    .option("--dry-run", "only say how many there are", false)
+    .action(({ dryRun, ...filter }: SeriesFilter & { dryRun: boolean }) =>
+      withDatabase(configured(), async (database) => {
+        if (Object.values(filter).every((value) => value === undefined))
+          throw new Error("Say which to prune: --metric, --repository or --event");
+        const count = dryRun ? await countMatchingSeries(database, filter) : await pruneSeries(database, filter);
+        console.log(`${dryRun ? "would prune" : "pruned"} ${count} label set${count === 1 ? "" : "s"}`);
+      }),
+    );
+  return group;
+}
+
+const filtered = (command: Command): Command =>
+  command
+    .option("--metric <name>", "of this metric, such as github_workflow_jobs_queued_total", notEmpty)
+    .option("--repository <owner/name>", "of this repository, or of all of an owner's (owner/)", notEmpty)
+    .option("--event <event>", "of this event, in metrics that have no repository", notEmpty);
+
+function notEmpty(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("allowed: a text that is not empty");
+  return text;
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("allowed: a whole number from 1");
+  return value;
+}

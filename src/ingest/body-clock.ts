@@ -1,0 +1,37 @@
+import type { RawBody } from "./raw-body.js";
+
+/** A body has to bring its minimum in each such time. A lost packet alone can hold a good sender up for a second. */
+const WINDOW_MS = 2_000;
+
+/** The times that a delivery is given. */
+export interface Times {
+  /** Seconds for all of it. */
+  readonly REQUEST_TIMEOUT: number;
+  /** Bytes a second, while the body is read. */
+  readonly BODY_MIN_RATE: number;
+}
+
+/**
+ * Stops a body that makes no steady progress or is not whole in time. One timer for each delivery, and for nearly all of
+ * them it is never due.
+ * @param late called once if the time is over and the body was whole
+ * @returns call it when the delivery is answered
+ */
+export function watchBody(body: RawBody, { REQUEST_TIMEOUT, BODY_MIN_RATE }: Times, late: () => void): () => void {
+  const end = performance.now() + REQUEST_TIMEOUT * 1_000;
+  const least = (BODY_MIN_RATE * WINDOW_MS) / 1_000;
+  let before = 0;
+  let timer = setTimeout(check, Math.min(WINDOW_MS, REQUEST_TIMEOUT * 1_000));
+  function check(): void {
+    const leftMs = end - performance.now();
+    if (leftMs <= 0) return body.isOpen ? body.stop("late") : late();
+    // After the reads of this turn: what came while the process was busy counts.
+    if (body.isOpen) setImmediate(judge);
+    timer = setTimeout(check, body.isOpen ? Math.min(WINDOW_MS, leftMs) : leftMs);
+  }
+  function judge(): void {
+    if (body.bytes - before < least) body.stop("too-slow");
+    before = body.bytes;
+  }
+  return () => clearTimeout(timer);
+}

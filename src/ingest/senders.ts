@@ -1,0 +1,31 @@
+import { Inject, Injectable } from "@nestjs/common";
+import type { IncomingMessage } from "node:http";
+import { CONFIG, type Config } from "../config/config.js";
+import type { Networks } from "../config/networks.js";
+
+/** Which addresses may send at all. The signature decides what is true; this keeps strangers from taking up memory before it can. */
+@Injectable()
+export class Senders {
+  readonly #allowed: Networks | undefined;
+  readonly #proxies: Networks;
+
+  constructor(@Inject(CONFIG) { WEBHOOK_ALLOW, TRUSTED_PROXIES }: Pick<Config, "WEBHOOK_ALLOW" | "TRUSTED_PROXIES">) {
+    this.#allowed = WEBHOOK_ALLOW.entries.length > 0 ? WEBHOOK_ALLOW : undefined;
+    this.#proxies = TRUSTED_PROXIES;
+  }
+
+  allow(request: IncomingMessage): boolean {
+    return this.#allowed === undefined || this.#allowed.has(this.#senderOf(request));
+  }
+
+  /** Each proxy appends the address it was called from, so the header is read from its end, as far as proxies are trusted. */
+  #senderOf({ socket, headers }: IncomingMessage): string {
+    let sender = socket.remoteAddress ?? "";
+    const hops = [headers["x-forwarded-for"] ?? []].flat().join(",").split(",");
+    while (this.#proxies.has(sender) && hops.length > 0) sender = withoutPort(hops.pop()!.trim());
+    return sender;
+  }
+}
+
+/** Some proxies write `192.0.2.1:4711` or `[2001:db8::1]:4711`. */
+const withoutPort = (hop: string): string => /^\[([^\]]*)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop;

@@ -1,0 +1,31 @@
+import { randomUUID } from "node:crypto";
+import { expect, it } from "vitest";
+import { deliveryHeaders, sign, SECRET, startInstance } from "../support/octogauge.js";
+
+const OTHER_SECRET = "another secret of the tests";
+const bodyOf = (owner: string) =>
+  JSON.stringify({ action: "created", repository: { full_name: `${owner}/widgets`, owner: { login: owner } } });
+
+it("INGEST_RATE_LIMIT goes by what is signed: a request replayed under other ids of hook, event and delivery uses up its own limit", async () => {
+  const { webhook } = await startInstance({
+    MODE: "gateway",
+    INGEST_RATE_LIMIT: "1",
+    GITHUB_WEBHOOK_SECRET: `${SECRET},${OTHER_SECRET}`,
+  });
+  const send = async (body: string, hook: number, secret = SECRET, event = "star") => {
+    const headers = {
+      ...deliveryHeaders(event, body, randomUUID()),
+      "x-github-hook-id": String(hook),
+      "x-hub-signature-256": sign(body, secret),
+    };
+    return (await fetch(webhook, { method: "POST", headers, body })).status;
+  };
+  const captured = bodyOf("mallory");
+  const replays = [];
+  for (let hook = 0; hook < 30; hook += 1) replays.push(await send(captured, hook, SECRET, hook % 2 ? "star" : "fork"));
+  expect(replays.slice(0, 10)).toEqual(Array(10).fill(202));
+  expect(replays.filter((status) => status === 429).length).toBeGreaterThan(5);
+  // Neither another owner with the same hook, nor the same owner by another secret.
+  expect(await send(bodyOf("acme"), 1)).toBe(202);
+  expect(await send(captured, 1, OTHER_SECRET)).toBe(202);
+});
