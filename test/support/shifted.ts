@@ -29,7 +29,11 @@ export function timeOfId(id: string): number {
 /** Reads a sequence of test/truth/cases, moved to end a few minutes before the run; ids carry moved times too. */
 export function recorded(name: string): RecordedDelivery[] {
   const { text, byMs } = shifted(readFileSync(new URL(`../truth/cases/${name}.json`, import.meta.url), "utf8"));
-  return (JSON.parse(text) as RecordedDelivery[]).map((one) => ({ ...one, delivery: idAt(timeOfId(one.delivery) + byMs) }));
+  return (JSON.parse(text) as RecordedDelivery[]).map(({ event, delivery, body }) => ({
+    event,
+    delivery: idAt(timeOfId(delivery) + byMs),
+    body,
+  }));
 }
 
 /** Reads the REST answers of a sequence, by path, moved likewise. */

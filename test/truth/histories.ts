@@ -143,7 +143,7 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
       const start = clock;
       emitAttempt(attempt, { runId, runAttempt: index + 1, start, ...run });
       const of = { runId, runAttempt: index + 1, start, ...run };
-      const copies = finished.map((job) => ({ ...job, id: ++id }));
+      const copies = finished.map((job): Finished => Object.assign({}, job, { id: ++id }));
       for (const copy of copies) emitCopy(copy, of);
       finished = [...copies, ...attempt.jobs.flatMap((job) => emitJob(job, ++id, of) ?? [])];
       clock += 3_000;
