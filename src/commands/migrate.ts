@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.js";
-import { createDataSource, poolOf } from "../database/data-source.js";
+import { createDataSource, statementsOf } from "../database/data-source.js";
 import { migrateDatabase, missingMigrations } from "../database/migrate.js";
 import { prepare } from "./quick-start.js";
 
@@ -9,7 +9,7 @@ export async function migrateCommand(config: Config, { dryRun }: { dryRun: boole
   const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
   try {
     await dataSource.initialize();
-    const names = dryRun ? await missingMigrations(poolOf(dataSource)) : await migrateDatabase(prepared.config);
+    const names = dryRun ? await missingMigrations(statementsOf(dataSource)) : await migrateDatabase(prepared.config);
     console.log(names.length === 0 ? "The schema is up to date." : `${dryRun ? "Missing" : "Migrated"}: ${names.join(", ")}`);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();

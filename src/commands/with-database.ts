@@ -1,5 +1,5 @@
 import type { Config } from "../config/config.js";
-import { createDataSource, poolOf } from "../database/data-source.js";
+import { createDataSource, statementsOf } from "../database/data-source.js";
 import { missingMigrations } from "../database/migrate.js";
 import type { Queryable } from "../database/sql.js";
 import { prepare } from "./quick-start.js";
@@ -13,9 +13,9 @@ export async function withDatabase<T>(config: Config, work: (database: Queryable
   const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
   try {
     await dataSource.initialize();
-    const missing = await missingMigrations(poolOf(dataSource));
+    const missing = await missingMigrations(statementsOf(dataSource));
     if (missing.length > 0) throw new Error(`The schema lacks ${missing.join(", ")}; run: octogauge migrate`);
-    return await work(poolOf(dataSource));
+    return await work(statementsOf(dataSource));
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
     await prepared.embedded?.stop();

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { readDatabaseUrl } from "./database-url.js";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
@@ -82,8 +83,8 @@ export const variables = {
 
   METRICS_TOKEN: optional().describe("bearer token that `/metrics*` asks for; none by default"),
 
-  DATABASE_URL: optionalUrl("postgres:", "postgresql:").describe(
-    "PostgreSQL 14 or newer; without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
+  DATABASE_URL: text<string | undefined>(undefined, (value) => (readDatabaseUrl(value), value), "a URL as psql takes it").describe(
+    "PostgreSQL 14 or newer, as a URL that psql takes; see [Your PostgreSQL](your-postgresql.md). Without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
   ),
   DATABASE_POOL_SIZE: whole(10, 2, 500).describe(
     "most connections of this process; at least two more than WORKER_CONCURRENCY, unless it is a `gateway`",
