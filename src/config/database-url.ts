@@ -42,10 +42,12 @@ const IGNORED: Readonly<Record<string, readonly string[] | null>> = {
   uselibpqcompat: null,
 };
 
-const READ = new Set([
-  ...["host", "port", "user", "password", "dbname", "sslmode", "ssl", "sslrootcert", "sslcert", "sslkey", "sslpassword"],
-  ...["sslnegotiation", "channel_binding", "application_name", "options"],
-]);
+const READ = new Set(
+  (
+    "host port user password dbname sslmode ssl sslrootcert sslcert sslkey sslpassword " +
+    "sslnegotiation channel_binding application_name options"
+  ).split(" "),
+);
 
 const DEFAULT_PORT = 5432;
 

@@ -1,3 +1,5 @@
+import { UnsuitableDatabase } from "./session.js";
+
 /** SQLSTATE classes that blame the data (PostgreSQL, appendix A): data exceptions, constraints, limits such as an index row's size. */
 const DATA_CLASSES = new Set(["22", "23", "54"]);
 
@@ -24,6 +26,7 @@ export function failureKind(error: unknown): "connection" | "timeout" | "conflic
  * these may turn deliveries into dead letters.
  */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof UnsuitableDatabase) return false;
   const state = sqlState(error);
   if (state !== undefined) return !DATA_CLASSES.has(state.slice(0, 2));
   const code = (error as NodeJS.ErrnoException | null)?.code;

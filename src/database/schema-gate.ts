@@ -48,7 +48,7 @@ export class SchemaGate {
   }
 
   async #wait(): Promise<void> {
-    for (let told = false; ; told = true) {
+    for (let told = false; !this.database.isClosing; told = true) {
       const missing = await missingMigrations(this.database);
       if (missing.length === 0) return;
       if (!told) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);
