@@ -4,6 +4,7 @@ import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
 import type { Config } from "../config/config.js";
 import { misspelt } from "../config/misspelt.js";
+import { unusedProxy } from "../config/proxies.js";
 import { say as saying } from "../logging/fields.js";
 import { type Running, start } from "../main.js";
 import { explained } from "./explained.js";
@@ -39,7 +40,7 @@ export async function startService(config: Config, signal?: AbortSignal): Promis
 export async function serve(config: Config): Promise<void> {
   keepRunning();
   if (cluster.isWorker) return serveAsChild(config);
-  for (const line of misspelt(process.env)) say(line);
+  for (const line of [...misspelt(process.env), ...unusedProxy(process.env)]) say(line);
   const ending = new AbortController();
   const starting = startService(config, ending.signal);
   // From the first moment on: a database that was started is stopped, too.

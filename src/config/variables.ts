@@ -38,6 +38,12 @@ export const variables = {
   ),
   HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the public listener"),
   PORT: port(8080).describe("port of the public listener: `POST /webhook` and nothing else"),
+  WEBHOOK_PATH: text("/webhook", readPath, "a path such as /github/webhook, without query").describe(
+    "path that takes deliveries; one `/` at its end makes no difference. For a proxy that passes on a prefix",
+  ),
+  KEEP_ALIVE_TIMEOUT: duration(75, 1, 7_200).describe(
+    "how long the public listener keeps an idle connection; longer than the load balancer does, see [Behind a proxy](behind-a-proxy.md)",
+  ),
   MANAGEMENT_HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the management listener"),
   MANAGEMENT_PORT: port(8081).describe("port of `/metrics`, `/metrics/process` and `/health*`; keep it inside"),
 
@@ -55,7 +61,7 @@ export const variables = {
   GITHUB_APP_PRIVATE_KEY: text<string | undefined>(
     undefined,
     readPrivateKey,
-    "an RSA private key in PEM, as GitHub gives it (line ends may be written \\n)",
+    "an RSA private key in PEM, as GitHub gives it, or that in base64 (line ends may be written \\n)",
   ).describe("the App's private key"),
   // It goes into a header; of what does not fit there, the error would quote it.
   GITHUB_TOKEN: text<string | undefined>(
@@ -243,6 +249,10 @@ function readNatsUrls(value: string): readonly string[] | undefined {
     .map((entry) => entry.trim())
     .filter(Boolean);
   return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol)) ? urls : undefined;
+}
+
+function readPath(value: string): string | undefined {
+  return /^(\/[\w.~-]+)+\/?$/.test(value) ? value.replace(/\/$/, "") : undefined;
 }
 
 function readConcurrency(value: string): number | undefined {
