@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "
 import { join as path, resolve } from "node:path";
 import type { Config } from "../config/config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../database/embedded/embedded-postgres.js";
+import { findPlatformPackage } from "../database/embedded/binaries.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 
@@ -28,6 +29,8 @@ export async function prepare(config: Config, say: (line: string) => void, { joi
 }
 
 async function withEmbedded(config: Config, say: (line: string) => void, join: boolean): Promise<Prepared> {
+  // Before its directory: an image without that package is read-only as well, and it is the first that matters.
+  await findPlatformPackage();
   const dataDir = resolve(config.DATA_DIR);
   mkdirSync(dataDir, { recursive: true });
   const generatedSecret = config.GITHUB_WEBHOOK_SECRET.length === 0 ? keptSecret(dataDir) : undefined;
