@@ -225,7 +225,7 @@ describe.skipIf(!HELM)("the chart", () => {
 });
 
 describe.skipIf(!HELM)("names and overrides", () => {
-  const namesOf = async (release: string, values: object = {}) =>
+  const namesOf = async (release: string, values: Readonly<Record<string, unknown>> = {}) =>
     new Set(
       [...(await helm("template", release, CHART, "--values", valuesFile(values))).matchAll(/^ {2}name: (\S+)/gm)].map(([, name]) => name),
     );
