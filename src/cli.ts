@@ -8,6 +8,7 @@ import { seriesCommand } from "./commands/series.js";
 import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
 import { type Config, loadConfig } from "./config/config.js";
 import { misspelt } from "./config/misspelt.js";
+import { unusedProxy } from "./config/proxies.js";
 import { BUILD } from "./metrics/build.js";
 import { runSimulation } from "./simulator/simulate.js";
 
@@ -70,10 +71,16 @@ const config = program.command("config").description("look at the configuration"
 config
   .command("check")
   .description("list every problem of the configuration, or show it with its secrets redacted")
-  .action(() => {
+  .option("--connect", "also try the database and GitHub", false)
+  .action(async ({ connect }: { connect: boolean }) => {
     const loaded = loadConfig(process.env);
     console.log(configLines(loaded).join("\n"));
-    for (const line of misspelt(process.env)) console.error(line);
+    for (const line of [...misspelt(process.env), ...unusedProxy(process.env)]) console.error(line);
+    if (!connect) return;
+    const { connectLines } = await import("./commands/config-connect.js");
+    const { lines, works } = await connectLines(loaded);
+    console.log(`\n${lines.join("\n")}`);
+    process.exitCode = works ? 0 : 1;
   });
 
 function positive(text: string): number {

@@ -14,6 +14,7 @@ import { tuneHeap } from "./heap.js";
 import { OctogaugeLogger } from "./logging/octogauge-logger.js";
 import { hostCheck } from "./management-hosts.js";
 import { ProblemFilter } from "./problem.filter.js";
+import { during } from "./stage.js";
 
 /** A running Octogauge. */
 export interface Running {
@@ -31,6 +32,8 @@ export interface Role {
   readonly children?: Children;
   /** A child has no management listener. */
   readonly isChild?: boolean;
+  /** Ends a start that waits. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -56,26 +59,39 @@ export async function start(config: Config, role: Role = {}): Promise<Running> {
     await role.children?.stop();
     await application.close();
   };
-  try {
+  const begin = async (): Promise<Running> => {
     // A buffer takes deliveries while the database is away, at the start as well.
     const isBuffered = config.BUFFER !== "none" && config.MODE !== "worker";
-    if (!isBuffered) await application.get(Database).connect();
+    if (!isBuffered) await during("database", () => application.get(Database).connect());
     if (role.isChild) await application.init();
-    else await application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST);
+    else await during("management listener", () => application.listen(config.MANAGEMENT_PORT, config.MANAGEMENT_HOST));
     const gate = application.get(SchemaGate);
-    await (isBuffered ? Promise.race([gate.passInTheEnd(), sleep(config.BUFFER_AFTER * 1_000)]) : gate.pass());
+    const passing = isBuffered ? Promise.race([gate.passInTheEnd(), sleep(config.BUFFER_AFTER * 1_000)]) : gate.pass();
+    await during("schema", () => passing);
+    role.signal?.throwIfAborted();
     const listener = config.MODE === "worker" || role.children ? undefined : await publicListenerOf(application);
-    await listener?.listen();
+    await during("public listener", async () => listener?.listen());
     listening = listener !== undefined;
     application.get(Readiness, { strict: false }).startServing();
     const webhookUrl = role.children ? await role.children.start() : listener?.url;
     const managementUrl = role.isChild ? "" : await urlOf(application);
     if (!role.isChild) new Logger("main").log(`metrics at ${managementUrl}/metrics, health at ${managementUrl}/health`);
     return { managementUrl, webhookUrl, stop };
+  };
+  try {
+    return await (role.signal ? Promise.race([begin(), aborted(role.signal)]) : begin());
   } catch (error) {
     await stop().catch(() => undefined);
     throw error;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(new Error("the start was ended by a signal"));
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end, { once: true });
+  });
 }
 
 async function publicListenerOf(application: INestApplication) {

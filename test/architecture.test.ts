@@ -9,10 +9,10 @@ const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   config: [],
   logging: ["config"],
-  background: [],
+  background: ["logging"],
   cluster: [],
   tracing: ["config"],
-  database: ["config"],
+  database: ["logging", "config"],
   github: ["tracing", "config"],
   inbox: ["database", "tracing", "logging", "config", "background"],
   "workflow-state": ["database", "config", "background"],

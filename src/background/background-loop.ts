@@ -1,4 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { Outage } from "../logging/outage.js";
 
 /** `again`: there is more to do now; `idle`: rest for the interval. */
 export type Outcome = "again" | "idle";
@@ -15,7 +16,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   protected readonly logger: Logger;
   readonly #abort = new AbortController();
   #running: Promise<void> | undefined;
-  #failures = 0;
+  readonly #outage: Outage;
 
   protected constructor(
     readonly name: string,
@@ -24,6 +25,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
     private readonly ready: Promise<void>,
   ) {
     this.logger = new Logger(name);
+    this.#outage = new Outage(this.logger);
   }
 
   /** Does one round of the work. */
@@ -60,19 +62,16 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   async #round(): Promise<Outcome | "failed"> {
     try {
       const outcome = await this.runOnce();
-      this.#failures = 0;
+      this.#outage.worked();
       return outcome;
     } catch (error) {
-      this.#failures += 1;
-      this.logger.warn(
-        `round failed (${this.#failures} in a row), trying again: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      this.#outage.failed(`round failed, trying again: ${error instanceof Error ? error.message : String(error)}`);
       return "failed";
     }
   }
 
   async #rest(outcome: "idle" | "failed"): Promise<void> {
-    const backoff = Math.min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** Math.min(this.#failures, 10));
+    const backoff = Math.min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** Math.min(this.#outage.failures, 10));
     // Jitter keeps replicas from polling in step.
     const seconds = outcome === "idle" ? this.intervalSeconds * (0.75 + Math.random() / 2) : backoff * Math.random();
     await new Promise<void>((resolve) => {

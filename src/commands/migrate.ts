@@ -1,6 +1,8 @@
 import type { Config } from "../config/config.js";
-import { createDataSource, poolOf } from "../database/data-source.js";
+import { createDataSource, statementsOf } from "../database/data-source.js";
 import { migrateDatabase, missingMigrations } from "../database/migrate.js";
+import { during } from "../stage.js";
+import { explained } from "./explained.js";
 import { prepare } from "./quick-start.js";
 
 /** `octogauge migrate`: brings the schema up to this build; with `dryRun` it only says what is missing. */
@@ -8,9 +10,13 @@ export async function migrateCommand(config: Config, { dryRun }: { dryRun: boole
   const prepared = await prepare(config, (line) => console.error(line), { join: true });
   const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
   try {
-    await dataSource.initialize();
-    const names = dryRun ? await missingMigrations(poolOf(dataSource)) : await migrateDatabase(prepared.config);
+    await during("database", () => dataSource.initialize());
+    const names = dryRun
+      ? await missingMigrations(statementsOf(dataSource))
+      : await during("schema", () => migrateDatabase(prepared.config));
     console.log(names.length === 0 ? "The schema is up to date." : `${dryRun ? "Missing" : "Migrated"}: ${names.join(", ")}`);
+  } catch (error) {
+    throw explained(error, config);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
     await prepared.embedded?.stop();

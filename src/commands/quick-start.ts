@@ -1,8 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join as path, resolve } from "node:path";
 import type { Config } from "../config/config.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../database/embedded/embedded-postgres.js";
+import { findPlatformPackage } from "../database/embedded/binaries.js";
+import { during } from "../stage.js";
+import { explained } from "./explained.js";
 
 /** A configuration whose database is there, and the embedded server if one was needed. */
 export interface Prepared {
@@ -18,6 +21,16 @@ export interface Prepared {
  */
 export async function prepare(config: Config, say: (line: string) => void, { join = false } = {}): Promise<Prepared> {
   if (config.DATABASE_URL) return { config, embedded: undefined, generatedSecret: undefined };
+  try {
+    return await during("embedded PostgreSQL", () => withEmbedded(config, say, join));
+  } catch (error) {
+    throw explained(error, config);
+  }
+}
+
+async function withEmbedded(config: Config, say: (line: string) => void, join: boolean): Promise<Prepared> {
+  // Before its directory: an image without that package is read-only as well, and it is the first that matters.
+  await findPlatformPackage();
   const dataDir = resolve(config.DATA_DIR);
   mkdirSync(dataDir, { recursive: true });
   const generatedSecret = config.GITHUB_WEBHOOK_SECRET.length === 0 ? keptSecret(dataDir) : undefined;
@@ -30,11 +43,11 @@ export async function prepare(config: Config, say: (line: string) => void, { joi
   return { config: Object.freeze(prepared), embedded, generatedSecret };
 }
 
-const resolvePostgresDir = (dataDir: string): string => join(dataDir, "postgres");
+const resolvePostgresDir = (dataDir: string): string => path(dataDir, "postgres");
 
 /** The same secret at every start, so that the webhook at GitHub stays valid. */
 function keptSecret(dataDir: string): string {
-  const file = join(dataDir, "webhook-secret");
+  const file = path(dataDir, "webhook-secret");
   if (!existsSync(file)) {
     // Renamed into place: a start that is killed here leaves no half-written secret behind.
     writeFileSync(

@@ -2,10 +2,12 @@ import { Logger } from "@nestjs/common";
 import cluster from "node:cluster";
 import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
-import { type Config, ConfigError } from "../config/config.js";
+import type { Config } from "../config/config.js";
 import { misspelt } from "../config/misspelt.js";
+import { unusedProxy } from "../config/proxies.js";
 import { say as saying } from "../logging/fields.js";
 import { type Running, start } from "../main.js";
+import { explained } from "./explained.js";
 import { type Prepared, prepare } from "./quick-start.js";
 
 /** What a started service is told to end with. */
@@ -18,10 +20,11 @@ export interface Service {
 const say = (line: string) => console.error(line);
 
 /** Starts Octogauge with whatever database the configuration names, or the embedded one; as the primary of a cluster where WEB_CONCURRENCY says so. */
-export async function startService(config: Config): Promise<Service> {
+export async function startService(config: Config, signal?: AbortSignal): Promise<Service> {
   const prepared = await prepare(config, say);
   try {
-    const running = await start(prepared.config, config.WEB_CONCURRENCY > 1 ? { children: childrenOf(prepared) } : {});
+    const role = config.WEB_CONCURRENCY > 1 ? { children: childrenOf(prepared) } : {};
+    const running = await start(prepared.config, { ...role, ...(signal ? { signal } : {}) });
     const stop = async () => {
       await running.stop();
       await prepared.embedded?.stop();
@@ -37,20 +40,36 @@ export async function startService(config: Config): Promise<Service> {
 export async function serve(config: Config): Promise<void> {
   keepRunning();
   if (cluster.isWorker) return serveAsChild(config);
-  for (const line of misspelt(process.env)) say(line);
-  const starting = startService(config);
+  for (const line of [...misspelt(process.env), ...unusedProxy(process.env)]) say(line);
+  const ending = new AbortController();
+  const starting = startService(config, ending.signal);
   // From the first moment on: a database that was started is stopped, too.
-  stopOnSignals({ stop: async () => (await starting).stop() }, config.DRAIN_TIMEOUT);
-  const service = await starting;
-  if (service.prepared.embedded) say(quickStartNotice(service));
+  stopOnSignals({ stop: () => stopped(starting, ending) }, config.DRAIN_TIMEOUT);
+  const service = await starting.catch(unlessEnding(ending));
+  if (service?.prepared.embedded) say(quickStartNotice(service));
 }
 
 /** One of the processes of a cluster: the primary has prepared everything. */
 async function serveAsChild(config: Config): Promise<void> {
-  const starting = start(config, { isChild: true });
-  stopOnSignals({ stop: async () => (await starting).stop() }, config.DRAIN_TIMEOUT, () => undefined);
-  reportToPrimary((await starting).webhookUrl);
+  const ending = new AbortController();
+  const starting = start(config, { isChild: true, signal: ending.signal });
+  stopOnSignals({ stop: () => stopped(starting, ending) }, config.DRAIN_TIMEOUT, () => undefined);
+  const running = await starting.catch(unlessEnding(ending, (error) => explained(error, config)));
+  if (running) reportToPrimary(running.webhookUrl);
 }
+
+/** Stops what has started, and ends a start that waits: for its database, for its schema. */
+async function stopped(starting: Promise<{ stop(): Promise<void> }>, ending: AbortController): Promise<void> {
+  ending.abort();
+  // A start that was ended has cleaned up.
+  await (await starting.catch(() => undefined))?.stop();
+}
+
+const unlessEnding =
+  ({ signal }: AbortController, explain: (error: unknown) => unknown = (error) => error) =>
+  (error: unknown): undefined => {
+    if (!signal.aborted) throw explain(error);
+  };
 
 function childrenOf({ config, embedded, generatedSecret }: Prepared): Children {
   return new Children({
@@ -121,31 +140,4 @@ function quickStartNotice({ running, prepared }: Service): string {
     "",
   ];
   return lines.filter((line, index) => line !== "" || index === 0 || index === lines.length - 1).join("\n");
-}
-
-/** Says which variable to look at where the start failed for a reason outside. */
-function explained(error: unknown, config: Config): unknown {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "EADDRINUSE" || code === "EACCES") {
-    const port = (error as { port?: number }).port;
-    const name = port === config.PORT ? "PORT" : "MANAGEMENT_PORT";
-    return new ConfigError([
-      `${name} is "${port}", which ${code === "EACCES" ? "this user may not open" : "is taken by another process"}; allowed: a free port`,
-    ]);
-  }
-  if (config.DATABASE_URL && isConnectionFailure(error))
-    return new ConfigError([
-      `DATABASE_URL cannot be reached (${reasonOf(error)}); allowed: the URL of a PostgreSQL that is up, with its user and password`,
-    ]);
-  return error;
-}
-
-function isConnectionFailure(error: unknown): boolean {
-  const code = (error as { code?: string }).code ?? "";
-  return /^(E[A-Z]+|28...|3D000|08...|57P0.|53300)$/.test(code) || /timeout|terminated/i.test(reasonOf(error));
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
-  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
 }

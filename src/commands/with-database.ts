@@ -1,7 +1,9 @@
 import type { Config } from "../config/config.js";
-import { createDataSource, poolOf } from "../database/data-source.js";
+import { createDataSource, statementsOf } from "../database/data-source.js";
 import { missingMigrations } from "../database/migrate.js";
 import type { Queryable } from "../database/sql.js";
+import { during } from "../stage.js";
+import { explained } from "./explained.js";
 import { prepare } from "./quick-start.js";
 
 /**
@@ -12,10 +14,12 @@ export async function withDatabase<T>(config: Config, work: (database: Queryable
   const prepared = await prepare(config, (line) => console.error(line), { join: true });
   const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));
   try {
-    await dataSource.initialize();
-    const missing = await missingMigrations(poolOf(dataSource));
+    await during("database", () => dataSource.initialize());
+    const missing = await missingMigrations(statementsOf(dataSource));
     if (missing.length > 0) throw new Error(`The schema lacks ${missing.join(", ")}; run: octogauge migrate`);
-    return await work(poolOf(dataSource));
+    return await work(statementsOf(dataSource));
+  } catch (error) {
+    throw explained(error, config);
   } finally {
     if (dataSource.isInitialized) await dataSource.destroy();
     await prepared.embedded?.stop();

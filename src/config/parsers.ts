@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { formatDuration, parseDuration } from "./duration.js";
+import { Refused } from "./refused.js";
 
 /** Each parser turns one environment string into a typed value; its message says what is allowed. */
 
@@ -91,16 +92,21 @@ function readPairs(value: string): Readonly<Record<string, string>> | undefined 
   return Object.defineProperty(read, "toString", { value: () => written().join(",") });
 }
 
-/** A parser of our own: `read` gives undefined for what it does not accept. */
+/** A parser of our own: `read` gives undefined for what it does not accept, or throws {@link Refused} where it can say more than `allowed`. */
 export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
   return z
     .string()
     .optional()
     .transform((value, context): T => {
       if (value === undefined || value.trim() === "") return fallback;
-      const parsed = read(value.trim());
-      if (parsed !== undefined) return parsed;
-      context.addIssue({ code: "custom", message: allowed });
+      try {
+        const parsed = read(value.trim());
+        if (parsed !== undefined) return parsed;
+        context.addIssue({ code: "custom", message: allowed });
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        context.addIssue({ code: "custom", message: error.message });
+      }
       return z.NEVER;
     });
 }

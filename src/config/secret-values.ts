@@ -69,7 +69,12 @@ function partsOf(text: string): string[] {
 
 /** The password, or a user without one, which is NATS' way to write a token. */
 function partsOfUrl(text: string): string[] {
-  if (!URL.canParse(text)) return [];
+  if (!URL.canParse(text)) {
+    // Several hosts are no URL to node, but are one to PostgreSQL and NATS.
+    const password = /^[a-z]+:\/\/[^/:@]*:([^/@]*)@/i.exec(text)?.[1] ?? "";
+    const parameter = /[?&](?:ssl)?password=([^&]*)/.exec(text)?.[1] ?? "";
+    return [password, decoded(password), parameter, decoded(parameter)].filter(Boolean);
+  }
   const { protocol, username, password, searchParams } = new URL(text);
   const token = password === "" && ["nats:", "tls:"].includes(protocol) ? username : password;
   const parameters = [...searchParams].filter(([name]) => /password|secret|token/i.test(name)).map(([, value]) => value);

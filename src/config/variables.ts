@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { readDatabaseUrl } from "./database-url.js";
 import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
@@ -38,6 +39,12 @@ export const variables = {
   ),
   HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the public listener"),
   PORT: port(8080).describe("port of the public listener: `POST /webhook` and nothing else"),
+  WEBHOOK_PATH: text("/webhook", readPath, "a path such as /github/webhook, without query").describe(
+    "path that takes deliveries; one `/` at its end makes no difference. For a proxy that passes on a prefix",
+  ),
+  KEEP_ALIVE_TIMEOUT: duration(75, 1, 7_200).describe(
+    "how long the public listener keeps an idle connection; longer than the load balancer does, see [Behind a proxy](behind-a-proxy.md)",
+  ),
   MANAGEMENT_HOST: text("0.0.0.0", (value) => value, "an address to listen on").describe("address of the management listener"),
   MANAGEMENT_ALLOWED_HOSTS: list().describe(
     "names in the `Host` header that the management listener answers to, beside addresses and names that only exist inside (without a dot, `.svc`, `.cluster.local`, `.local`, `.localhost`, `.internal`); globs such as `*.corp.example`, `*` for all. Others get 421",
@@ -58,7 +65,7 @@ export const variables = {
   GITHUB_APP_PRIVATE_KEY: text<string | undefined>(
     undefined,
     readPrivateKey,
-    "an RSA private key in PEM, as GitHub gives it (line ends may be written \\n)",
+    "an RSA private key in PEM, as GitHub gives it, or that in base64 (line ends may be written \\n)",
   ).describe("the App's private key"),
   // It goes into a header; of what does not fit there, the error would quote it.
   GITHUB_TOKEN: text<string | undefined>(
@@ -86,8 +93,8 @@ export const variables = {
 
   METRICS_TOKEN: optional().describe("bearer token that `/metrics*` asks for; none by default"),
 
-  DATABASE_URL: optionalUrl("postgres:", "postgresql:").describe(
-    "PostgreSQL 14 or newer; without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
+  DATABASE_URL: text<string | undefined>(undefined, (value) => (readDatabaseUrl(value), value), "a URL as psql takes it").describe(
+    "PostgreSQL 14 or newer, as a URL that psql takes; see [Your PostgreSQL](your-postgresql.md). Without it Octogauge starts a PostgreSQL of its own, for trying out and small single-machine use",
   ),
   DATABASE_POOL_SIZE: whole(10, 2, 500).describe(
     "most connections of this process; at least two more than WORKER_CONCURRENCY, unless it is a `gateway`",
@@ -263,6 +270,10 @@ function readNatsUrls(value: string): readonly string[] | undefined {
     .map((entry) => entry.trim())
     .filter(Boolean);
   return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol)) ? urls : undefined;
+}
+
+function readPath(value: string): string | undefined {
+  return /^(\/[\w.~-]+)+\/?$/.test(value) ? value.replace(/\/$/, "") : undefined;
 }
 
 function readConcurrency(value: string): number | undefined {

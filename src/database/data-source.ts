@@ -1,32 +1,16 @@
 import { DataSource } from "typeorm";
-import pg, { type Pool } from "pg";
+import type { Pool } from "pg";
 import { migrations } from "../../migrations/index.js";
 import type { Config } from "../config/config.js";
+import { readDatabaseUrl } from "../config/database-url.js";
+import { clientsFor } from "./connecting-client.js";
+import { BEGIN_LONG } from "./session.js";
+import type { Queryable } from "./sql.js";
 
 /** Longest statement that we wait for; a hung database must not hold a client for ever. Seconds. */
 export const QUERY_TIMEOUT = 60;
 /** Longest wait for a connection, new or from the pool: an attempt that began in an outage must not outlast it for long. Seconds. */
 const CONNECTION_TIMEOUT = 3;
-
-/**
- * A connection that breaks between two statements emits an error; while the pool hands it over nobody else listens,
- * and an error without a listener ends the process. Whoever uses the connection then learns of it by its next statement.
- */
-class ListeningClient extends pg.Client {
-  constructor(config: pg.ClientConfig) {
-    super(config);
-    this.on("error", () => undefined);
-  }
-}
-
-/** Each new connection goes to the address of the moment, whose password may have been rotated. */
-const clientFor = (currentUrl: () => string | undefined) =>
-  class extends ListeningClient {
-    constructor(config: pg.ClientConfig) {
-      const url = currentUrl();
-      super(url ? { ...config, connectionString: url } : config);
-    }
-  };
 
 /**
  * The data source that owns the pool and runs the migrations; not yet initialised.
@@ -39,18 +23,18 @@ export function createDataSource(
   queryTimeout: number = QUERY_TIMEOUT,
   currentUrl: () => string | undefined = () => config.DATABASE_URL,
 ): DataSource {
-  if (!config.DATABASE_URL) throw new Error("no DATABASE_URL: start the embedded PostgreSQL first, or name a database");
+  const { DATABASE_URL } = config;
+  if (!DATABASE_URL) throw new Error("no DATABASE_URL: start the embedded PostgreSQL first, or name a database");
   return new DataSource({
     type: "postgres",
-    url: config.DATABASE_URL,
+    database: readDatabaseUrl(DATABASE_URL).database ?? "",
     schema: "octogauge",
     migrations: [...migrations],
     migrationsTableName: "migrations",
-    applicationName: "octogauge",
     logging: false,
     poolErrorHandler: (error: Error) => onPoolError(error),
     extra: {
-      Client: clientFor(currentUrl),
+      Client: clientsFor(() => currentUrl() ?? DATABASE_URL),
       max: config.DATABASE_POOL_SIZE,
       connectionTimeoutMillis: Math.min(CONNECTION_TIMEOUT, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
       ...(queryTimeout > 0 ? { query_timeout: queryTimeout * 1_000 } : {}),
@@ -63,4 +47,25 @@ export function createDataSource(
 /** node-postgres' pool beneath the data source: the hot path speaks to it without a layer between. */
 export function poolOf(dataSource: DataSource): Pool {
   return (dataSource.driver as unknown as { master: Pool }).master;
+}
+
+/** For commands, whose round trips do not count: each statement in a transaction of its own, whatever the role's settings are. */
+export function statementsOf(dataSource: DataSource): Queryable {
+  return {
+    query: async (text, values) => {
+      const client = await poolOf(dataSource).connect();
+      let failure: Error | undefined;
+      try {
+        await client.query(BEGIN_LONG);
+        const result = await client.query(text, values);
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        failure = error as Error;
+        throw error;
+      } finally {
+        client.release(failure);
+      }
+    },
+  };
 }

@@ -5,19 +5,15 @@ import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { Connections } from "./connections.js";
+import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
-import { isTransient } from "./errors.js";
+import { isTransient, reasonOf } from "./errors.js";
 import { Patience } from "./patience.js";
+import { BEGIN } from "./session.js";
 import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
 
-// SET LOCAL, since a transaction pooler takes no session settings; one round trip with BEGIN.
-// The server gives a statement up that we have given up for long.
-// What is asked for in the order of an index comes by that index, a few rows of many: where statistics are of a moment when a table was
-// empty, the planner would else collect all of them by a bitmap and sort them.
-const BEGIN =
-  "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL statement_timeout = '60s'; SET LOCAL enable_bitmapscan = off";
 const CHEAP = new Set([BEGIN, "ROLLBACK"]);
 
 /** The one pool of this process. Closed last, after every other room has stopped. */
@@ -56,10 +52,7 @@ export class Database implements Queryable, OnApplicationShutdown {
         return;
       } catch (error) {
         if (this.#closing || !isTransient(error) || Date.now() >= until) throw error;
-        if (!told)
-          this.#logger.log(
-            `waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${error instanceof Error ? error.message : String(error)}`,
-          );
+        if (!told) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }
@@ -108,6 +101,8 @@ export class Database implements Queryable, OnApplicationShutdown {
     return {
       query: async (text, values) => {
         const client = await this.#connections.take();
+        if (sessionOf(client)?.needsTransaction)
+          return this.#inTransaction(client, () => this.#connections.ask(client, seconds, text, values));
         try {
           return await this.#connections.ask(client, seconds, text, values);
         } catch (error) {
@@ -126,10 +121,14 @@ export class Database implements Queryable, OnApplicationShutdown {
    */
   async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
     const client = await this.#connections.take();
+    return this.#inTransaction(client, () => work({ query: (text, values) => this.#patiently(client, text, values) }));
+  }
+
+  async #inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     let isUsable = true;
     try {
       await this.#patiently(client, BEGIN);
-      const result = await work({ query: (text, values) => this.#patiently(client, text, values) });
+      const result = await work();
       await this.#patiently(client, "COMMIT");
       return result;
     } catch (error) {

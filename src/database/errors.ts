@@ -1,3 +1,5 @@
+import { UnsuitableDatabase } from "./session.js";
+
 /** SQLSTATE classes that blame the data (PostgreSQL, appendix A): data exceptions, constraints, limits such as an index row's size. */
 const DATA_CLASSES = new Set(["22", "23", "54"]);
 
@@ -24,10 +26,17 @@ export function failureKind(error: unknown): "connection" | "timeout" | "conflic
  * these may turn deliveries into dead letters.
  */
 export function isTransient(error: unknown): boolean {
+  if (error instanceof UnsuitableDatabase) return false;
   const state = sqlState(error);
   if (state !== undefined) return !DATA_CLASSES.has(state.slice(0, 2));
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code && /^(E(CONN|PIPE|HOST|NET|TIMEDOUT|AI_AGAIN)|ENOTFOUND)/.test(code)) return true;
   const message = error instanceof Error ? error.message : "";
   return /connection|timeout|terminated|pool/i.test(message);
+}
+
+/** What an error says; node gives a failed connection to several addresses no words of its own. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
 }

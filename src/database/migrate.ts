@@ -1,11 +1,12 @@
 import { Logger } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DataSource } from "typeorm";
+import { type DataSource, Migration, MigrationExecutor } from "typeorm";
 import type { Config } from "../config/config.js";
 import { migrations } from "../../migrations/index.js";
 import { sqlState } from "./errors.js";
 import { type Queryable, sql } from "./sql.js";
 import { createDataSource, poolOf } from "./data-source.js";
+import { BEGIN_LONG } from "./session.js";
 
 const logger = new Logger("database");
 
@@ -18,41 +19,54 @@ const LET_OTHERS_PASS = 1_000;
 const LOCK_KEY = 0x6f637467;
 
 /**
- * Runs the pending migrations, one runner at a time: TypeORM has no lock of its own, and two
- * concurrent runners would both try to create the same tables. The lock belongs to a transaction
- * on a connection of its own, so it holds behind a transaction pooler too, and ends with us.
+ * Runs the pending migrations, one at a time: TypeORM has no lock of its own, and two concurrent runners would both try to
+ * create the same tables. Each migration takes the lock in its own transaction, so it holds behind a transaction pooler,
+ * is never idle, and ends with us.
  * @returns the names of the migrations that ran
  */
 export async function migrate(dataSource: DataSource): Promise<string[]> {
-  const client = await poolOf(dataSource).connect();
-  try {
-    await client.query("BEGIN");
-    await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK_KEY]);
-    // Asked for first: CREATE SCHEMA needs a right on the database even where the schema is there already.
-    const [schema] = await sql<{ found: boolean }>(poolOf(dataSource), "SELECT to_regnamespace('octogauge') IS NOT NULL AS found");
-    if (!schema?.found) await sql(poolOf(dataSource), "CREATE SCHEMA octogauge");
-    const ran = await runAll(dataSource);
-    await client.query("COMMIT");
-    return ran;
-  } finally {
-    // Thrown away rather than reused: where something failed, its transaction is still open.
-    client.release(true);
-  }
-}
-
-/** A migration that cannot have its locks at once lets others pass, and tries again for as long as it takes. */
-async function runAll(dataSource: DataSource): Promise<string[]> {
-  const before = await missingMigrations(poolOf(dataSource));
-  for (let told = false; ; told = true) {
+  const ran: string[] = [];
+  for (let told = false; ;) {
     try {
-      await dataSource.runMigrations({ transaction: "each" });
-      return before;
+      const name = await migrateOnce(dataSource);
+      if (name === undefined) return ran;
+      ran.push(name);
     } catch (error) {
       if (!WAITS.has(sqlState(error) ?? "")) throw error;
       if (!told)
         logger.log("a migration waits for somebody who reads the same tables, a backup perhaps; meanwhile deliveries are taken in");
+      told = true;
+      // A migration that cannot have its locks at once lets others pass, and tries again for as long as it takes.
       await sleep(LET_OTHERS_PASS);
     }
+  }
+}
+
+/** @returns the name of the migration that ran, undefined where none is missing */
+async function migrateOnce(dataSource: DataSource): Promise<string | undefined> {
+  const [name] = await missingMigrations(poolOf(dataSource));
+  if (name === undefined) return undefined;
+  const runner = dataSource.createQueryRunner();
+  try {
+    const on: Queryable = { query: async (text, values) => ({ rows: (await runner.query(text, values)) as unknown[] }) };
+    await sql(on, BEGIN_LONG);
+    await sql(on, "SELECT pg_advisory_xact_lock($1)", [LOCK_KEY]);
+    const [missing] = await missingMigrations(on);
+    if (missing !== undefined) {
+      // Asked for first: CREATE SCHEMA needs a right on the database even where the schema is there already.
+      const [schema] = await sql<{ found: boolean }>(on, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'octogauge') AS found");
+      if (!schema?.found) await sql(on, "CREATE SCHEMA octogauge");
+      const instance = dataSource.migrations.find((migration) => migration.name === missing);
+      const migration = new Migration(undefined, Number(missing.slice(-13)), missing, instance);
+      await new MigrationExecutor(dataSource, runner).executeMigration(migration);
+    }
+    await sql(on, "COMMIT");
+    return missing;
+  } catch (error) {
+    await runner.query("ROLLBACK").catch(() => undefined);
+    throw error;
+  } finally {
+    await runner.release();
   }
 }
 
@@ -61,7 +75,7 @@ async function runAll(dataSource: DataSource): Promise<string[]> {
  * @returns the names of the migrations that ran
  */
 export async function migrateDatabase(config: Config): Promise<string[]> {
-  const dataSource = createDataSource({ ...config, DATABASE_POOL_SIZE: 3 }, () => undefined, 0);
+  const dataSource = createDataSource({ ...config, DATABASE_POOL_SIZE: 2 }, () => undefined, 0);
   await dataSource.initialize();
   try {
     return await migrate(dataSource);
@@ -72,7 +86,11 @@ export async function migrateDatabase(config: Config): Promise<string[]> {
 
 /** The migrations of this build that the database has not seen. A newer database is fine: versions overlap in a rollout. */
 export async function missingMigrations(on: Queryable): Promise<string[]> {
-  const [table] = await sql<{ found: boolean }>(on, "SELECT to_regclass('octogauge.migrations') IS NOT NULL AS found");
+  // Not to_regclass: within a transaction it may answer from a cache of before another runner's commit.
+  const [table] = await sql<{ found: boolean }>(
+    on,
+    "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'octogauge' AND tablename = 'migrations') AS found",
+  );
   const expected = migrations.map((migration) => migration.name);
   if (!table?.found) return expected;
   const rows = await sql<{ name: string }>(on, "SELECT name FROM octogauge.migrations");

@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "./database.js";
+import { Outage } from "../logging/outage.js";
+import { reasonOf } from "./errors.js";
 import { migrateDatabase, missingMigrations } from "./migrate.js";
 
 const POLL_MS = 500;
@@ -35,20 +37,22 @@ export class SchemaGate {
 
   /** Connects and passes, however long it takes; ends without it where the application does. */
   async passInTheEnd(): Promise<void> {
+    const outage = new Outage(this.#logger);
     while (!this.database.isClosing) {
       try {
         await this.database.connect();
-        return await this.pass();
+        await this.pass();
+        return outage.worked();
       } catch (error) {
         if (this.database.isClosing) return;
-        this.#logger.warn(`the database is away, trying for ever: ${error instanceof Error ? error.message : String(error)}`);
+        outage.failed(`the database is away, trying for ever: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }
 
   async #wait(): Promise<void> {
-    for (let told = false; ; told = true) {
+    for (let told = false; !this.database.isClosing; told = true) {
       const missing = await missingMigrations(this.database);
       if (missing.length === 0) return;
       if (!told) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);

@@ -46,7 +46,7 @@ export class PublicListener implements OnModuleDestroy {
         requestTimeout: Math.max(HEADERS_TIMEOUT_MS, (this.config.REQUEST_TIMEOUT + 1) * 1_000),
         connectionsCheckingInterval: 1_000,
         // Longer than a load balancer's, so that the balancer is the one that closes idle connections.
-        keepAliveTimeout: 75_000,
+        keepAliveTimeout: this.config.KEEP_ALIVE_TIMEOUT * 1_000,
       },
       (request, response) => void this.#handle(request, response),
     );
@@ -73,7 +73,7 @@ export class PublicListener implements OnModuleDestroy {
   get url(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     const host = address === "0.0.0.0" || address === "::" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
-    return `http://${host}:${port}/webhook`;
+    return `http://${host}:${port}${this.config.WEBHOOK_PATH}`;
   }
 
   /**
@@ -123,7 +123,8 @@ export class PublicListener implements OnModuleDestroy {
 
   async #route(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
     const path = request.url?.split("?", 1)[0];
-    if (path !== "/webhook") return problem(404, "path", "there is nothing here but POST /webhook");
+    const { WEBHOOK_PATH } = this.config;
+    if (path !== WEBHOOK_PATH && path !== `${WEBHOOK_PATH}/`) return problem(404, "path", `there is nothing here but POST ${WEBHOOK_PATH}`);
     if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
     if (!this.senders.allow(request)) return NOT_ALLOWED;
     return this.controller.receive(request, trace);

@@ -7,6 +7,7 @@ import { receivedFields } from "../inbox/delivery-fields.js";
 import { Intake } from "../inbox/intake.js";
 import { signingSecret } from "../inbox/signature.js";
 import { type Fields, say } from "../logging/fields.js";
+import { Outage } from "../logging/outage.js";
 import { deliveryLevel } from "../logging/levels.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type Answer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH, TOO_SLOW } from "./answer.js";
@@ -25,6 +26,7 @@ interface Seen {
 @Injectable()
 export class WebhookController {
   readonly #logger = new Logger("ingest");
+  readonly #outage = new Outage(this.#logger);
   /** How it tells of each delivery, if it does. */
   readonly #level: "log" | "debug" | undefined;
 
@@ -90,9 +92,11 @@ export class WebhookController {
     const wait = this.admission.waitOf(secret, delivery);
     if (wait > 0) return limited(wait);
     try {
-      return (await this.inbox.accept(delivery)) === "accepted" ? ACCEPTED : DUPLICATE;
+      const outcome = await this.inbox.accept(delivery);
+      this.#outage.worked();
+      return outcome === "accepted" ? ACCEPTED : DUPLICATE;
     } catch (error) {
-      this.#logger.warn(say("a delivery could not be stored", { ...receivedFields(delivery), error }));
+      this.#outage.failed(say("a delivery could not be stored", { ...receivedFields(delivery), error }));
       return NOT_STORED;
     }
   }

@@ -14,9 +14,19 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** OpenMetrics where the scraper prefers it, by `Accept`, else the text format. */
+/** OpenMetrics where the scraper prefers it, by `Accept` (RFC 9110, 12.5.1), else the text format. */
 export function negotiate(accept: string | undefined): Format {
-  return accept?.includes("application/openmetrics-text") ? "openmetrics" : "text";
+  if (accept === undefined) return "text";
+  const weights = new Map<string, number>();
+  for (const range of accept.toLowerCase().split(",")) {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim());
+    const quality = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
+    const weight = quality === undefined ? 1 : Number(quality) || 0;
+    weights.set(type, Math.max(weight, weights.get(type) ?? 0));
+  }
+  const open = weights.get("application/openmetrics-text") ?? 0;
+  const text = weights.get("text/plain") ?? weights.get("text/*") ?? 0;
+  return open > 0 && open >= text ? "openmetrics" : "text";
 }
 
 /** The pages of the whole exposition; a family is shown with HELP and TYPE even while it has no sample. */

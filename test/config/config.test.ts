@@ -171,7 +171,7 @@ describe("octogauge on the command line", () => {
       MANAGEMENT_PORT: "0",
     });
     expect(result.status).toBe(1);
-    expect(result.stderr).toMatch(/DATABASE_URL cannot be reached \(.*ECONNREFUSED.*\)/);
+    expect(result.stderr).toMatch(/DATABASE_URL cannot be reached at .* \(.*ECONNREFUSED.*\)/);
     expect(result.stderr + result.stdout).not.toContain("hunter2");
   });
 

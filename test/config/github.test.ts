@@ -74,6 +74,13 @@ describe("the App's private key", () => {
     ["in PKCS #8", pem("pkcs8")],
     ["on one line, as environment files have it", lines(pem("pkcs1"))],
     ["with the line ends of Windows", pem("pkcs1").replaceAll("\n", "\r\n")],
+    ["in quotes", `"${lines(pem("pkcs1"))}"`],
+    ["in single quotes", `'${pem("pkcs1")}'`],
+    ["with the line ends of Windows written out", pem("pkcs1").replaceAll("\n", "\\r\\n")],
+    ["on one line, with spaces for line ends", pem("pkcs1").replaceAll("\n", " ")],
+    ["in base64", Buffer.from(pem("pkcs1")).toString("base64")],
+    ["in base64 of several lines", Buffer.from(pem("pkcs8")).toString("base64").replace(/.{76}/g, "$&\n")],
+    ["in base64 of what is on one line", Buffer.from(lines(pem("pkcs1"))).toString("base64")],
   ])("is taken %s", (_how, text) => {
     expect(createPrivateKey(readPrivateKey(text) ?? "").export({ type: "pkcs8", format: "pem" })).toBe(pem("pkcs8"));
     expect(problemsOf({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: text })).toEqual([]);

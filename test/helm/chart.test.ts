@@ -83,7 +83,7 @@ describe.skipIf(!HELM)("the chart", () => {
           capabilities: { drop: ["ALL"] },
         });
         expect(container.resources.requests.memory && container.resources.limits.memory).toBeTruthy();
-        expect(JSON.stringify(container.env)).not.toMatch(/secretKeyRef|postgres:/);
+        expect(JSON.stringify(container.env ?? [])).not.toMatch(/secretKeyRef|postgres:/);
       }
       const volumes = spec.volumes.filter((volume: Manifest) => volume.projected);
       expect(volumes.length).toBeGreaterThan(0);
@@ -221,6 +221,27 @@ describe.skipIf(!HELM)("the chart", () => {
     for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
     for (const [, value] of text.matchAll(/app\.kubernetes\.io\/version: (\S+)/g))
       expect(value!).toMatch(/^[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/);
+  });
+});
+
+describe.skipIf(!HELM)("names and overrides", () => {
+  const namesOf = async (release: string, values: Readonly<Record<string, unknown>> = {}) =>
+    new Set(
+      [...(await helm("template", release, CHART, "--values", valuesFile(values))).matchAll(/^ {2}name: (\S+)/gm)].map(([, name]) => name),
+    );
+
+  it("two long releases that begin alike share no object's name", async () => {
+    const [one, other] = [await namesOf(`${"r".repeat(40)}-one`), await namesOf(`${"r".repeat(40)}-two`)];
+    expect([...one].filter((name) => other.has(name))).toEqual([]);
+  });
+
+  it.each([
+    { fullnameOverride: "Octo_Gauge" },
+    { nameOverride: "-x" },
+    { nameOverride: "x".repeat(64) },
+    { service: { externalTrafficPolicy: "Local" } },
+  ])("%j is refused", async (values) => {
+    await expect(namesOf("rel", values)).rejects.toThrow(/nameOverride|fullnameOverride|externalTrafficPolicy/);
   });
 });
 

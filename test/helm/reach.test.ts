@@ -18,7 +18,7 @@ describe.skipIf(!HELM)("who reaches what", () => {
       ),
     ];
     for (const { path, pathType, value, type, backend, name: target } of paths) {
-      expect([path ?? value, pathType ?? type]).toEqual(["/webhook", "Exact"]);
+      expect([path ?? value, pathType ?? type]).toEqual([name === "full-values.yaml" ? "/github/webhook" : "/webhook", "Exact"]);
       expect(backend?.service.name ?? target).toBe(publicService.metadata.name);
     }
     for (const route of of(objects, "HTTPRoute")) expect(route.spec.rules[0].backendRefs[0].port).toBe(publicService.spec.ports[0].port);

@@ -187,7 +187,7 @@ describe("POST /webhook", () => {
     expectProblem(get, 405, /POST/);
     expect(get.headers["allow"]).toBe("POST");
     const origin = new URL(instance.webhook).origin;
-    for (const path of ["/", "/metrics", "/metrics/process", "/health", "/health/ready", "/webhook/", "/webhookx", "//webhook"]) {
+    for (const path of ["/", "/metrics", "/metrics/process", "/health", "/health/ready", "/webhook//", "/webhookx", "//webhook"]) {
       expectProblem(await curl(`${origin}${path}`, {}), 404, /POST \/webhook/);
     }
     expect((await fetch(`${instance.managementUrl}/webhook`, { method: "POST" })).status).toBe(404);

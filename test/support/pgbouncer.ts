@@ -15,9 +15,10 @@ export const hasPgBouncer = spawnSync("pgbouncer", ["--version"], { env: { PATH:
 /**
  * Starts a PgBouncer in transaction mode before a server.
  * @param connections that it opens to the server for each database
+ * @param settings more lines of its configuration
  * @returns the same address, through it
  */
-export async function throughPgBouncer(databaseUrl: string, connections: number): Promise<string> {
+export async function throughPgBouncer(databaseUrl: string, connections: number, settings = ""): Promise<string> {
   const [server, port] = [new URL(databaseUrl), await freePort()];
   const directory = mkdtempSync(join(tmpdir(), "octogauge-pgbouncer-"));
   chmodSync(directory, 0o755);
@@ -34,6 +35,7 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = ${connections}
 max_client_conn = 200
+${settings}
 `,
   );
   const child = spawn("pgbouncer", ["-q", file], {
@@ -46,13 +48,14 @@ max_client_conn = 200
   onTestFinished(() => stop(child, directory));
   const url = new URL(databaseUrl);
   url.port = String(port);
-  await answers(url.href, () => `PgBouncer (exit code ${child.exitCode}) said: ${said}`);
+  const probe = settings.includes("client_tls_sslmode") ? { ssl: { rejectUnauthorized: false } } : {};
+  await answers(url.href, probe, () => `PgBouncer (exit code ${child.exitCode}) said: ${said}`);
   return url.href;
 }
 
-async function answers(url: string, explain: () => string): Promise<void> {
+async function answers(url: string, options: pg.ClientConfig, explain: () => string): Promise<void> {
   for (const until = Date.now() + 10_000; ;) {
-    const client = new pg.Client({ connectionString: url });
+    const client = new pg.Client({ connectionString: url, ...options });
     try {
       await client.connect();
       await client.end();

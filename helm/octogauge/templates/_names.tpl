@@ -4,13 +4,14 @@
 {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for the longest suffix, that of the migrations' Job. */}}
+{{/* Short enough for the longest suffix, that of the migrations' Job. What is cut ends with a hash of the whole, so that two long names differ. */}}
 {{- define "octogauge.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{ .Values.fullnameOverride | trunc 33 | trimSuffix "-" }}
-{{- else -}}
 {{- $name := include "octogauge.name" . -}}
-{{ (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) | trunc 33 | trimSuffix "-" }}
+{{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
+{{- if gt (len $full) 33 -}}
+{{ $full | trunc 24 | trimSuffix "-" }}-{{ sha256sum $full | trunc 8 }}
+{{- else -}}
+{{ $full }}
 {{- end -}}
 {{- end }}
 

@@ -81,6 +81,16 @@
   value: "8080"
 - name: MANAGEMENT_PORT
   value: "8081"
+{{- if ne $root.Values.webhookPath "/webhook" }}
+- name: WEBHOOK_PATH
+  value: {{ $root.Values.webhookPath }}
+{{- end }}
+{{- if or (has "IPv6" $root.Values.service.ipFamilies) (contains "DualStack" $root.Values.service.ipFamilyPolicy) }}
+- name: HOST
+  value: "::"
+- name: MANAGEMENT_HOST
+  value: "::"
+{{- end }}
 - name: MIGRATIONS
   value: wait
 - name: DATABASE_URL_FILE
@@ -159,6 +169,10 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args: [migrate]
 env:
   {{- include "octogauge.lastOfEach" (include "octogauge.migrateEnv" .) | nindent 2 }}
+{{- with .root.Values.envFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .root.Values.securityContext }}
 securityContext:
   {{- toYaml . | nindent 2 }}
@@ -194,8 +208,43 @@ enableServiceLinks: false
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .Values.pod }}
+{{- with .hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end }}
 {{- with .Values.podSecurityContext }}
 securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where a pod runs. */}}
+{{- define "octogauge.placing" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .tolerations }}
+tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}

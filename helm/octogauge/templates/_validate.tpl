@@ -30,6 +30,10 @@
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}{{ $problems = append $problems "httpRoute.parentRefs is empty; name the Gateway" }}{{ end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.managementFrom) (or .Values.monitoring.fleet.enabled .Values.monitoring.process.enabled) }}{{ $problems = append $problems "networkPolicy.managementFrom is empty, so Prometheus could not scrape; name the peers it comes from, or turn networkPolicy off" }}{{ end -}}
 {{- if and .Values.networkPolicy.enabled .Values.networkPolicy.egress.enabled (not .Values.networkPolicy.egress.rules) }}{{ $problems = append $problems "networkPolicy.egress.rules is empty, so no pod could reach PostgreSQL; allow it, and GitHub's API and the broker if they are used, or turn networkPolicy.egress off" }}{{ end -}}
+{{- with .Values.service -}}
+{{- if and .externalTrafficPolicy (eq .type "ClusterIP") }}{{ $problems = append $problems (printf "service.externalTrafficPolicy is %s, which a ClusterIP Service does not have; leave it empty, or set service.type to NodePort or LoadBalancer" .externalTrafficPolicy) }}{{ end -}}
+{{- if and (gt (len .ipFamilies) 1) (not (contains "DualStack" .ipFamilyPolicy)) }}{{ $problems = append $problems "service.ipFamilies are two, which needs service.ipFamilyPolicy PreferDualStack or RequireDualStack" }}{{ end -}}
+{{- end -}}
 {{- $budget := int .Values.database.connectionBudget -}}
 {{- $need := include "octogauge.connections" . | fromJson -}}
 {{- if and (gt $budget 0) (gt (int $need.total) $budget) }}{{ $problems = append $problems (printf "up to %v connections to PostgreSQL (%s), but database.connectionBudget is %v; lower poolSize or the replicas, put a pooler in between, or raise the budget if PostgreSQL's max_connections allows it" $need.total (join ", " $need.parts) $budget) }}{{ end -}}

@@ -22,8 +22,8 @@ export async function findPlatformPackage(platform: string = process.platform, a
   } catch (error) {
     throw new Error(
       `no bundled PostgreSQL for ${target}: the package ${name} is not installed; ` +
-        "set DATABASE_URL to a PostgreSQL of your own, or install Octogauge again " +
-        "with optional dependencies (npm install --include=optional)",
+        "set DATABASE_URL to a PostgreSQL of your own, and GITHUB_WEBHOOK_SECRET with it; " +
+        "outside of an image, npm install --include=optional brings one along",
       { cause: error },
     );
   }

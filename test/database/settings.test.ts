@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { describe, expect, inject, it } from "vitest";
+import { loadConfig } from "../../src/config/config.js";
+import { Database } from "../../src/database/database.js";
+import { migrateDatabase } from "../../src/database/migrate.js";
+import { sql } from "../../src/database/sql.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { stillFleet } from "../support/fleet.js";
+import { post, startInstance, testEnvironment } from "../support/octogauge.js";
+import { hasPgBouncer, throughPgBouncer } from "../support/pgbouncer.js";
+
+/** A role of its own that owns a database of its own, both with the settings that a DBA may have made. */
+async function hostile(settings: Record<string, string>, { on = "ROLE", migrated = false } = {}): Promise<string> {
+  const url = new URL(await freshDatabase({ migrated }));
+  const [name, role] = [url.pathname.slice(1), `role_${randomBytes(6).toString("hex")}`];
+  const admin = new pg.Client({ connectionString: inject("serverUrl") });
+  await admin.connect();
+  await admin.query(`CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'p'`);
+  for (const [setting, value] of Object.entries(settings))
+    await admin.query(`ALTER ${on} ${on === "ROLE" ? role : name} SET ${setting} = '${value}'`);
+  await admin.end();
+  [url.username, url.password] = [role, "p"];
+  return url.href;
+}
+
+const SETTINGS: [string, Record<string, string>][] = [
+  ["serializable", { default_transaction_isolation: "serializable" }],
+  ["repeatable read", { default_transaction_isolation: "repeatable read" }],
+  ["a lock_timeout of 1 ms", { lock_timeout: "1ms" }],
+  ["a statement_timeout of 20 ms", { statement_timeout: "20ms" }],
+  ["an idle_in_transaction_session_timeout of 60 ms", { idle_in_transaction_session_timeout: "60ms" }],
+  ["an idle_session_timeout of 60 ms", { idle_session_timeout: "60ms" }],
+];
+
+describe.each(["ROLE", "DATABASE"])("what a DBA sets by ALTER %s", (on) => {
+  it.each(SETTINGS)("%s: it migrates, takes deliveries and counts them once", async (_, settings) => {
+    const instance = await startInstance({}, await hostile(settings, { on }));
+    const database = rowsOf(instance.databaseUrl, "SELECT 1");
+    await database;
+    // Senders at once, some with the same ids: what makes serializable transactions fail each other.
+    const ids = Array.from({ length: 20 }, (_unused, index) => `00000000-0000-4000-8000-${String(index % 10).padStart(12, "0")}`);
+    const answers = await Promise.all(ids.map((id) => post(instance.webhook, "ping", { zen: "x" }, id)));
+    expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 202));
+    await expect
+      .poll(async () => (await (await fetch(`${instance.managementUrl}/metrics`)).text()).match(/^github_events_total\{.*\} (\d+)/m)?.[1], {
+        timeout: 20_000,
+      })
+      .toBe("10");
+  });
+});
+
+it("each statement by itself, and each transaction, runs at read committed and with limits of ours", async () => {
+  const url = await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }, { migrated: true });
+  const database = (await stillFleet({}, url)).get(Database);
+  const shown = "SELECT current_setting('transaction_isolation') AS isolation, current_setting('lock_timeout') AS wait";
+  expect(await sql(database, shown)).toEqual([{ isolation: "read committed", wait: "0" }]);
+  expect(await database.transaction((on) => sql(on, shown))).toEqual([{ isolation: "read committed", wait: "0" }]);
+});
+
+it("where the settings are ordinary, a statement by itself stays one round trip", async () => {
+  const database = (await stillFleet()).get(Database);
+  await sql(database, "SELECT set_config('octogauge.mark', 'x', true)");
+  // A transaction around it would have the planner's setting of ours.
+  expect(await sql(database, "SHOW enable_bitmapscan")).toEqual([{ enable_bitmapscan: "on" }]);
+});
+
+it("the lock of a migration is held by its own transaction, which is not idle and is not ended", async () => {
+  const url = await hostile({ idle_in_transaction_session_timeout: "60ms", statement_timeout: "60ms" });
+  const config = loadConfig(testEnvironment(url));
+  const runners = await Promise.all([migrateDatabase(config), migrateDatabase(config)]);
+  expect(new Set(runners.flat()).size).toBe(runners.flat().length);
+  expect((await rowsOf(url, "SELECT FROM octogauge.migrations")).length).toBe(runners.flat().length);
+});
+
+it.runIf(hasPgBouncer)("the same holds behind PgBouncer in transaction mode", async () => {
+  const url = await throughPgBouncer(await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }), 5);
+  const database = (await stillFleet({}, (await migrateDatabase(loadConfig(testEnvironment(url))), url))).get(Database);
+  expect(await sql(database, "SHOW transaction_isolation")).toEqual([{ transaction_isolation: "read committed" }]);
+});
+
+it("a database in another encoding is refused with what to do", async () => {
+  const name = `test_${randomBytes(6).toString("hex")}`;
+  const server = inject("serverUrl");
+  await rowsOf(server, `CREATE DATABASE ${name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);
+  const url = Object.assign(new URL(server), { pathname: `/${name}` }).href;
+  await expect(startInstance({}, url)).rejects.toThrow(/encoded in LATIN1.*ENCODING 'UTF8'/);
+});
