@@ -95,7 +95,7 @@ export const badHead: fc.Arbitrary<RawRequest> = fc.constantFrom(...VARIANTS).ma
 
 const LINES: readonly (readonly [string, readonly number[] | undefined])[] = [
   ...["GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE"].map((method) => [`${method} /webhook HTTP/1.1`, [405]] as const),
-  ...["/", "/metrics", "/health", "/webhook/", "//webhook", "/webhook%00", "/webhook%2f..", "/../webhook", `/${"a".repeat(10_000)}`].map(
+  ...["/", "/metrics", "/health", "/webhook//", "//webhook", "/webhook%00", "/webhook%2f..", "/../webhook", `/${"a".repeat(10_000)}`].map(
     (path) => [`POST ${path} HTTP/1.1`, [404]] as const,
   ),
   ["POST /webhook?a=b%00 HTTP/1.1", [202]],

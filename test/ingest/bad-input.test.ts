@@ -5,8 +5,9 @@ import { deliverMarker } from "../../chaos/bad-input/marker.js";
 import { readStrictly } from "../../chaos/exposition.js";
 import { Replica } from "../../chaos/replica.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
+import { sized } from "../support/size.js";
 
-const REQUESTS = 10_000;
+const REQUESTS = sized(1_000, 10_000);
 /** It takes about 160 MiB for any traffic. */
 const MOST_MEBIBYTES = 512;
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));

@@ -146,9 +146,9 @@ describe("WEB_CONCURRENCY", { timeout: 150_000 }, () => {
     expect(
       cluster
         .said()
-        .match(/ended \(SIGKILL\)( within)?/g)
+        .match(/ended \(SIGKILL\)( within| before it was ready)?/g)
         ?.slice(1),
-    ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) within"]);
+    ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) before it was ready"]);
     expect(cluster.primary.exitCode).toBeNull();
   });
 
