@@ -1,29 +1,49 @@
 import { defineConfig } from "vitest/config";
+import { isFullSize } from "./test/support/size.js";
+
+/** Minutes of processes that are started, killed and cut off, and plans of a million rows: for `npm run test:all`. */
+const FULL_SIZE = [
+  "test/buffer/outage.test.ts",
+  "test/config/secrets.test.ts",
+  "test/deploy/prometheus.test.ts",
+  "test/metrics/exemplars.test.ts",
+  "test/modes/composition.test.ts",
+  "test/outbound/ci-traces-fleet.test.ts",
+  "test/plans/plans.test.ts",
+  "test/processing/poison.test.ts",
+  "test/reconcile/repair.test.ts",
+  "test/truth/pgbouncer.test.ts",
+];
 
 /**
- * Files that a worker runs after others in one process, so that the modules are loaded once. Left out are those whose process matters: they replace
- * timers or console, end it, look at what is loaded, or count what the process has counted.
+ * Files with a process of their own. The others share one with the files before them, so that modules are loaded once. These replace timers or the
+ * console, end the process, look at what is loaded, or count what the process has counted.
  */
 const OWN_PROCESS = [
   "test/architecture.test.ts",
+  "test/database/embedded*.test.ts",
   "test/github/failure.test.ts",
   "test/inbox/group-commit.test.ts",
-  "test/logging/**",
-  "test/metrics/**",
-  "test/modes/**",
-  "test/tracing/**",
+  "test/logging/*.test.ts",
+  "test/metrics/*.test.ts",
+  "test/modes/*.test.ts",
+  "test/tracing/*.test.ts",
 ];
-const shared = { globalSetup: ["test/support/global-setup.ts"], setupFiles: ["reflect-metadata"], testTimeout: 120_000, hookTimeout: 120_000 };
+
+const left = isFullSize ? [] : FULL_SIZE;
 
 export default defineConfig({
   test: {
+    globalSetup: ["test/support/global-setup.ts"],
+    setupFiles: ["reflect-metadata"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 2,
     // What a passing test logs is not shown.
     silent: "passed-only",
-    ...shared,
     projects: [
-      { extends: true, test: { name: "own process", include: OWN_PROCESS.map((path) => (path.endsWith("**") ? `${path}/*.test.ts` : path)) } },
-      { extends: true, test: { name: "shared process", include: ["test/**/*.test.ts"], exclude: OWN_PROCESS, isolate: false } },
+      { extends: true, test: { name: "own process", include: OWN_PROCESS, exclude: left } },
+      { extends: true, test: { name: "shared process", include: ["test/**/*.test.ts"], exclude: [...OWN_PROCESS, ...left], isolate: false } },
     ],
   },
 });
