@@ -29,7 +29,12 @@ import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
 import { SilentAttempts } from "../../src/reconcile/silent-attempts.js";
 import { closeAbsentJobs, closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
+import { executionRows, lockRuns } from "../../src/workflow-state/executions.sql.js";
+import { FACT } from "../../src/workflow-state/facts.js";
+import type { JobObservation } from "../../src/workflow-state/job-transition.js";
+import { valuesOfJobs } from "../../src/workflow-state/jobs.sql.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
+import { labelsOfRun } from "../../src/workflow-state/runs.sql.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
 import { explainAll } from "./explain.js";
@@ -58,6 +63,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
     await audit(get(HookAudits), get(MissedDeliveries));
     await lookUp(get(SilentAttempts), database);
     await traceRuns(database);
+    await countCopies(database);
     await get(LostLoop).runOnce();
     await get(LedgerRetention).runOnce();
     await get(PackRetention).runOnce();
@@ -111,6 +117,20 @@ async function traceRuns(database: Database): Promise<void> {
   await database.transaction((transaction) => endSending(transaction, ended, 0));
   await removeOld(database, 3 * 86_400);
   await readPendingTraces(database);
+}
+
+/** A batch with copies of finished jobs, and with what only their rows tell. */
+async function countCopies(database: Database): Promise<void> {
+  const ids = Array.from({ length: 100 }, (_, index) => 1 + index);
+  await database.transaction(async (transaction) => {
+    const runs = await lockRuns(
+      transaction,
+      ids.map((runId) => ({ runId, facts: FACT.copied }) as JobObservation),
+    );
+    await executionRows(transaction, runs);
+    await valuesOfJobs(transaction, ids);
+    await labelsOfRun(transaction, { runId: 1, runAttempt: 1 });
+  });
 }
 
 /** An attempt that is not there any more. */
