@@ -83,6 +83,7 @@ export const isCopied = (event: JobEvent): boolean =>
 const isCheck = (event: JobEvent): boolean =>
   event.status === "completed" &&
   event.runner === undefined &&
+  !event.hasStartedStep &&
   event.labels["runs_on"] === "" &&
   !(event.startedAt !== undefined && event.completedAt !== undefined && event.completedAt > event.startedAt);
 

@@ -91,8 +91,12 @@ function factsOf(event: JobEvent, status: string, rank: number): number {
 }
 
 /** Another app's check run arrives as a completed job without runner, labels and time: it was never queued. */
-const isCheckRun = ({ runnerId, labels, startedAt, completedAt }: JobEvent, completed: boolean): boolean =>
-  completed && runnerId === null && labels.length === 0 && !(startedAt !== null && completedAt !== null && completedAt > startedAt);
+const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }: JobEvent, completed: boolean): boolean =>
+  completed &&
+  runnerId === null &&
+  !hasStartedStep &&
+  labels.length === 0 &&
+  !(startedAt !== null && completedAt !== null && completedAt > startedAt);
 
 /** "Re-run failed jobs" copies finished jobs into the new attempt: they were completed before they were created. */
 const isCopy = ({ runAttempt, runnerId, createdAt, completedAt }: JobEvent, completed: boolean): boolean =>
