@@ -45,7 +45,7 @@ export class Replica {
       stdio: ["ignore", "inherit", "inherit"],
     });
     this.#child = child;
-    const until = Date.now() + 20_000;
+    const until = Date.now() + 120_000;
     while (!(await this.#isReady())) {
       if (child.exitCode !== null || child.signalCode !== null || Date.now() > until)
         throw new Error(`the replica did not become ready (exit code ${child.exitCode})`);
