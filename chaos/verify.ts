@@ -7,7 +7,8 @@ import type { Stage } from "./stage.js";
 import { sleep } from "./waiting.js";
 
 const FINISH_SECONDS = 30;
-const SETTLE_SECONDS = 20;
+/** A delivery whose workers were killed again and again waits for a further attempt: its backoff grows, and nothing of it is lost. */
+const SETTLE_SECONDS = 120;
 /** Beyond the cache of a scrape. */
 const FRESH_MS = 1_050;
 /** Ages are read at slightly different moments. */
