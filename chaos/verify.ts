@@ -4,11 +4,12 @@ import { countedIn } from "./bad-input/judge.js";
 import { readStrictly } from "./exposition.js";
 import type { Replica } from "./replica.js";
 import type { Stage } from "./stage.js";
-import { sleep } from "./waiting.js";
+import { sleep, until } from "./waiting.js";
 
 const FINISH_SECONDS = 30;
-/** A delivery whose workers were killed again and again waits for a further attempt: its backoff grows, and nothing of it is lost. */
-const SETTLE_SECONDS = 120;
+const SETTLE_SECONDS = 20;
+/** Longer than the lease of an attempt (2 × PROCESSING_DEADLINE): what a killed replica was retrying is retried after that. */
+const RETRIED_SECONDS = 150;
 /** Beyond the cache of a scrape. */
 const FRESH_MS = 1_050;
 /** Ages are read at slightly different moments. */
@@ -30,6 +31,8 @@ export async function verify(stage: Stage): Promise<Verdict> {
   await traffic.finish(FINISH_SECONDS);
   const { record } = traffic;
   if (record.accepted < record.deliveries) findings.push(`${record.deliveries - record.accepted} deliveries were never accepted`);
+  // What still waits after that is a finding below.
+  await until("no further attempt is due", RETRIED_SECONDS, async () => (await rowsIn(stage, "retries")) === 0).catch(() => undefined);
   const expected = expectation.series();
   for (const replica of replicas) {
     if (replica.state !== "up") findings.push(`${replica.name} is ${replica.state}`);

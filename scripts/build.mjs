@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 
 const STAMP = "dist/.sources";
 const SOURCES = ["src", "migrations", "package-lock.json", "tsconfig.json", "tsconfig.build.json"];
 
-process.chdir(new URL("..", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 function filesOf(path) {
   const entries = readdirSync(".", { withFileTypes: true }).find(({ name }) => name === path);

@@ -4,8 +4,11 @@ import type { ExecutionRow } from "./executions.js";
 import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 
-/** Advisory locks are shared by the whole server, so their number is bounded: runs share them by the rest of their id. */
-const STRIPES = 4_096;
+/**
+ * Runs share advisory locks by the rest of their id. A transaction takes at most so many: PostgreSQL has room for some 6,400 locks of all
+ * kinds with 100 connections, and where it is full, every statement of the server fails.
+ */
+const STRIPES = 256;
 /** The first key of our advisory locks: who writes jobs, and who counts executions. */
 const [WRITE, COUNT] = [0x0c7a_0001, 0x0c7a_0002];
 
