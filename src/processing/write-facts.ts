@@ -5,7 +5,7 @@ import { executionRows, lockRuns } from "../workflow-state/executions.sql.js";
 import { countedOfJob, countedOfRun, FACT, has } from "../workflow-state/facts.js";
 import type { JobObservation } from "../workflow-state/job-transition.js";
 import { type JobValues, upsertJobs, valuesOfJobs } from "../workflow-state/jobs.sql.js";
-import { labelsOfRun, upsertRuns } from "../workflow-state/runs.sql.js";
+import { attemptKey, knownAttempts, labelsOfRun, upsertRuns } from "../workflow-state/runs.sql.js";
 import type { RunObservation } from "../workflow-state/run-transition.js";
 import type { Learned } from "../workflow-state/upsert.js";
 import { countJob, countRun } from "./count-facts.js";
@@ -87,7 +87,15 @@ function grouped(rows: readonly ExecutionRow[]): Map<string, ExecutionRow[]> {
 
 /** The same for attempts. */
 export async function writeRuns(on: Queryable, tally: Tally, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
-  const learned = await upsertRuns(on, [...runs.values()]);
+  const observed = [...runs.values()];
+  const known = await knownAttempts(
+    on,
+    observed.filter(({ facts }) => facts === 0),
+  );
+  const learned = await upsertRuns(
+    on,
+    observed.filter(({ facts, runId, runAttempt }) => facts !== 0 || !known.has(attemptKey(runId, runAttempt))),
+  );
   for (const [key, { facts, freshFacts }] of learned) {
     const run = runs.get(key)!;
     const counted = countedOfRun(facts) & ~countedOfRun(facts & ~freshFacts);

@@ -39,6 +39,20 @@ export async function upsertRuns(on: Queryable, runs: readonly RunObservation[])
   return new Map(rows.map((row) => [attemptKey(row.run_id, row.run_attempt), row]));
 }
 
+const KNOWN = `
+  SELECT r.run_id::text, r.run_attempt::text FROM unnest($1::bigint[], $2::int[]) AS u(run_id, run_attempt), LATERAL (
+    SELECT t.run_id, t.run_attempt FROM octogauge.workflow_runs t WHERE t.run_id = u.run_id AND t.run_attempt = u.run_attempt LIMIT 1) r`;
+
+/** Which of these attempts have a row, by {@link attemptKey}: what only names such an attempt need not lock it. */
+export async function knownAttempts(on: Queryable, runs: readonly RunObservation[]): Promise<ReadonlySet<string>> {
+  if (runs.length === 0) return new Set();
+  const rows = await sql<{ run_id: string; run_attempt: string }>(on, KNOWN, [
+    int8Array(runs.map((run) => run.runId)),
+    int4Array(runs.map((run) => run.runAttempt)),
+  ]);
+  return new Set(rows.map((row) => attemptKey(row.run_id, row.run_attempt)));
+}
+
 const WORKFLOW = "SELECT owner, repo, workflow FROM octogauge.workflow_runs WHERE run_id = $1 AND run_attempt = $2";
 
 /** The labels of an attempt's row. */

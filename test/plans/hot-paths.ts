@@ -34,7 +34,8 @@ import { FACT } from "../../src/workflow-state/facts.js";
 import type { JobObservation } from "../../src/workflow-state/job-transition.js";
 import { valuesOfJobs } from "../../src/workflow-state/jobs.sql.js";
 import { StateRetention } from "../../src/workflow-state/retention.loop.js";
-import { labelsOfRun } from "../../src/workflow-state/runs.sql.js";
+import { knownAttempts, labelsOfRun } from "../../src/workflow-state/runs.sql.js";
+import type { RunObservation } from "../../src/workflow-state/run-transition.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { jobPayload } from "../support/payloads.js";
 import { explainAll } from "./explain.js";
@@ -130,6 +131,10 @@ async function countCopies(database: Database): Promise<void> {
     await executionRows(transaction, runs);
     await valuesOfJobs(transaction, ids);
     await labelsOfRun(transaction, { runId: 1, runAttempt: 1 });
+    await knownAttempts(
+      transaction,
+      ids.map((runId) => ({ runId, runAttempt: 1 }) as RunObservation),
+    );
   });
 }
 

@@ -52,6 +52,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "runs with copies": { matches: /DISTINCT run_id[^;]*AND is_copy/, uses: ["workflow_jobs_copies"] },
   "executions of a run": { matches: /name_hash::float8 AS "nameHash"/, uses: ["workflow_jobs_run_id"] },
   "values of jobs": { matches: /coalesce\(queue_seconds, 0\)/, uses: ["workflow_jobs_pkey"] },
+  "attempts that jobs name": { matches: /SELECT t\.run_id, t\.run_attempt FROM octogauge\.workflow_runs t/, uses: ["workflow_runs_pkey"] },
   "labels of a run": { matches: /^SELECT owner, repo, workflow FROM octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
