@@ -19,19 +19,26 @@ export interface Times {
  */
 export function watchBody(body: RawBody, { REQUEST_TIMEOUT, BODY_MIN_RATE }: Times, late: () => void): () => void {
   const end = performance.now() + REQUEST_TIMEOUT * 1_000;
-  const least = (BODY_MIN_RATE * WINDOW_MS) / 1_000;
+  const leastBytes = (BODY_MIN_RATE * WINDOW_MS) / 1_000;
   let before = 0;
-  let timer = setTimeout(check, Math.min(WINDOW_MS, REQUEST_TIMEOUT * 1_000));
-  function check(): void {
+  let timer = next();
+  function next(): NodeJS.Timeout {
     const leftMs = end - performance.now();
-    if (leftMs <= 0) return body.isOpen ? body.stop("late") : late();
-    // After the reads of this turn: what came while the process was busy counts.
-    if (body.isOpen) setImmediate(judge);
-    timer = setTimeout(check, body.isOpen ? Math.min(WINDOW_MS, leftMs) : leftMs);
+    // Only a whole window is judged. The time-out ends a shorter one.
+    return body.isOpen && leftMs > WINDOW_MS ? setTimeout(window, WINDOW_MS) : setTimeout(timeout, leftMs);
+  }
+  function window(): void {
+    // After the pending reads: bytes that arrived while the process was busy count.
+    setImmediate(judge);
+    timer = next();
   }
   function judge(): void {
-    if (body.bytes - before < least) body.stop("too-slow");
+    if (body.bytes - before < leastBytes) body.stop("too-slow");
     before = body.bytes;
+  }
+  function timeout(): void {
+    if (body.isOpen) body.stop("late");
+    else late();
   }
   return () => clearTimeout(timer);
 }
