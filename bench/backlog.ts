@@ -1,5 +1,5 @@
-import { ClaimFloor } from "../src/inbox/claim-floor.js";
-import { claim } from "../src/inbox/claim.sql.js";
+import { ClaimCursor } from "../src/queue/claim-cursor.js";
+import { claim } from "../src/queue/claim.sql.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { benchConfig, databaseOf } from "./servers/parts.js";
@@ -36,7 +36,7 @@ export async function benchBacklog(
     const config = benchConfig({ DATABASE_URL: url });
     const database = databaseOf(config);
     await database.connect();
-    const floor = new ClaimFloor();
+    const floor = new ClaimCursor();
     const latencies: number[] = [];
     const began = performance.now();
     for (let index = 0; index < claims; index += 1) {

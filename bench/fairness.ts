@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { prune } from "../src/inbox/projection/prune.js";
+import { projectionOf } from "../src/events/project.js";
 import { BenchChild } from "./child.js";
 import { type BenchServer, query } from "./database.js";
 import { SECRET } from "./payloads.js";
@@ -38,7 +38,7 @@ export async function benchFairness(
 ): Promise<Result> {
   const measured = new Rounds();
   const million = quick ? 50_000 : 1_000_000;
-  const projection = prune("workflow_job", false, Buffer.from(body('"ID"', "huge")))!.toString();
+  const projection = projectionOf("workflow_job", false, Buffer.from(body('"ID"', "huge")))!.toString();
   const measure = (rows: number, isFair: boolean) => async (): Promise<Figures> => {
     const url = await server.fresh();
     if (rows > 0) {

@@ -4,8 +4,8 @@ import { AppModule } from "../src/app.module.js";
 import { Rollup } from "../src/counters/rollup.js";
 import { Database } from "../src/database/database.js";
 import type { Queryable } from "../src/database/sql.js";
-import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
-import { prune } from "../src/inbox/projection/prune.js";
+import { acceptBatch, type Pending } from "../src/intake/accept.sql.js";
+import { projectionOf } from "../src/events/project.js";
 import { BatchProcessor } from "../src/processing/batch-processor.js";
 import { WorkerLoop } from "../src/processing/worker.loop.js";
 import { type BenchServer, holdSnapshot } from "./database.js";
@@ -108,7 +108,7 @@ function nextBatch(requests: Requests, count: number): Pending[] {
   return Array.from({ length: count }, () => requests.nextDelivery())
     .map(({ id, event, body }) => ({
       delivery: { id, event, hookId: 1, form: false, body },
-      projection: prune(event, false, body),
+      projection: projectionOf(event, false, body),
       priority: 0,
     }))
     .sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));

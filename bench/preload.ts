@@ -1,7 +1,7 @@
 import pg from "pg";
 import { byteaArray, textArray, uuidArray } from "../src/database/binary-array.js";
-import { acceptBatch, type Pending } from "../src/inbox/accept.sql.js";
-import { prune } from "../src/inbox/projection/prune.js";
+import { acceptBatch, type Pending } from "../src/intake/accept.sql.js";
+import { projectionOf } from "../src/events/project.js";
 import { generateHistory } from "../src/simulator/history.js";
 
 const BATCH = 500;
@@ -60,7 +60,7 @@ async function preload(
   };
   for (const { id, event, body } of deliveries(count, seed)) {
     const bytes = Buffer.from(body);
-    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: prune(event, false, bytes), priority: 0 });
+    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: projectionOf(event, false, bytes), priority: 0 });
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from "commander";
-import { backfillCommand } from "./commands/backfill-command.js";
-import { configLines } from "./commands/config-check.js";
-import { deadLettersCommand } from "./commands/dead-letters.js";
-import { migrateCommand } from "./commands/migrate.js";
-import { seriesCommand } from "./commands/series.js";
-import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./commands/simulate-options.js";
+import { backfillCommand } from "./cli/backfill-command.js";
+import { configLines } from "./cli/config-check.js";
+import { deadLettersCommand } from "./cli/dead-letters.js";
+import { migrateCommand } from "./cli/migrate.js";
+import { seriesCommand } from "./cli/series.js";
+import { type SimulateFlags, simulationOptions, withSimulateOptions } from "./cli/simulate-options.js";
 import { type Config, loadConfig } from "./config/config.js";
 import { misspelt } from "./config/misspelt.js";
 import { unusedProxy } from "./config/proxies.js";
@@ -25,7 +25,7 @@ program
   .option("--mode <mode>", "gateway (takes deliveries in), worker (processes them) or standalone (both); overrides MODE")
   .action(async (options: { mode?: string }) => {
     const config = loadConfig(options.mode === undefined ? process.env : { ...process.env, MODE: options.mode });
-    const { serve } = await import("./commands/serve.js");
+    const { serve } = await import("./cli/serve.js");
     await serve(config);
   });
 
@@ -59,7 +59,7 @@ program
   .option("--rate <n>", "deliveries per second", positive, 25)
   .option("--seconds <n>", "stop by itself after this time; 0 goes on until Ctrl+C", positive, 0)
   .action(async (options: { rate: number; seconds: number }) => {
-    const { demo } = await import("./commands/demo.js");
+    const { demo } = await import("./cli/demo.js");
     await demo(loadConfig(process.env), options);
   });
 
@@ -77,7 +77,7 @@ config
     console.log(configLines(loaded).join("\n"));
     for (const line of [...misspelt(process.env), ...unusedProxy(process.env)]) console.error(line);
     if (!connect) return;
-    const { connectLines } = await import("./commands/config-connect.js");
+    const { connectLines } = await import("./cli/config-connect.js");
     const { lines, works } = await connectLines(loaded);
     console.log(`\n${lines.join("\n")}`);
     process.exitCode = works ? 0 : 1;

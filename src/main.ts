@@ -12,8 +12,8 @@ import { SchemaGate } from "./database/schema-gate.js";
 import { Readiness } from "./health/readiness.js";
 import { tuneHeap } from "./heap.js";
 import { OctogaugeLogger } from "./logging/octogauge-logger.js";
-import { hostCheck } from "./management-hosts.js";
-import { ProblemFilter } from "./problem.filter.js";
+import { hostCheck } from "./management/host-check.js";
+import { ProblemFilter } from "./management/problem.filter.js";
 import { during } from "./stage.js";
 
 /** A running Octogauge. */
@@ -27,7 +27,7 @@ export interface Running {
 }
 
 /** What a process is in a cluster; by default there is none. */
-export interface Role {
+export interface ProcessRole {
   /** The primary's: it has the management listener and nothing else. */
   readonly children?: Children;
   /** A child has no management listener. */
@@ -40,7 +40,7 @@ export interface Role {
  * Starts the application. Its database address is in `config`.
  * @throws where the database is unreachable, unless there is a buffer, or a port is taken
  */
-export async function start(config: Config, role: Role = {}): Promise<Running> {
+export async function start(config: Config, role: ProcessRole = {}): Promise<Running> {
   tuneHeap();
   const application = await NestFactory.create<NestExpressApplication>(await AppModule.for(config, role.children), {
     logger: new OctogaugeLogger(config),

@@ -1,6 +1,6 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
-import { prune } from "../../src/inbox/projection/prune.js";
+import { projectionOf } from "../../src/events/project.js";
 import { benchConfig, listenBefore } from "./parts.js";
 
 // The same server with the database call removed.
@@ -8,7 +8,7 @@ Logger.overrideLogger(false);
 await listenBefore(
   {
     accept: async ({ event, form, body }) => {
-      prune(event, form, body);
+      projectionOf(event, form, body);
       return "accepted";
     },
   },

@@ -1,8 +1,8 @@
 import "reflect-metadata";
 import { Logger } from "@nestjs/common";
 import pg from "pg";
-import { acceptBatch } from "../../src/inbox/accept.sql.js";
-import { prune } from "../../src/inbox/projection/prune.js";
+import { acceptBatch } from "../../src/intake/accept.sql.js";
+import { projectionOf } from "../../src/events/project.js";
 import { benchConfig, listenBefore } from "./parts.js";
 
 // The same server with one INSERT and commit for each request, over a pool of 10.
@@ -12,7 +12,7 @@ const pool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10 });
 await listenBefore(
   {
     accept: async (delivery) => {
-      const projection = prune(delivery.event, delivery.form, delivery.body);
+      const projection = projectionOf(delivery.event, delivery.form, delivery.body);
       return (await acceptBatch(pool, [{ delivery, projection, priority: 0 }])).size === 0 ? "accepted" : "duplicate";
     },
   },

@@ -3,14 +3,14 @@ import { type Config, loadConfig } from "../../src/config/config.js";
 import { LiveConfig } from "../../src/config/live-config.js";
 import { Database } from "../../src/database/database.js";
 import { DatabaseMetrics } from "../../src/database/database.metrics.js";
-import type { GroupCommit } from "../../src/inbox/group-commit.js";
+import type { GroupCommit } from "../../src/intake/group-commit.js";
 import { tuneHeap } from "../../src/heap.js";
 import { AdmissionControl } from "../../src/ingest/admission.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { PublicListener } from "../../src/ingest/public-listener.js";
 import { Senders } from "../../src/ingest/senders.js";
 import { Tracing } from "../../src/tracing/tracing.js";
-import { WebhookController } from "../../src/ingest/webhook.controller.js";
+import { WebhookHandler } from "../../src/ingest/webhook-handler.js";
 import { SECRET } from "../payloads.js";
 
 /** The configuration of a benchmarked process: the defaults, on free ports. */
@@ -50,7 +50,7 @@ export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: C
     new Gauge({ name: "bytes", help: "bytes", registers: [] }),
   );
   const listener = new PublicListener(
-    new WebhookController(inbox as GroupCommit, new AdmissionControl(config), metrics, new LiveConfig(config), config),
+    new WebhookHandler(inbox as GroupCommit, new AdmissionControl(config), metrics, new LiveConfig(config), config),
     new Senders(config),
     metrics,
     new Tracing(),

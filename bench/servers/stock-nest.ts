@@ -3,7 +3,7 @@ import { Controller, Headers, HttpCode, Module, Post, type RawBodyRequest, Req, 
 import { NestFactory } from "@nestjs/core";
 import type { Request } from "express";
 import type { NestExpressApplication } from "@nestjs/platform-express";
-import { signingSecret } from "../../src/inbox/signature.js";
+import { signingSecret } from "../../src/intake/signature.js";
 import { SECRET } from "../payloads.js";
 
 @Controller("webhook")

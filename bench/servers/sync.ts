@@ -2,10 +2,10 @@ import "reflect-metadata";
 import { Logger } from "@nestjs/common";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Series } from "../../src/counters/series.js";
-import { Tally } from "../../src/counters/tally.js";
+import { MetricDelta } from "../../src/counters/tally.js";
 import { sql } from "../../src/database/sql.js";
-import { type Acceptance, type Delivery } from "../../src/inbox/delivery.js";
-import { readBody } from "../../src/inbox/projection/read.js";
+import { type Acceptance, type Delivery } from "../../src/intake/delivery.js";
+import { readBody } from "../../src/events/read.js";
 import { Batch } from "../../src/processing/batch.js";
 import { fold } from "../../src/processing/fold.js";
 import { writeJobs, writeRuns } from "../../src/processing/write-facts.js";
@@ -33,7 +33,7 @@ async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
       [delivery.id],
     );
     if (fresh.length === 0) return "duplicate";
-    const batch = new Batch(new Tally(policy, config.HISTOGRAM_BUCKETS));
+    const batch = new Batch(new MetricDelta(policy, config.HISTOGRAM_BUCKETS));
     fold(batch, policy, delivery.event, projection, { id: delivery.id, receivedAt: Date.now() });
     await writeJobs(transaction, batch.tally, batch.jobs);
     await writeRuns(transaction, batch.tally, batch.runs);

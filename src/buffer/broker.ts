@@ -1,6 +1,6 @@
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Delivery } from "../inbox/delivery.js";
+import type { Delivery } from "../intake/delivery.js";
 
 /** A delivery on its way out of the buffer. */
 export interface Message {
@@ -29,7 +29,7 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
   protected readonly logger = new Logger("buffer");
   readonly #ending = new AbortController();
   #trouble: string | undefined = "not connected yet";
-  #told: boolean | undefined;
+  #loggedUp: boolean | undefined;
   #keeping: Promise<void> | undefined;
 
   /** Whether it takes deliveries, as of the newest check, at most a few seconds ago. */
@@ -105,8 +105,8 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
   }
 
   #tell(): void {
-    if (this.#told === this.isUp || this.#ending.signal.aborted) return;
-    this.#told = this.isUp;
+    if (this.#loggedUp === this.isUp || this.#ending.signal.aborted) return;
+    this.#loggedUp = this.isUp;
     if (this.isUp) this.logger.log(`the buffer (${this.kind}) takes deliveries`);
     else this.logger.warn(`the buffer (${this.kind}) takes no deliveries, trying for ever: ${this.#trouble}`);
   }

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CONFIG, type Config } from "../config/config.js";
 import { SpanKind } from "@opentelemetry/api";
 import { isTransient } from "../database/errors.js";
-import type { Acceptance, Delivery } from "../inbox/delivery.js";
-import { receivedFields } from "../inbox/delivery-fields.js";
-import { GroupCommit, isLarge } from "../inbox/group-commit.js";
-import type { Intake } from "../inbox/intake.js";
+import type { Acceptance, Delivery } from "../intake/delivery.js";
+import { receivedFields } from "../queue/delivery-fields.js";
+import { GroupCommit, isLarge } from "../intake/group-commit.js";
+import type { Intake } from "../intake/intake.js";
 import { now } from "../tracing/clock.js";
 import { contextOf } from "../tracing/traceparent.js";
 import { Tracing } from "../tracing/tracing.js";
-import { say } from "../logging/fields.js";
+import { logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Breaker } from "./breaker.js";
 import { Broker } from "./broker.js";
@@ -31,7 +31,7 @@ class HandedOver extends Error {}
 export class BufferedIntake implements Intake {
   readonly #logger = new Logger("buffer");
   readonly #breaker = new Breaker();
-  readonly #isTalkative: boolean;
+  readonly #isDebugEnabled: boolean;
 
   constructor(
     private readonly inbox: GroupCommit,
@@ -40,7 +40,7 @@ export class BufferedIntake implements Intake {
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_STREAM" | "BUFFER_AFTER" | "REQUEST_TIMEOUT"> & LogConfig,
   ) {
-    this.#isTalkative = isLogged(config, "buffer", "debug");
+    this.#isDebugEnabled = isLogged(config, "buffer", "debug");
     metrics.watch(() => this.#breaker.isOpen);
   }
 
@@ -116,12 +116,12 @@ export class BufferedIntake implements Intake {
       await this.#send(delivery, until);
       this.metrics.published("stored");
       this.#trace(delivery, at);
-      if (this.#isTalkative) this.#logger.debug(say("a delivery is in the buffer", receivedFields(delivery)));
+      if (this.#isDebugEnabled) this.#logger.debug(logEntry("a delivery is in the buffer", receivedFields(delivery)));
       return "accepted";
     } catch (error) {
       this.metrics.published("failed");
       this.#trace(delivery, at, error);
-      if (this.#isTalkative) this.#logger.debug(say("the buffer did not take a delivery", { ...receivedFields(delivery), error }));
+      if (this.#isDebugEnabled) this.#logger.debug(logEntry("the buffer did not take a delivery", { ...receivedFields(delivery), error }));
       throw error;
     }
   }

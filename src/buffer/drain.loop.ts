@@ -4,12 +4,12 @@ import { CONFIG, type Config, ConfigError } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
-import type { Pending } from "../inbox/accept.sql.js";
-import { BatchIntake } from "../inbox/batch-intake.js";
-import type { Delivery } from "../inbox/delivery.js";
-import { pendingFields } from "../inbox/delivery-fields.js";
-import { signingSecret } from "../inbox/signature.js";
-import { type Fields, say } from "../logging/fields.js";
+import type { Pending } from "../intake/accept.sql.js";
+import { BatchIntake } from "../intake/batch-intake.js";
+import type { Delivery } from "../intake/delivery.js";
+import { pendingFields } from "../queue/delivery-fields.js";
+import { signingSecret } from "../intake/signature.js";
+import { type LogFields, logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Broker, type Message } from "./broker.js";
 import { DrainMetrics } from "./drain.metrics.js";
@@ -18,12 +18,12 @@ import { DrainMetrics } from "./drain.metrics.js";
 const STORE_SECONDS = 30;
 
 /** A message with the delivery in it as it is to be stored; undefined where there is none, or none that is signed. */
-interface Held {
+interface PulledBatch {
   readonly message: Message;
   readonly pending: Pending | undefined;
 }
 
-interface Readable extends Held {
+interface Readable extends PulledBatch {
   readonly pending: Pending;
 }
 
@@ -34,8 +34,8 @@ interface Readable extends Held {
  */
 @Injectable()
 export class DrainLoop extends BackgroundLoop {
-  #held: readonly Held[] = [];
-  readonly #isTalkative: boolean;
+  #held: readonly PulledBatch[] = [];
+  readonly #isDebugEnabled: boolean;
 
   constructor(
     private readonly broker: Broker,
@@ -50,7 +50,7 @@ export class DrainLoop extends BackgroundLoop {
       throw new ConfigError([
         "GITHUB_WEBHOOK_SECRET is empty; with BUFFER, allowed: the secrets of the gateways, since what is drained is verified again",
       ]);
-    this.#isTalkative = isLogged(config, "buffer", "debug");
+    this.#isDebugEnabled = isLogged(config, "buffer", "debug");
   }
 
   async runOnce(): Promise<Outcome> {
@@ -64,7 +64,7 @@ export class DrainLoop extends BackgroundLoop {
   }
 
   /** @returns what is in the inbox now @throws the database's error where that says nothing of the messages */
-  async #store(held: readonly Held[]): Promise<readonly Message[]> {
+  async #store(held: readonly PulledBatch[]): Promise<readonly Message[]> {
     const readable = held.filter((one) => this.#isReadable(one));
     if (readable.length === 0) return [];
     try {
@@ -93,11 +93,11 @@ export class DrainLoop extends BackgroundLoop {
   async #accept(held: readonly Readable[]): Promise<void> {
     const prepared = held.map(({ pending }) => pending);
     await this.inbox.accept(prepared, STORE_SECONDS);
-    if (this.#isTalkative)
-      for (const pending of prepared) this.logger.debug(say("a delivery came out of the buffer into the inbox", fieldsOf(pending)));
+    if (this.#isDebugEnabled)
+      for (const pending of prepared) this.logger.debug(logEntry("a delivery came out of the buffer into the inbox", fieldsOf(pending)));
   }
 
-  #hold(message: Message): Held {
+  #hold(message: Message): PulledBatch {
     const { delivery } = message;
     return { message, pending: delivery && this.#isSigned(delivery) ? this.inbox.prepare(delivery) : undefined };
   }
@@ -107,17 +107,17 @@ export class DrainLoop extends BackgroundLoop {
     return signingSecret(this.live.webhookSecrets, signature, body) !== -1;
   }
 
-  #isReadable(one: Held): one is Readable {
+  #isReadable(one: PulledBatch): one is Readable {
     if (one.pending) return true;
     this.#setBack({ error: `message ${one.message.receipt} is not a delivery as a gateway writes it, or its signature fits no secret` });
     return false;
   }
 
   /** It is not acknowledged, so it comes again by itself. */
-  #setBack(fields: Fields): void {
+  #setBack(fields: LogFields): void {
     this.metrics.setBack();
-    this.logger.error(say("a message of the buffer cannot be stored and stays there", fields));
+    this.logger.error(logEntry("a message of the buffer cannot be stored and stays there", fields));
   }
 }
 
-const fieldsOf = ({ delivery, projection }: Pending): Fields => pendingFields(delivery, projection);
+const fieldsOf = ({ delivery, projection }: Pending): LogFields => pendingFields(delivery, projection);

@@ -1,7 +1,7 @@
 import { Module } from "@nestjs/common";
 import { DatabaseModule } from "../database/database.module.js";
-import { BatchIntake } from "../inbox/batch-intake.js";
-import { FairShare } from "../inbox/fair-share.js";
+import { BatchIntake } from "../intake/batch-intake.js";
+import { FairShare } from "../intake/fair-share.js";
 import { BufferModule } from "./buffer.module.js";
 import { DrainLoop } from "./drain.loop.js";
 import { drainMetricProviders, DrainMetrics } from "./drain.metrics.js";

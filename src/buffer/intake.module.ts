@@ -1,6 +1,6 @@
 import { Module } from "@nestjs/common";
-import { InboxModule } from "../inbox/inbox.module.js";
-import { Intake } from "../inbox/intake.js";
+import { InboxModule } from "../intake/intake.module.js";
+import { Intake } from "../intake/intake.js";
 import { BufferModule } from "./buffer.module.js";
 import { BufferedIntake } from "./buffered-intake.js";
 import { intakeMetricProviders, IntakeMetrics } from "./intake.metrics.js";

@@ -1,6 +1,6 @@
 import { contextOf, traceparentOf } from "../tracing/traceparent.js";
-import type { Delivery } from "../inbox/delivery.js";
-import { hookIdOf, isDeliveryId, isEventName } from "../inbox/delivery-headers.js";
+import type { Delivery } from "../intake/delivery.js";
+import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";

@@ -2,7 +2,7 @@ import { AckPolicy, DiscardPolicy, JetStreamApiCodes, JetStreamApiError } from "
 import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, errors, headers, type Msg, type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Config } from "../config/config.js";
-import type { Delivery } from "../inbox/delivery.js";
+import type { Delivery } from "../intake/delivery.js";
 import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, within } from "./broker.js";
 import { deliveryOf, fieldsOf } from "./message.js";
 import { pull } from "./nats-pull.js";

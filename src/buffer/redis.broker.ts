@@ -1,7 +1,7 @@
 import { createClient, RESP_TYPES } from "@redis/client";
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.js";
-import type { Delivery } from "../inbox/delivery.js";
+import type { Delivery } from "../intake/delivery.js";
 import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, Silent, within } from "./broker.js";
 import { fieldsOf } from "./message.js";
 import { BODY, type Entry, messageOf } from "./redis-entry.js";

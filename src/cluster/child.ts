@@ -1,5 +1,5 @@
 import { register } from "prom-client";
-import type { Told } from "./process-totals.js";
+import type { MetricSnapshot } from "./process-totals.js";
 import { isOurs, type ToChild, type ToPrimary } from "./messages.js";
 
 /** Tells the primary that this child does its work, and answers when asked for its metrics. */
@@ -8,7 +8,7 @@ export function reportToPrimary(webhookUrl: string | undefined): void {
     if (!isOurs<ToChild>(message)) return;
     void register
       .getMetricsAsJSON()
-      .then((metrics) => say({ octogauge: "metrics", question: message.question, metrics: metrics as unknown as Told[] }));
+      .then((metrics) => say({ octogauge: "metrics", question: message.question, metrics: metrics as unknown as MetricSnapshot[] }));
   });
   say({ octogauge: "ready", webhookUrl });
 }

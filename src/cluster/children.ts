@@ -2,7 +2,7 @@ import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
 import { Logger } from "@nestjs/common";
 import { isOurs, type ToPrimary } from "./messages.js";
-import { ProcessTotals, type Told } from "./process-totals.js";
+import { ProcessTotals, type MetricSnapshot } from "./process-totals.js";
 
 /** A child that ends sooner than this, or before it was ready, is a fast crash. */
 const FAST_MS = 5_000;
@@ -22,7 +22,7 @@ export interface ForkOptions {
 export class Children {
   readonly #logger = new Logger("cluster");
   readonly #children = new Map<Worker, { readonly forkedAt: number; isReady: boolean }>();
-  readonly #waiting = new Map<number, (metrics: readonly Told[]) => void>();
+  readonly #waiting = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
   readonly #totals = new ProcessTotals();
   #announce: (webhookUrl: string | undefined) => void = () => undefined;
   #fastCrashes = 0;
@@ -32,7 +32,7 @@ export class Children {
   constructor(private readonly options: ForkOptions) {
     cluster.setupPrimary({ args: ["serve"] });
     cluster.on("message", (child, message: unknown) => this.#hear(child, message));
-    cluster.on("exit", (child, code, signal) => this.#mourn(child, signal ?? `code ${code}`));
+    cluster.on("exit", (child, code, signal) => this.#onChildExit(child, signal ?? `code ${code}`));
   }
 
   get count(): number {
@@ -67,7 +67,7 @@ export class Children {
   }
 
   /** The same as they are, with exemplars. */
-  async told(): Promise<readonly Told[]> {
+  async snapshots(): Promise<readonly MetricSnapshot[]> {
     await this.#askAll();
     return this.#totals.total();
   }
@@ -91,10 +91,10 @@ export class Children {
     if (message.octogauge === "metrics") this.#waiting.get(message.question)?.(message.metrics);
   }
 
-  #ask(child: Worker): Promise<readonly Told[] | undefined> {
+  #ask(child: Worker): Promise<readonly MetricSnapshot[] | undefined> {
     const question = (this.#questions += 1);
     return new Promise((resolve) => {
-      const end = (metrics: readonly Told[] | undefined) => {
+      const end = (metrics: readonly MetricSnapshot[] | undefined) => {
         clearTimeout(timer);
         this.#waiting.delete(question);
         resolve(metrics);
@@ -106,10 +106,10 @@ export class Children {
     });
   }
 
-  #mourn(child: Worker, reason: string): void {
+  #onChildExit(child: Worker, reason: string): void {
     const known = this.#children.get(child);
     this.#children.delete(child);
-    void this.#totals.bury(child.id);
+    void this.#totals.addDeadLetter(child.id);
     if (!known || this.#isStopping) return;
     const livedMs = performance.now() - known.forkedAt;
     const isFast = !known.isReady || livedMs < FAST_MS;

@@ -9,7 +9,7 @@ export interface Exemplar {
 }
 
 /** One metric as prom-client tells it to another process. */
-export interface Told {
+export interface MetricSnapshot {
   readonly name: string;
   readonly help: string;
   readonly type: string;
@@ -30,16 +30,16 @@ const CUMULATIVE = new Set(["counter", "histogram", "summary"]);
  * its end would look like the reset of a counter, and `rate()` would count all the rest once more.
  */
 export class ProcessTotals {
-  readonly #living = new Map<number, readonly Told[]>();
-  #dead: readonly Told[] = [];
+  readonly #living = new Map<number, readonly MetricSnapshot[]>();
+  #dead: readonly MetricSnapshot[] = [];
 
   /** @param metrics as of `getMetricsAsJSON()`; undefined where it did not answer: then what it told last still holds */
-  note(process: number, metrics: readonly Told[] | undefined): void {
+  note(process: number, metrics: readonly MetricSnapshot[] | undefined): void {
     if (metrics) this.#living.set(process, metrics);
   }
 
   /** The process has ended. */
-  async bury(process: number): Promise<void> {
+  async addDeadLetter(process: number): Promise<void> {
     const last = this.#living.get(process)?.filter(({ type }) => CUMULATIVE.has(type)) ?? [];
     this.#living.delete(process);
     const merging = added([this.#dead, last]);
@@ -54,17 +54,17 @@ export class ProcessTotals {
   }
 
   /** All of it, with the newest exemplar of each bucket. */
-  total(): Promise<readonly Told[]> {
+  total(): Promise<readonly MetricSnapshot[]> {
     return added([...this.#living.values(), this.#dead]);
   }
 }
 
-const registryOf = (all: readonly (readonly Told[])[]) => AggregatorRegistry.aggregate(all as unknown as object[]);
+const registryOf = (all: readonly (readonly MetricSnapshot[])[]) => AggregatorRegistry.aggregate(all as unknown as object[]);
 
 /** prom-client adds up the numbers and drops the exemplars. */
-async function added(all: readonly (readonly Told[])[]): Promise<Told[]> {
+async function added(all: readonly (readonly MetricSnapshot[])[]): Promise<MetricSnapshot[]> {
   const exemplars = newestExemplars(all.flat());
-  const sums = (await registryOf(all).getMetricsAsJSON()) as unknown as Told[];
+  const sums = (await registryOf(all).getMetricsAsJSON()) as unknown as MetricSnapshot[];
   if (exemplars.size === 0) return sums;
   return sums.map((metric) => {
     if (metric.type !== "histogram") return metric;
@@ -73,7 +73,7 @@ async function added(all: readonly (readonly Told[])[]): Promise<Told[]> {
   });
 }
 
-function newestExemplars(metrics: readonly Told[]): ReadonlyMap<string, Exemplar> {
+function newestExemplars(metrics: readonly MetricSnapshot[]): ReadonlyMap<string, Exemplar> {
   const newest = new Map<string, Exemplar>();
   for (const { values } of metrics)
     for (const sample of values) {
@@ -84,5 +84,5 @@ function newestExemplars(metrics: readonly Told[]): ReadonlyMap<string, Exemplar
   return newest;
 }
 
-const seriesOf = ({ metricName, labels }: Told["values"][number]): string =>
+const seriesOf = ({ metricName, labels }: MetricSnapshot["values"][number]): string =>
   JSON.stringify([metricName, ...Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);

@@ -1,4 +1,4 @@
-import { Refused } from "./refused.js";
+import { RefusedValue } from "./refused.js";
 
 /** What libpq calls sslmode; `no-verify` is node-postgres' word for `require` without a CA. */
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
@@ -53,14 +53,14 @@ const DEFAULT_PORT = 5432;
 
 /**
  * Reads a libpq URI as libpq does.
- * @throws {Refused} naming the part that libpq refuses, or that Octogauge does not support
+ * @throws {RefusedValue} naming the part that libpq refuses, or that Octogauge does not support
  */
 export function readDatabaseUrl(url: string): DatabaseAddress {
   const match = /^postgres(?:ql)?:\/\/(?:([^/@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
-  if (!match) throw new Refused("a URL that begins with postgres:// or postgresql://, such as postgres://user:password@host:5432/database");
+  if (!match) throw new RefusedValue("a URL that begins with postgres:// or postgresql://, such as postgres://user:password@host:5432/database");
   const [, credentials = "", authority = "", path = "", query = ""] = match;
-  if (`${authority}${path}`.includes("@")) throw new Refused("a URL with / and @ of its user and password written as %2F and %40");
-  if (/\s/.test(authority)) throw new Refused("a URL without spaces in its host");
+  if (`${authority}${path}`.includes("@")) throw new RefusedValue("a URL with / and @ of its user and password written as %2F and %40");
+  if (/\s/.test(authority)) throw new RefusedValue("a URL without spaces in its host");
   const colon = credentials.indexOf(":");
   const user = decode(colon < 0 ? credentials : credentials.slice(0, colon), "the user");
   const password = colon < 0 ? undefined : decode(credentials.slice(colon + 1), "the password");
@@ -86,7 +86,7 @@ function decode(text: string, what: string): string {
   } catch {
     // Not UTF-8.
   }
-  throw new Refused(`a URL whose percent-encoding is right; in ${what} it is not: % itself is written %25`);
+  throw new RefusedValue(`a URL whose percent-encoding is right; in ${what} it is not: % itself is written %25`);
 }
 
 function parametersOf(query: string): Map<string, string> {
@@ -94,10 +94,10 @@ function parametersOf(query: string): Map<string, string> {
   for (const part of query.split("&").filter(Boolean)) {
     const [name = "", ...value] = part.split("=").map((text) => decode(text, "the parameters"));
     if (value.length !== 1)
-      throw new Refused(`parameters of the form name=value; ${value.length === 0 ? `${name} has no value` : "one has several ="}`);
+      throw new RefusedValue(`parameters of the form name=value; ${value.length === 0 ? `${name} has no value` : "one has several ="}`);
     const harmless = IGNORED[name];
     if (!READ.has(name) && (harmless === undefined || (harmless !== null && !harmless.includes(value[0]!))))
-      throw new Refused(`a URL without ${harmless ? `${name}=${value[0]}` : `the parameter ${name}`}, which Octogauge does not support`);
+      throw new RefusedValue(`a URL without ${harmless ? `${name}=${value[0]}` : `the parameter ${name}`}, which Octogauge does not support`);
     parameters.set(name, value[0]!);
   }
   return parameters;
@@ -106,15 +106,15 @@ function parametersOf(query: string): Map<string, string> {
 function hostsOf(authority: string, hostParameter: string | undefined, portParameter: string | undefined): DatabaseAddress["hosts"] {
   const listed = authority.split(",").map((entry) => {
     const [, bracketed, plain = "", port = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(entry) ?? [];
-    if (bracketed === undefined && plain === "" && port === "" && entry !== "") throw new Refused("a host such as db:5432 or [::1]:5432");
+    if (bracketed === undefined && plain === "" && port === "" && entry !== "") throw new RefusedValue("a host such as db:5432 or [::1]:5432");
     return { host: bracketed ?? decode(plain, "the host"), port };
   });
   const hosts = hostParameter?.split(",") ?? listed.map(({ host }) => host);
   const ports = portParameter?.split(",") ?? listed.map(({ port }) => port);
   if (ports.length !== 1 && ports.length !== hosts.length)
-    throw new Refused(`as many ports as hosts, or one; there are ${ports.length} and ${hosts.length}`);
+    throw new RefusedValue(`as many ports as hosts, or one; there are ${ports.length} and ${hosts.length}`);
   return hosts.map((host, index) => {
-    if (host === "") throw new Refused("a URL that names a host, or the directory of a socket by ?host=/directory");
+    if (host === "") throw new RefusedValue("a URL that names a host, or the directory of a socket by ?host=/directory");
     return { host, port: portOf(ports.length === 1 ? ports[0]! : ports[index]!) };
   });
 }
@@ -122,7 +122,7 @@ function hostsOf(authority: string, hostParameter: string | undefined, portParam
 function portOf(text: string): number {
   if (text === "") return DEFAULT_PORT;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) throw new Refused("a port from 1 to 65535");
+  if (port < 1 || port > 65_535) throw new RefusedValue("a port from 1 to 65535");
   return port;
 }
 
@@ -134,10 +134,10 @@ function tlsOf(found: (name: string) => string | undefined) {
   const channelBinding = choice("channel_binding", found("channel_binding") ?? "prefer", ["disable", "prefer"]) === "prefer";
   const isStrict = ["require", "verify-ca", "verify-full"].includes(sslmode);
   if (sslnegotiation === "direct" && !isStrict)
-    throw new Refused("sslnegotiation=direct with sslmode=require, verify-ca or verify-full only");
-  if (sslrootcert === "system" && sslmode !== "verify-full") throw new Refused("sslrootcert=system with sslmode=verify-full only");
-  if (sslmode === "verify-ca" && !sslrootcert) throw new Refused("sslmode=verify-ca with sslrootcert=/path/of/the/ca.pem only");
-  if ((found("sslcert") === undefined) !== (found("sslkey") === undefined)) throw new Refused("sslcert and sslkey together, or neither");
+    throw new RefusedValue("sslnegotiation=direct with sslmode=require, verify-ca or verify-full only");
+  if (sslrootcert === "system" && sslmode !== "verify-full") throw new RefusedValue("sslrootcert=system with sslmode=verify-full only");
+  if (sslmode === "verify-ca" && !sslrootcert) throw new RefusedValue("sslmode=verify-ca with sslrootcert=/path/of/the/ca.pem only");
+  if ((found("sslcert") === undefined) !== (found("sslkey") === undefined)) throw new RefusedValue("sslcert and sslkey together, or neither");
   const files = { sslrootcert, sslcert: found("sslcert"), sslkey: found("sslkey"), sslpassword: found("sslpassword") };
   return { sslmode, sslnegotiation, channelBinding, ...files };
 }
@@ -153,5 +153,5 @@ function modeOf(found: (name: string) => string | undefined, fallback: SslMode):
 function choice<const T extends string>(name: string, value: string, values: readonly T[]): T {
   const chosen = values.find((candidate) => candidate === value);
   if (chosen !== undefined) return chosen;
-  throw new Refused(`${name}=${values.join("|")} in the URL, not ${JSON.stringify(value.slice(0, 40))}`);
+  throw new RefusedValue(`${name}=${values.join("|")} in the URL, not ${JSON.stringify(value.slice(0, 40))}`);
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { formatDuration, parseDuration } from "./duration.js";
-import { Refused } from "./refused.js";
+import { RefusedValue } from "./refused.js";
 
 /** Each parser turns one environment string into a typed value; its message says what is allowed. */
 
@@ -92,7 +92,7 @@ function readPairs(value: string): Readonly<Record<string, string>> | undefined 
   return Object.defineProperty(read, "toString", { value: () => written().join(",") });
 }
 
-/** A parser of our own: `read` gives undefined for what it does not accept, or throws {@link Refused} where it can say more than `allowed`. */
+/** A parser of our own: `read` gives undefined for what it does not accept, or throws {@link RefusedValue} where it can say more than `allowed`. */
 export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
   return z
     .string()
@@ -104,7 +104,7 @@ export function text<T>(fallback: T, read: (value: string) => T | undefined, all
         if (parsed !== undefined) return parsed;
         context.addIssue({ code: "custom", message: allowed });
       } catch (error) {
-        if (!(error instanceof Refused)) throw error;
+        if (!(error instanceof RefusedValue)) throw error;
         context.addIssue({ code: "custom", message: error.message });
       }
       return z.NEVER;

@@ -2,8 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import type { Queryable } from "../database/sql.js";
 import { LabelPolicy } from "./label-policy.js";
-import { noteTally } from "./tallies.sql.js";
-import { Tally } from "./tally.js";
+import { recordDelta } from "./tallies.sql.js";
+import { MetricDelta } from "./tally.js";
 import { writeIncrements } from "./written-increments.js";
 
 /** Takes down what is to be counted. It is added to the series by the rollup (rollup.ts), for many transactions at once. */
@@ -14,15 +14,15 @@ export class Counters {
     @Inject(CONFIG) private readonly config: Pick<Config, "HISTOGRAM_BUCKETS">,
   ) {}
 
-  newTally(): Tally {
-    return new Tally(this.policy, this.config.HISTOGRAM_BUCKETS);
+  newDelta(): MetricDelta {
+    return new MetricDelta(this.policy, this.config.HISTOGRAM_BUCKETS);
   }
 
   /**
    * Counts it exactly when the transaction of `on` commits: a row of its own, for which nobody waits. Once in a transaction.
    * @throws where a series could not be stored
    */
-  async write(on: Queryable, { increments }: Tally): Promise<void> {
-    if (!increments.isEmpty) await noteTally(on, writeIncrements(increments));
+  async write(on: Queryable, { increments }: MetricDelta): Promise<void> {
+    if (!increments.isEmpty) await recordDelta(on, writeIncrements(increments));
   }
 }

@@ -4,7 +4,7 @@ import { Database } from "../database/database.js";
 import { sqlState } from "../database/errors.js";
 import { Increments } from "./increments.js";
 import { Series } from "./series.js";
-import { type Taken, takeTallies } from "./tallies.sql.js";
+import { type TakenDeltas, takeTallies } from "./tallies.sql.js";
 import { readIncrements } from "./written-increments.js";
 
 /** How long tallies are read in one turn of the event loop: a gateway has requests to answer. Milliseconds. */
@@ -76,7 +76,7 @@ export class Rollup {
     }
   }
 
-  async #addSome(after: string): Promise<Taken> {
+  async #addSome(after: string): Promise<TakenDeltas> {
     const { taken, afterCommit } = await this.database.transaction(async (transaction) => {
       const taken = await takeTallies(transaction, after);
       if (taken.tallies.length === 0) return { taken, afterCommit: () => {} };

@@ -32,7 +32,7 @@ export class Series {
   async add(on: Queryable, increments: Increments): Promise<() => void> {
     this.#forget();
     const all = [...increments.counters, ...increments.histograms];
-    // Taken before the look-up: a series made between the two is then looked up again under the lock, not folded.
+    // TakenDeltas before the look-up: a series made between the two is then looked up again under the lock, not folded.
     const full = new Set(this.#full);
     const unseen = all.filter(({ key }) => !this.#known.has(key));
     const excess = await this.#spend(on, without(await keysOf(on, unseen), unseen), full);

@@ -1,7 +1,7 @@
 import { type Queryable, sql } from "../database/sql.js";
 
 /** Writes a tally down, in the transaction of `on`; once in it. */
-export async function noteTally(on: Queryable, increments: string): Promise<void> {
+export async function recordDelta(on: Queryable, increments: string): Promise<void> {
   await sql(on, "INSERT INTO octogauge.tallies (increments) VALUES ($1)", [increments]);
 }
 
@@ -24,7 +24,7 @@ const TAKE = `
 const IMPATIENT = `SELECT set_config('lock_timeout', '${LOCK_TIMEOUT}s', true)`;
 
 /** Tallies that this transaction has taken; a rollback puts them back. */
-export interface Taken {
+export interface TakenDeltas {
   /** In the order of the transactions that wrote them. */
   readonly tallies: readonly { readonly xid: string; readonly increments: string }[];
   /** The oldest transaction that was under way: what older ones have written down is there, or never will be. */
@@ -41,7 +41,7 @@ const AT_ONCE = { tallies: 512, bytes: 4_194_304 };
  * @param after of later transactions than this one
  * @throws where another transaction holds one of them, or later a series, for longer than 2 s
  */
-export async function takeTallies(on: Queryable, after: string): Promise<Taken> {
+export async function takeTallies(on: Queryable, after: string): Promise<TakenDeltas> {
   await sql(on, IMPATIENT);
   const rows = await sql<{ horizon: string; found: number; xid: string | null; increments: string }>(on, TAKE, [
     after,

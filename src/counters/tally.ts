@@ -4,7 +4,7 @@ import { renderLabels } from "./labels.js";
 import type { LabelPolicy } from "./label-policy.js";
 
 /** Sums what a batch adds, under the labels that the policy shows. */
-export class Tally {
+export class MetricDelta {
   readonly increments = new Increments();
 
   constructor(

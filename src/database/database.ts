@@ -8,7 +8,7 @@ import { Connections } from "./connections.js";
 import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient, reasonOf } from "./errors.js";
-import { Patience } from "./patience.js";
+import { AdaptiveTimeout } from "./adaptive-timeout.js";
 import { BEGIN } from "./session.js";
 import { type Queryable } from "./sql.js";
 
@@ -21,7 +21,7 @@ const CHEAP = new Set([BEGIN, "ROLLBACK"]);
 export class Database implements Queryable, OnApplicationShutdown {
   readonly #logger = new Logger("database");
   readonly #dataSource: DataSource;
-  readonly #patience = new Map<string, Patience>();
+  readonly #patience = new Map<string, AdaptiveTimeout>();
   #failed = false;
   #made: Connections | undefined;
   #closing: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class Database implements Queryable, OnApplicationShutdown {
   async connect(): Promise<void> {
     if (this.isConnected) return;
     const until = Date.now() + this.config.DATABASE_CONNECT_TIMEOUT * 1_000;
-    for (let told = false; ; told = true) {
+    for (let isLogged = false; ; isLogged = true) {
       try {
         await this.#dataSource.initialize();
         this.#made = new Connections(this.pool, this.metrics);
@@ -52,7 +52,7 @@ export class Database implements Queryable, OnApplicationShutdown {
         return;
       } catch (error) {
         if (this.#closing || !isTransient(error) || Date.now() >= until) throw error;
-        if (!told) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${reasonOf(error)}`);
+        if (!isLogged) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${reasonOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }
@@ -172,10 +172,10 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   /** The texts are constants of the code, so they are few. */
-  #patienceFor(text: string): Patience {
+  #patienceFor(text: string): AdaptiveTimeout {
     let patience = this.#patience.get(text);
     // To begin and to end costs a server next to nothing, so it tells at once whether somebody is there.
-    if (!patience) this.#patience.set(text, (patience = new Patience(CHEAP.has(text) ? 3 : 5)));
+    if (!patience) this.#patience.set(text, (patience = new AdaptiveTimeout(CHEAP.has(text) ? 3 : 5)));
     return patience;
   }
 

@@ -4,7 +4,7 @@ import { Database } from "./database.js";
 import { sql } from "./sql.js";
 
 /** Work that one process of the fleet does for all. */
-export type Role = "retention" | "audit" | "lookup";
+export type LeaderRole = "retention" | "audit" | "lookup";
 
 /** A leader that is not heard of for so long is followed by another. Seconds. */
 const TERM = 60;
@@ -22,7 +22,7 @@ const LEAD = `
 @Injectable()
 export class Leadership implements OnModuleDestroy {
   readonly #holder = randomUUID();
-  readonly #roles = new Set<Role>();
+  readonly #roles = new Set<LeaderRole>();
 
   constructor(private readonly database: Database) {}
 
@@ -30,7 +30,7 @@ export class Leadership implements OnModuleDestroy {
    * Takes or keeps the lead, for a minute.
    * @returns the epoch of this leader, or undefined while another process leads
    */
-  async lead(role: Role): Promise<string | undefined> {
+  async lead(role: LeaderRole): Promise<string | undefined> {
     const [row] = await sql<{ epoch: string }>(this.database, LEAD, [role, this.#holder, TERM]);
     if (row) this.#roles.add(role);
     return row?.epoch;

@@ -26,16 +26,16 @@ const LOCK_KEY = 0x6f637467;
  */
 export async function migrate(dataSource: DataSource): Promise<string[]> {
   const ran: string[] = [];
-  for (let told = false; ;) {
+  for (let isLogged = false; ;) {
     try {
       const name = await migrateOnce(dataSource);
       if (name === undefined) return ran;
       ran.push(name);
     } catch (error) {
       if (!WAITS.has(sqlState(error) ?? "")) throw error;
-      if (!told)
+      if (!isLogged)
         logger.log("a migration waits for somebody who reads the same tables, a backup perhaps; meanwhile deliveries are taken in");
-      told = true;
+      isLogged = true;
       // A migration that cannot have its locks at once lets others pass, and tries again for as long as it takes.
       await sleep(LET_OTHERS_PASS);
     }

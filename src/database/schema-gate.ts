@@ -52,10 +52,10 @@ export class SchemaGate {
   }
 
   async #wait(): Promise<void> {
-    for (let told = false; !this.database.isClosing; told = true) {
+    for (let isLogged = false; !this.database.isClosing; isLogged = true) {
       const missing = await missingMigrations(this.database);
       if (missing.length === 0) return;
-      if (!told) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);
+      if (!isLogged) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

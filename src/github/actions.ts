@@ -1,7 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { repositoryPath, type Whose } from "./credentials.js";
 import { GitHubError } from "./failure.js";
-import { GitHub, type Question } from "./github.js";
+import { GitHub, type GitHubRequest } from "./github.js";
 
 const PER_PAGE = 100;
 /** A matrix has up to 256 jobs and a run up to some thousands; beyond it we would read for ever. */
@@ -10,7 +10,7 @@ const MOST_JOB_PAGES = 100;
 const BRANCH_HOLDS = 3_600_000;
 const MOST_BRANCHES = 20_000;
 
-type Fields = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /** A repository by its full name. */
 export interface RepositoryName {
@@ -29,8 +29,8 @@ export interface Tagged<T> {
   readonly etag: string | undefined;
 }
 
-/** How a caller asks: see {@link Question}. */
-export type Manner = Pick<Question, "purpose" | "reserve">;
+/** How a caller asks: see {@link GitHubRequest}. */
+export type RequestOptions = Pick<GitHubRequest, "purpose" | "reserve">;
 
 /** Runs, jobs and repositories as GitHub's REST API has them now. */
 @Injectable()
@@ -40,22 +40,22 @@ export class Actions {
   constructor(@Inject(GitHub) private readonly github: Pick<GitHub, "ask">) {}
 
   /** One attempt of a run, as in a `workflow_run` payload; "unchanged" since the etag. @throws {GitHubError} */
-  async attempt(name: AttemptName, manner: Manner, etag?: string): Promise<Tagged<Fields> | "unchanged"> {
+  async attempt(name: AttemptName, options: RequestOptions, etag?: string): Promise<Tagged<JsonObject> | "unchanged"> {
     const path = `${attemptPath(name)}?exclude_pull_requests=true`;
     return this.#unlessUnchanged(async () => {
-      const answer = await this.github.ask({ ...manner, whose: whose(name), path, etag });
+      const answer = await this.github.ask({ ...options, whose: whose(name), path, etag });
       return { said: asFields(answer.data, "a run"), etag: answer.etag };
     });
   }
 
   /** All jobs of an attempt; "unchanged" since the etag, which is that of the first page. @throws {GitHubError} */
-  async jobs(name: AttemptName, manner: Manner, etag?: string): Promise<Tagged<readonly Fields[]> | "unchanged"> {
+  async jobs(name: AttemptName, options: RequestOptions, etag?: string): Promise<Tagged<readonly JsonObject[]> | "unchanged"> {
     return this.#unlessUnchanged(async () => {
-      const first = await this.github.ask({ ...manner, whose: whose(name), path: `${attemptPath(name)}/jobs?per_page=${PER_PAGE}`, etag });
+      const first = await this.github.ask({ ...options, whose: whose(name), path: `${attemptPath(name)}/jobs?per_page=${PER_PAGE}`, etag });
       const jobs = listOf(first.data, "jobs");
       let { next } = first;
       for (let page = 1; next !== undefined && page < MOST_JOB_PAGES; page += 1) {
-        const answer = await this.github.ask({ ...manner, whose: whose(name), path: next });
+        const answer = await this.github.ask({ ...options, whose: whose(name), path: next });
         jobs.push(...listOf(answer.data, "jobs"));
         ({ next } = answer);
       }
@@ -65,22 +65,22 @@ export class Actions {
   }
 
   /** The newest attempts of runs in a status, at most the 1,000 that GitHub lists. @throws {GitHubError} */
-  async runs(name: RepositoryName, status: string, createdSince: Date, manner: Manner): Promise<readonly Fields[]> {
+  async runs(name: RepositoryName, status: string, createdSince: Date, options: RequestOptions): Promise<readonly JsonObject[]> {
     const created = encodeURIComponent(`>=${createdSince.toISOString().slice(0, 19)}Z`);
     const path = `${repositoryPath(name)}/actions/runs?status=${status}&created=${created}&exclude_pull_requests=true&per_page=${PER_PAGE}`;
     // All pages before anything else is asked: the list shrinks meanwhile.
-    const runs: Fields[] = [];
-    for await (const run of this.#all(path, "workflow_runs", whose(name), manner)) runs.push(run);
+    const runs: JsonObject[] = [];
+    for await (const run of this.#all(path, "workflow_runs", whose(name), options)) runs.push(run);
     return runs;
   }
 
   /** The repositories of an organisation that can have runs. @throws {GitHubError} */
-  async *repositoriesOf(org: string, manner: Manner): AsyncGenerator<RepositoryName> {
+  async *repositoriesOf(org: string, options: RequestOptions): AsyncGenerator<RepositoryName> {
     for await (const repository of this.#all(
       `/orgs/${encodeURIComponent(org)}/repos?type=all&per_page=${PER_PAGE}`,
       undefined,
       { kind: "org", org },
-      manner,
+      options,
     )) {
       if (repository["archived"] === true || repository["disabled"] === true) continue;
       const [owner, repo] = String(repository["full_name"]).split("/");
@@ -89,11 +89,11 @@ export class Actions {
   }
 
   /** The default branch, "" for none; it may be an hour old. @throws {GitHubError} */
-  async defaultBranch(name: RepositoryName, manner: Manner): Promise<string> {
+  async defaultBranch(name: RepositoryName, options: RequestOptions): Promise<string> {
     const key = `${name.owner}/${name.repo}`.toLowerCase();
     const known = this.#branches.get(key);
     if (known && known.until > Date.now()) return known.branch;
-    const branch = (await this.#repository(name, manner))["default_branch"];
+    const branch = (await this.#repository(name, options))["default_branch"];
     this.#branches.delete(key);
     this.#branches.set(key, { branch: typeof branch === "string" ? branch : "", until: Date.now() + BRANCH_HOLDS });
     const oldest = this.#branches.keys().next();
@@ -102,9 +102,9 @@ export class Actions {
   }
 
   /** Whether the repository is to be seen now. @throws {GitHubError} but where it is not */
-  async isVisible(name: RepositoryName, manner: Manner): Promise<boolean> {
+  async isVisible(name: RepositoryName, options: RequestOptions): Promise<boolean> {
     try {
-      await this.#repository(name, manner);
+      await this.#repository(name, options);
       return true;
     } catch (error) {
       if (error instanceof GitHubError && error.outcome === "gone") return false;
@@ -112,13 +112,13 @@ export class Actions {
     }
   }
 
-  async #repository(name: RepositoryName, manner: Manner): Promise<Fields> {
-    return asFields((await this.github.ask({ ...manner, whose: whose(name), path: repositoryPath(name) })).data, "a repository");
+  async #repository(name: RepositoryName, options: RequestOptions): Promise<JsonObject> {
+    return asFields((await this.github.ask({ ...options, whose: whose(name), path: repositoryPath(name) })).data, "a repository");
   }
 
-  async *#all(path: string, list: string | undefined, of: Whose, manner: Manner): AsyncGenerator<Fields> {
+  async *#all(path: string, list: string | undefined, of: Whose, options: RequestOptions): AsyncGenerator<JsonObject> {
     for (let next: string | undefined = path; next !== undefined;) {
-      const answer = await this.github.ask({ ...manner, whose: of, path: next });
+      const answer = await this.github.ask({ ...options, whose: of, path: next });
       yield* listOf(answer.data, list);
       if (answer.next === next) throw new GitHubError("GitHub's list goes on nowhere", "invalid", 200);
       ({ next } = answer);
@@ -139,13 +139,13 @@ const whose = ({ owner, repo }: RepositoryName): Whose => ({ kind: "repo", owner
 
 const attemptPath = (name: AttemptName): string => `${repositoryPath(name)}/actions/runs/${name.runId}/attempts/${name.runAttempt}`;
 
-function asFields(value: unknown, what: string): Fields {
+function asFields(value: unknown, what: string): JsonObject {
   if (value === null || typeof value !== "object" || Array.isArray(value))
     throw new GitHubError(`GitHub's answer is not ${what}`, "invalid", 200);
-  return value as Fields;
+  return value as JsonObject;
 }
 
-function listOf(value: unknown, name: string | undefined): Fields[] {
+function listOf(value: unknown, name: string | undefined): JsonObject[] {
   const list = name === undefined ? value : asFields(value, "a list")[name];
   if (!Array.isArray(list)) throw new GitHubError("GitHub's answer is not a list", "invalid", 200);
   return list.map((entry) => asFields(entry, "a list of objects"));

@@ -1,7 +1,7 @@
 import type { PauseReason } from "./limits.js";
 
 /** What became of a request; the label of `octogauge_github_requests_total`. */
-export type Outcome =
+export type GitHubOutcome =
   | "ok"
   | "not_modified"
   | "gone"
@@ -19,7 +19,7 @@ export class GitHubError extends Error {
 
   constructor(
     message: string,
-    readonly outcome: Exclude<Outcome, "ok">,
+    readonly outcome: Exclude<GitHubOutcome, "ok">,
     readonly status: number | undefined,
     /** Seconds until it is worth asking again; undefined where that is for the caller to decide. */
     readonly waitSeconds?: number,
@@ -29,15 +29,15 @@ export class GitHubError extends Error {
 }
 
 /** What an HTTP error means; see https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api. */
-export interface Verdict {
-  readonly outcome: Exclude<Outcome, "ok">;
+export interface FailureKind {
+  readonly outcome: Exclude<GitHubOutcome, "ok">;
   readonly pause?: { readonly reason: PauseReason; readonly seconds: number | undefined };
 }
 
-type Headers = Readonly<Record<string, string | number | undefined>>;
+type ResponseHeaders = Readonly<Record<string, string | number | undefined>>;
 
 /** @param status undefined where there was no answer */
-export function judge(status: number | undefined, headers: Headers, message: string): Verdict {
+export function judge(status: number | undefined, headers: ResponseHeaders, message: string): FailureKind {
   if (status === undefined) return { outcome: "no_answer" };
   if (status === 304) return { outcome: "not_modified" };
   if (status === 401) return { outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } };
@@ -56,7 +56,7 @@ export function judge(status: number | undefined, headers: Headers, message: str
 }
 
 /** Seconds until the rate limit is full again, by GitHub's own clock where it tells the time. */
-export function resetsIn(headers: Headers): number {
+export function resetsIn(headers: ResponseHeaders): number {
   const now = Date.parse(String(headers["date"] ?? "")) || Date.now();
   const reset = Number(headers["x-ratelimit-reset"]) * 1_000;
   // Never for longer than the hour that a limit is for, whatever the clocks say.

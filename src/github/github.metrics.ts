@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
 import type { Counter } from "prom-client";
-import type { Outcome } from "./failure.js";
+import type { GitHubOutcome } from "./failure.js";
 
 const REQUESTS = "octogauge_github_requests_total";
 
@@ -18,7 +18,7 @@ export const githubMetricProviders = [
 export class GitHubMetrics {
   constructor(@InjectMetric(REQUESTS) private readonly requests: Counter) {}
 
-  answered(purpose: string, outcome: Outcome): void {
+  answered(purpose: string, outcome: GitHubOutcome): void {
     this.requests.inc({ purpose, outcome });
   }
 }

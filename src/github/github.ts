@@ -8,7 +8,7 @@ import { GitHubMetrics } from "./github.metrics.js";
 import { Limits } from "./limits.js";
 
 /** One request. */
-export interface Question {
+export interface GitHubRequest {
   /** Label of the metric: which part of Octogauge asks. */
   readonly purpose: string;
   readonly whose: Whose;
@@ -22,7 +22,7 @@ export interface Question {
   readonly etag?: string | undefined;
 }
 
-export interface Answer {
+export interface GitHubResponse {
   readonly data: unknown;
   readonly etag: string | undefined;
   /** The next page, by its `Link`. */
@@ -31,7 +31,7 @@ export interface Answer {
   readonly answeredAt: number | undefined;
 }
 
-type Headers = Readonly<Record<string, string | number | undefined>>;
+type ResponseHeaders = Readonly<Record<string, string | number | undefined>>;
 
 /** Asks GitHub's REST API, within the limits that the whole fleet obeys. */
 @Injectable()
@@ -59,7 +59,7 @@ export class GitHub {
   /**
    * @throws {GitHubError} `limited` without a request where a pause is on
    */
-  async ask(question: Question): Promise<Answer> {
+  async ask(question: GitHubRequest): Promise<GitHubResponse> {
     if (!this.tracing.isOn) return this.#ask(question);
     const { purpose, method = "GET", path } = question;
     const url = new URL(path.split("?", 1)[0]!.replace(/^\//, ""), `${this.credentials.apiUrl}/`);
@@ -80,7 +80,7 @@ export class GitHub {
     }
   }
 
-  async #ask(question: Question): Promise<Answer> {
+  async #ask(question: GitHubRequest): Promise<GitHubResponse> {
     const { name: principal, octokit } = await this.#principal(question);
     await this.#mayAsk(principal, question.reserve);
     try {
@@ -99,7 +99,7 @@ export class GitHub {
     }
   }
 
-  async #principal(question: Question): Promise<Principal> {
+  async #principal(question: GitHubRequest): Promise<Principal> {
     // Whose installation it is and its token are asked for as the App.
     if (this.isApp) await this.#mayAsk("app", 0);
     try {
@@ -144,14 +144,14 @@ export class GitHub {
     this.#accepted = fingerprint;
   }
 
-  async #note(principal: string, headers: Headers): Promise<void> {
+  async #note(principal: string, headers: ResponseHeaders): Promise<void> {
     const [limit, remaining] = [Number(headers["x-ratelimit-limit"]), Number(headers["x-ratelimit-remaining"])];
     // GitHub Enterprise Server sends none where rate limits are off.
     if (Number.isFinite(limit) && Number.isFinite(remaining))
       await this.limits.note(principal, { limit, remaining, resetsIn: resetsIn(headers) });
   }
 
-  async #failed(question: Question, principal: string, error: unknown): Promise<GitHubError> {
+  async #failed(question: GitHubRequest, principal: string, error: unknown): Promise<GitHubError> {
     if (error instanceof GitHubError) return error;
     const { status, headers, message } = httpErrorOf(error);
     if (status === undefined && !isFetchError(error)) throw error;
@@ -175,8 +175,8 @@ export class GitHub {
 const nameOf = (whose: Whose): string =>
   whose.kind === "org" ? whose.org : whose.kind === "repo" ? `${whose.owner}/${whose.repo}` : "GitHub";
 
-function httpErrorOf(error: unknown): { status: number | undefined; headers: Headers; message: string } {
-  const { status, response, message } = error as { status?: unknown; response?: { headers?: Headers }; message?: string };
+function httpErrorOf(error: unknown): { status: number | undefined; headers: ResponseHeaders; message: string } {
+  const { status, response, message } = error as { status?: unknown; response?: { headers?: ResponseHeaders }; message?: string };
   // Octokit gives what never was answered the status 500, without a response.
   const answered = typeof status === "number" && response !== undefined;
   return {

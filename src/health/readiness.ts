@@ -6,8 +6,8 @@ import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { missingMigrations } from "../database/migrate.js";
 import { type Queryable, sql } from "../database/sql.js";
-import { oldestPendingAge } from "../inbox/backlog.sql.js";
-import { probeInbox } from "../inbox/probe.sql.js";
+import { oldestPendingAge } from "../queue/backlog.sql.js";
+import { probeInbox } from "../intake/probe.sql.js";
 
 /** A probe must be answered before it times out, whatever the database does. Milliseconds. */
 const PROBE_MS = 2_000;

@@ -1,9 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
-import { Allowance } from "../inbox/allowance.js";
-import type { Delivery } from "../inbox/delivery.js";
-import { prune } from "../inbox/projection/prune.js";
-import { repositoryOfBytes } from "../inbox/projection/repository-of.js";
+import { RateLimiter } from "../intake/rate-limiter.js";
+import type { Delivery } from "../intake/delivery.js";
+import { projectionOf } from "../events/project.js";
+import { repositoryOfBytes } from "../events/repository-of.js";
 
 const BURST_SECONDS = 10;
 
@@ -19,10 +19,10 @@ export interface Admission {
 export class AdmissionControl {
   #requests = 0;
   #bytes = 0;
-  readonly #owners: Allowance | undefined;
+  readonly #owners: RateLimiter | undefined;
 
   constructor(@Inject(CONFIG) private readonly config: Pick<Config, "INGEST_RATE_LIMIT" | "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {
-    this.#owners = config.INGEST_RATE_LIMIT > 0 ? new Allowance(config.INGEST_RATE_LIMIT, BURST_SECONDS) : undefined;
+    this.#owners = config.INGEST_RATE_LIMIT > 0 ? new RateLimiter(config.INGEST_RATE_LIMIT, BURST_SECONDS) : undefined;
   }
 
   get requests(): number {
@@ -40,7 +40,7 @@ export class AdmissionControl {
    */
   waitOf(secret: number, { event, form, body }: Pick<Delivery, "event" | "form" | "body">): number {
     if (!this.#owners) return 0;
-    const projection = prune(event, form, body);
+    const projection = projectionOf(event, form, body);
     const [owner] = projection ? repositoryOfBytes(projection).split("/", 1) : [];
     return Math.ceil(this.#owners.take(`${secret} ${owner ?? ""}`));
   }

@@ -1,7 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 
 /** An answer of the public listener; the reason labels the process metrics. */
-export interface Answer {
+export interface WebhookAnswer {
   readonly status: number;
   readonly reason: string;
   readonly body: string;
@@ -9,29 +9,29 @@ export interface Answer {
   readonly headers: readonly string[];
 }
 
-export const ACCEPTED: Answer = stored("accepted");
-export const DUPLICATE: Answer = stored("duplicate");
+export const ACCEPTED: WebhookAnswer = stored("accepted");
+export const DUPLICATE: WebhookAnswer = stored("duplicate");
 
 /** To what comes beyond the budgets. */
-export const TOO_MANY: Answer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
-export const TOO_MUCH: Answer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
-export const TOO_SLOW: Answer = problem(408, "slow-body", "the body came more slowly than BODY_MIN_RATE; send this delivery again later", [
+export const TOO_MANY: WebhookAnswer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
+export const TOO_MUCH: WebhookAnswer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
+export const TOO_SLOW: WebhookAnswer = problem(408, "slow-body", "the body came more slowly than BODY_MIN_RATE; send this delivery again later", [
   "connection",
   "close",
 ]);
-export const NOT_ALLOWED: Answer = problem(403, "sender", "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)", [
+export const NOT_ALLOWED: WebhookAnswer = problem(403, "sender", "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)", [
   "connection",
   "close",
 ]);
-export const NOT_STORED: Answer = unavailable("database", "the delivery could not be stored; send it again later");
-export const LATE: Answer = unavailable("deadline", "the delivery could not be stored in time; send it again later");
+export const NOT_STORED: WebhookAnswer = unavailable("database", "the delivery could not be stored; send it again later");
+export const LATE: WebhookAnswer = unavailable("deadline", "the delivery could not be stored in time; send it again later");
 
-function stored(status: string): Answer {
+function stored(status: string): WebhookAnswer {
   return answer(202, status, "application/json", { status });
 }
 
 /** An error in the form of RFC 9457. */
-export function problem(status: number, reason: string, detail: string, headers: readonly string[] = []): Answer {
+export function problem(status: number, reason: string, detail: string, headers: readonly string[] = []): WebhookAnswer {
   return answer(
     status,
     reason,
@@ -42,17 +42,17 @@ export function problem(status: number, reason: string, detail: string, headers:
 }
 
 /** 503: the sender should try again; GitHub does so when somebody asks for a redelivery. */
-function unavailable(reason: string, detail: string): Answer {
+function unavailable(reason: string, detail: string): WebhookAnswer {
   return problem(503, reason, detail, ["retry-after", "5"]);
 }
 
-export function send(response: ServerResponse, { status, headers, body }: Answer): void {
+export function send(response: ServerResponse, { status, headers, body }: WebhookAnswer): void {
   if (response.headersSent || response.destroyed) return;
   response.writeHead(status, headers as string[]);
   response.end(body);
 }
 
-function answer(status: number, reason: string, type: string, content: object, headers: readonly string[] = []): Answer {
+function answer(status: number, reason: string, type: string, content: object, headers: readonly string[] = []): WebhookAnswer {
   const body = JSON.stringify(content);
   const all = ["content-type", type, "content-length", String(Buffer.byteLength(body)), "x-content-type-options", "nosniff", ...headers];
   return { status, reason, body, headers: all };

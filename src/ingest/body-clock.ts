@@ -4,7 +4,7 @@ import type { RawBody } from "./raw-body.js";
 const WINDOW_MS = 2_000;
 
 /** The times that a delivery is given. */
-export interface Times {
+export interface BodyTimes {
   /** Seconds for all of it. */
   readonly REQUEST_TIMEOUT: number;
   /** Bytes a second, while the body is read. */
@@ -17,7 +17,7 @@ export interface Times {
  * @param late called once if the time is over and the body was whole
  * @returns call it when the delivery is answered
  */
-export function watchBody(body: RawBody, { REQUEST_TIMEOUT, BODY_MIN_RATE }: Times, late: () => void): () => void {
+export function watchBody(body: RawBody, { REQUEST_TIMEOUT, BODY_MIN_RATE }: BodyTimes, late: () => void): () => void {
   const end = performance.now() + REQUEST_TIMEOUT * 1_000;
   const leastBytes = (BODY_MIN_RATE * WINDOW_MS) / 1_000;
   let before = 0;

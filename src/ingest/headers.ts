@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { hookIdOf, isDeliveryId, isEventName } from "../inbox/delivery-headers.js";
-import { type Answer, problem } from "./answer.js";
+import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
+import { type WebhookAnswer, problem } from "./answer.js";
 
 /** What the headers of a delivery say. */
 export interface DeliveryHeaders {
@@ -11,8 +11,8 @@ export interface DeliveryHeaders {
   readonly signature: string | undefined;
 }
 
-/** Reads the headers; an {@link Answer} instead says what is wrong with them, naming the header. */
-export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | Answer {
+/** Reads the headers; an {@link WebhookAnswer} instead says what is wrong with them, naming the header. */
+export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | WebhookAnswer {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
     return problem(415, "content-encoding", "Content-Encoding must be identity: GitHub does not compress deliveries");

@@ -3,7 +3,7 @@ import { InjectMetric, makeCounterProvider, makeGaugeProvider } from "@willsoto/
 import { Counter, Gauge, Histogram } from "prom-client";
 import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
 import type { AdmissionControl } from "./admission.js";
-import type { Answer } from "./answer.js";
+import type { WebhookAnswer } from "./answer.js";
 
 const SECONDS = "octogauge_http_request_duration_seconds";
 const OUTCOMES = "octogauge_deliveries_total";
@@ -53,7 +53,7 @@ export class IngestMetrics {
   }
 
   /** @param traceId of the delivery */
-  answered(answer: Answer, seconds: number, traceId?: string): void {
+  answered(answer: WebhookAnswer, seconds: number, traceId?: string): void {
     this.seconds.observe({ labels: { status: String(answer.status) }, value: seconds, ...exemplarOf(traceId) });
     this.outcomes.inc({ outcome: answer.reason });
   }

@@ -1,12 +1,12 @@
 import { type DynamicModule, Module } from "@nestjs/common";
-import { GroupCommit } from "../inbox/group-commit.js";
-import { InboxModule } from "../inbox/inbox.module.js";
-import { Intake } from "../inbox/intake.js";
+import { GroupCommit } from "../intake/group-commit.js";
+import { InboxModule } from "../intake/intake.module.js";
+import { Intake } from "../intake/intake.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
 import { PublicListener } from "./public-listener.js";
 import { Senders } from "./senders.js";
-import { WebhookController } from "./webhook.controller.js";
+import { WebhookHandler } from "./webhook-handler.js";
 
 /** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox or what stands before it. Nobody imports this room. */
 @Module({})
@@ -19,7 +19,7 @@ export class IngestModule {
       providers: [
         AdmissionControl,
         Senders,
-        WebhookController,
+        WebhookHandler,
         PublicListener,
         IngestMetrics,
         ...ingestMetricProviders,

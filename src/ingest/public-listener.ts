@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { CONFIG, type Config } from "../config/config.js";
 import { Tracing } from "../tracing/tracing.js";
-import { type Answer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
+import { type WebhookAnswer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";
 import { Senders } from "./senders.js";
 import { Turns } from "./turns.js";
-import { WebhookController } from "./webhook.controller.js";
+import { WebhookHandler } from "./webhook-handler.js";
 
 /** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
 const LINGER_MS = 1_000;
@@ -33,7 +33,7 @@ export class PublicListener implements OnModuleDestroy {
   #draining = false;
 
   constructor(
-    private readonly controller: WebhookController,
+    private readonly controller: WebhookHandler,
     private readonly senders: Senders,
     private readonly metrics: IngestMetrics,
     private readonly tracing: Tracing,
@@ -121,7 +121,7 @@ export class PublicListener implements OnModuleDestroy {
     return this.#turnedAway.next();
   }
 
-  async #route(request: IncomingMessage, trace?: RequestTrace): Promise<Answer> {
+  async #route(request: IncomingMessage, trace?: RequestTrace): Promise<WebhookAnswer> {
     const path = request.url?.split("?", 1)[0];
     const { WEBHOOK_PATH } = this.config;
     if (path !== WEBHOOK_PATH && path !== `${WEBHOOK_PATH}/`) return problem(404, "path", `there is nothing here but POST ${WEBHOOK_PATH}`);

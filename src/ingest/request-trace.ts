@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { now } from "../tracing/clock.js";
 import { contextOf, isSampled, traceparentOf } from "../tracing/traceparent.js";
 import { end, type Tracing } from "../tracing/tracing.js";
-import type { Answer } from "./answer.js";
+import type { WebhookAnswer } from "./answer.js";
 import type { DeliveryHeaders } from "./headers.js";
 
 /**
@@ -48,18 +48,18 @@ export class RequestTrace {
   }
 
   /** @returns the trace's id, where it is sampled */
-  answered({ status, reason }: Answer): string | undefined {
+  answered({ status, reason }: WebhookAnswer): string | undefined {
     const span = this.#span;
     if (!span) return undefined;
     const context = span.spanContext();
     if (!isSampled(context)) return undefined;
     span.setAttributes({ "http.response.status_code": status, "octogauge.outcome": reason });
-    end(span, now(), status >= 500 ? new Refused(String(status), reason) : undefined);
+    end(span, now(), status >= 500 ? new RefusedRequest(String(status), reason) : undefined);
     return context.traceId;
   }
 }
 
-class Refused extends Error {
+class RefusedRequest extends Error {
   constructor(
     readonly code: string,
     reason: string,

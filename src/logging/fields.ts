@@ -1,5 +1,5 @@
 /** What a log line may say beside its message. Whoever needs another name adds it here, and thinks of what will be in it. */
-export interface Fields {
+export interface LogFields {
   /** `X-GitHub-Delivery`. */
   readonly delivery_id?: string | undefined;
   /** `X-GitHub-Event`. */
@@ -25,7 +25,7 @@ export interface Fields {
   readonly deliveries?: number | undefined;
   /** How many it has had, this one included. */
   readonly attempts?: number | undefined;
-  /** The stage that failed; see CauseOfDeath. */
+  /** The stage that failed; see FailureCause. */
   readonly source?: string | undefined;
   /** A webhook by its name in `GITHUB_HOOKS`. */
   readonly hook?: string | undefined;
@@ -34,7 +34,7 @@ export interface Fields {
 }
 
 // The compiler holds the two lists together.
-const NAMES: Readonly<Record<keyof Fields, true>> = {
+const NAMES: Readonly<Record<keyof LogFields, true>> = {
   delivery_id: true,
   event: true,
   repository: true,
@@ -53,13 +53,13 @@ const NAMES: Readonly<Record<keyof Fields, true>> = {
   error: true,
 };
 
-export const mayBeLogged = (name: string): name is keyof Fields => Object.hasOwn(NAMES, name);
+export const mayBeLogged = (name: string): name is keyof LogFields => Object.hasOwn(NAMES, name);
 
 /** A log line with fields. */
-export class Saying {
+export class LogEntry {
   constructor(
     readonly message: string,
-    readonly fields: Fields,
+    readonly fields: LogFields,
   ) {}
 
   toString(): string {
@@ -67,5 +67,5 @@ export class Saying {
   }
 }
 
-/** A log line with fields, for one of Nest's loggers: `logger.warn(say("a delivery is a dead letter", { delivery_id, … }))`. */
-export const say = (message: string, fields: Fields): Saying => new Saying(message, fields);
+/** A log line with fields, for one of Nest's loggers: `logger.warn(logEntry("a delivery is a dead letter", { delivery_id, … }))`. */
+export const logEntry = (message: string, fields: LogFields): LogEntry => new LogEntry(message, fields);

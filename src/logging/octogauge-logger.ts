@@ -5,7 +5,7 @@ import type { PrettyOptions } from "pino-pretty";
 import type { Config } from "../config/config.js";
 import { isLogRoom, type LogLevel } from "../config/log-levels.js";
 import { rememberSecrets } from "../config/secret-values.js";
-import { Saying } from "./fields.js";
+import { LogEntry } from "./fields.js";
 import { levelOf } from "./levels.js";
 import { cleanFields, cleanStack, cleanText } from "./redaction.js";
 
@@ -90,7 +90,7 @@ export class OctogaugeLogger implements LoggerService {
 }
 
 function understood(message: unknown): { readonly text: string; readonly fields: object } {
-  if (message instanceof Saying) return { text: message.message, fields: message.fields };
+  if (message instanceof LogEntry) return { text: message.message, fields: message.fields };
   if (message instanceof Error) return { text: message.message, fields: { error: message } };
   if (typeof message === "object" && message !== null) return { text: "", fields: message };
   return { text: String(message), fields: {} };

@@ -28,7 +28,7 @@ const CONTROLS_IN_STACK = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]
 /** A text as it may be logged: without secrets, in one line. */
 export const cleanText = (text: string): string => clipped(masked(text).replace(CONTROLS, " "), LONGEST);
 
-/** Fields as they may be logged; those whose name is not known keep it and nothing else. */
+/** LogFields as they may be logged; those whose name is not known keep it and nothing else. */
 export function cleanFields(fields: object, withStack: boolean, depth = 0): Record<string, unknown> {
   const clean: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(fields)) {

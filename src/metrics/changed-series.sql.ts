@@ -9,7 +9,7 @@ export interface Horizon {
 }
 
 /** A series with its lines of the exposition, each ended by a line feed. */
-export interface Series {
+export interface SeriesText {
   readonly metric: string;
   /** Exposition text, see counters/labels.ts. */
   readonly labels: string;
@@ -22,7 +22,7 @@ export interface Changes {
   /** Series in the table, changed or not. */
   readonly count: number;
   /** By metric and labels. */
-  readonly changed: readonly Series[];
+  readonly changed: readonly SeriesText[];
 }
 
 export type SeriesTable = "counter_series" | "histogram_series";
@@ -59,7 +59,7 @@ const CHANGES: Readonly<Record<SeriesTable, string>> = {
   histogram_series: changesOf("histogram_series"),
 };
 
-type Row = (Series & { readonly origin: null }) | (Horizon & { readonly count: number });
+type Row = (SeriesText & { readonly origin: null }) | (Horizon & { readonly count: number });
 
 /** By one snapshot. @param since undefined: all of it, as of another origin */
 export async function readChanges(on: Queryable, table: SeriesTable, since: Horizon | undefined): Promise<Changes> {

@@ -25,7 +25,7 @@ export class KeptSeries {
   /** Pages of exposition lines by metric. Not to be called again before it has answered. */
   async pages(on: Queryable): Promise<ReadonlyMap<string, readonly Buffer[]>> {
     if ((await this.#read(on)) !== "whole") {
-      // Series were deleted, which leaves no trace but that there are fewer; or those of another server came on top.
+      // SeriesText were deleted, which leaves no trace but that there are fewer; or those of another server came on top.
       this.#forget();
       await this.#read(on);
     }

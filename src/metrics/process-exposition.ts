@@ -1,15 +1,15 @@
-import type { Told } from "../cluster/process-totals.js";
+import type { MetricSnapshot } from "../cluster/process-totals.js";
 import type { Family } from "../counters/catalogue.js";
 import { renderLabels } from "../counters/labels.js";
 import { expose } from "./exposition.js";
 
-type Sample = Told["values"][number];
+type Sample = MetricSnapshot["values"][number];
 
 /**
  * What processes tell of themselves, in OpenMetrics, with exemplars. Not by prom-client, whose one registry has one format:
  * to switch it changes the answers to others that are under way, and takes `_total` off the counters' names for good.
  */
-export const openMetricsOf = (metrics: readonly Told[]): string =>
+export const openMetricsOf = (metrics: readonly MetricSnapshot[]): string =>
   Buffer.concat(
     expose(
       metrics.map((metric) => ({
@@ -20,7 +20,7 @@ export const openMetricsOf = (metrics: readonly Told[]): string =>
     ),
   ).toString();
 
-const familyOf = ({ name, type, help }: Told): Family => ({
+const familyOf = ({ name, type, help }: MetricSnapshot): Family => ({
   name,
   type: type as Family["type"],
   labels: [],

@@ -2,7 +2,7 @@ import { Controller, Get, Headers, Inject, Res, UseGuards } from "@nestjs/common
 import type { Response } from "express";
 import { register } from "prom-client";
 import { Children } from "../cluster/children.js";
-import type { Told } from "../cluster/process-totals.js";
+import type { MetricSnapshot } from "../cluster/process-totals.js";
 import { CONTENT_TYPES, negotiate } from "./exposition.js";
 import { MetricsTokenGuard } from "./metrics-token.guard.js";
 import { openMetricsOf } from "./process-exposition.js";
@@ -16,7 +16,7 @@ export class ProcessMetricsController {
   @Get()
   async process(@Headers("accept") accept: string | undefined, @Res() response: Response): Promise<void> {
     const format = negotiate(accept);
-    const text = format === "openmetrics" ? openMetricsOf(await this.#told()) : await this.#text();
+    const text = format === "openmetrics" ? openMetricsOf(await this.#snapshots()) : await this.#text();
     response.setHeader("content-type", CONTENT_TYPES[format]).end(text);
   }
 
@@ -24,7 +24,7 @@ export class ProcessMetricsController {
     return this.children ? this.children.metrics() : register.metrics();
   }
 
-  async #told(): Promise<readonly Told[]> {
-    return this.children ? this.children.told() : ((await register.getMetricsAsJSON()) as unknown as Told[]);
+  async #snapshots(): Promise<readonly MetricSnapshot[]> {
+    return this.children ? this.children.snapshots() : ((await register.getMetricsAsJSON()) as unknown as MetricSnapshot[]);
   }
 }

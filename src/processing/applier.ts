@@ -4,15 +4,15 @@ import { CONFIG } from "../config/config.js";
 import { Counters } from "../counters/counters.js";
 import { LabelPolicy } from "../counters/label-policy.js";
 import type { Queryable } from "../database/sql.js";
-import type { Claimed } from "../inbox/claim.sql.js";
-import { bury } from "../inbox/dead-letters.sql.js";
-import { claimedFields } from "../inbox/delivery-fields.js";
-import { UnexpectedPayload } from "../inbox/projection/fields.js";
-import type { Projection } from "../inbox/projection/projection.js";
-import { parseBody, project, readProjection } from "../inbox/projection/read.js";
-import { say } from "../logging/fields.js";
+import type { Claimed } from "../queue/claim.sql.js";
+import { addDeadLetter } from "../dead-letters/dead-letters.sql.js";
+import { claimedFields } from "../queue/delivery-fields.js";
+import { UnexpectedPayload } from "../events/fields.js";
+import type { Projection } from "../events/projection.js";
+import { parseBody, project, readProjection } from "../events/read.js";
+import { logEntry } from "../logging/fields.js";
 import { deliveryLevel, type LogConfig } from "../logging/levels.js";
-import type { Completions } from "../outbound/completions.js";
+import type { Completions } from "../ci-traces/completions.js";
 import { FACT, has } from "../workflow-state/facts.js";
 import type { Learned } from "../workflow-state/upsert.js";
 import { Batch } from "./batch.js";
@@ -55,11 +55,11 @@ export class Applier {
    * @throws {Unreadable} where a delivery has to be buried and came without its payload
    */
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
-    const batch = new Batch(this.counters.newTally());
+    const batch = new Batch(this.counters.newDelta());
     const completions = this.newCompletions?.();
     const unusable = await this.#foldAll(batch, claimed, completions);
     for (const [delivery, { name, message }] of unusable) {
-      await bury(transaction, delivery, { source: "projection", errorClass: name, message });
+      await addDeadLetter(transaction, delivery, { source: "projection", errorClass: name, message });
     }
     countEvents(batch.tally, batch.events);
     const jobs = await writeJobs(transaction, batch.tally, batch.jobs);
@@ -94,14 +94,14 @@ export class Applier {
 
   #tell(claimed: readonly Claimed[], unusable: Unusable): void {
     for (const [delivery, error] of unusable)
-      this.#logger.warn(say("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
+      this.#logger.warn(logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
     if (this.#level === undefined) return;
     const now = Date.now();
     for (const delivery of claimed) {
       if (unusable.has(delivery)) continue;
       this.#logger[this.#level](
         // Another clock wrote down when it came.
-        say("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
+        logEntry("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
       );
     }
   }

@@ -3,17 +3,17 @@ import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
-import { BatchJournal } from "../inbox/batch-journal.js";
-import { type Claimed, claimOne } from "../inbox/claim.sql.js";
-import { claimedFields } from "../inbox/delivery-fields.js";
-import { setAside } from "../inbox/retries.sql.js";
-import { say } from "../logging/fields.js";
+import { BatchJournal } from "../queue/batch-journal.js";
+import { type Claimed, claimOne } from "../queue/claim.sql.js";
+import { claimedFields } from "../queue/delivery-fields.js";
+import { setAside } from "../dead-letters/retries.sql.js";
+import { logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier, Unreadable } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
 import { backoff, causeOf } from "./failure.js";
-import { NextBatch, NOTHING } from "./next-batch.js";
+import { NextBatch, NOTHING } from "../queue/next-batch.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 /** What became of a batch. */
@@ -21,11 +21,11 @@ export interface Processed {
   /** How many deliveries it came to: they have left the inbox, or were put off. */
   readonly count: number;
   /** See {@link Taken}; what had to be done in parts is not little, unless nothing came of it: who tries that again rests first. */
-  readonly isLittle: boolean;
+  readonly isNearlyEmpty: boolean;
 }
 
 /** Deliveries that a worker had begun and that are back without a word from it. */
-class Suspects extends Error {
+class OrphanedDeliveries extends Error {
   constructor(readonly deliveries: readonly Claimed[]) {
     super(`${deliveries.length} deliveries were left by a worker that ended or hung`);
   }
@@ -38,7 +38,7 @@ class Suspects extends Error {
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
-  readonly #isTalkative: boolean;
+  readonly #isDebugEnabled: boolean;
 
   constructor(
     private readonly database: Database,
@@ -49,7 +49,7 @@ export class BatchProcessor {
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETRY_BACKOFF"> & LogConfig,
   ) {
-    this.#isTalkative = isLogged(config, "processing", "debug");
+    this.#isDebugEnabled = isLogged(config, "processing", "debug");
   }
 
   /**
@@ -65,13 +65,13 @@ export class BatchProcessor {
         async (transaction) => (taken = await this.next.take(transaction)).rows,
         (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (taken.count > 0 || taken.lookedAtAll || isPatient) return { count: taken.count, isLittle: taken.isLittle };
+      if (taken.count > 0 || taken.lookedAtAll || isPatient) return { count: taken.count, isNearlyEmpty: taken.isNearlyEmpty };
     } catch (error) {
       await this.next.giveBack(taken);
       // Again, since it may have been the commit that failed, or the database as a whole.
       if (taken.rows.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
       const count = await this.#recover(error, taken.rows);
-      return { count, isLittle: count === 0 };
+      return { count, isNearlyEmpty: count === 0 };
     }
     this.next.sweep();
     return this.processBatch(worker);
@@ -79,10 +79,10 @@ export class BatchProcessor {
 
   async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {
     if (error instanceof Unreadable) return this.#singly(error.deliveries);
-    if (error instanceof Suspects) return this.#suspect(error);
+    if (error instanceof OrphanedDeliveries) return this.#suspect(error);
     this.metrics.failed(isTransient(error) ? "transient" : "data");
     if (isTransient(error) || taken.length === 0) throw error;
-    this.#logger.warn(say("a batch was refused, trying its deliveries one by one", { deliveries: taken.length, error }));
+    this.#logger.warn(logEntry("a batch was refused, trying its deliveries one by one", { deliveries: taken.length, error }));
     return this.#singly(taken);
   }
 
@@ -90,7 +90,7 @@ export class BatchProcessor {
   async #journaled<T>(worker: string, claimed: readonly Claimed[], work: () => Promise<T>): Promise<T> {
     const suspected = await this.journal.begin(worker, claimed);
     try {
-      if (suspected.length > 0) throw new Suspects(suspected);
+      if (suspected.length > 0) throw new OrphanedDeliveries(suspected);
       return await work();
     } catch (error) {
       await this.journal.giveBack(worker).catch(() => undefined);
@@ -99,11 +99,11 @@ export class BatchProcessor {
   }
 
   /** One of these may have killed the worker, the others did nothing: none has used up an attempt, and each is tried alone (retry.loop.ts). */
-  async #suspect({ deliveries, message }: Suspects): Promise<number> {
-    this.#logger.warn(say(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
+  async #suspect({ deliveries, message }: OrphanedDeliveries): Promise<number> {
+    this.#logger.warn(logEntry(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
     await setAside(this.database, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
-    for (const delivery of deliveries) this.#logger.log(say("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
+    for (const delivery of deliveries) this.#logger.log(logEntry("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
     return deliveries.length;
   }
 
@@ -121,7 +121,7 @@ export class BatchProcessor {
         const pause = backoff(this.config.RETRY_BACKOFF, 1);
         await setAside(this.database, [delivery], causeOf(error), 1, pause);
         this.#logger.warn(
-          say("a delivery was refused and set aside, to be tried again", {
+          logEntry("a delivery was refused and set aside, to be tried again", {
             ...claimedFields(delivery),
             source: causeOf(error).source,
             attempts: 1,
@@ -149,7 +149,7 @@ export class BatchProcessor {
         if (claimed.length === 0) return 0;
         const claimSeconds = (performance.now() - began) / 1_000;
         trace?.claimed(claimed);
-        if (this.#isTalkative) for (const delivery of claimed) this.#logger.debug(say("a delivery was claimed", claimedFields(delivery)));
+        if (this.#isDebugEnabled) for (const delivery of claimed) this.#logger.debug(logEntry("a delivery was claimed", claimedFields(delivery)));
         afterCommit = await apply(transaction, claimed);
         this.metrics.claimed(claimed, claimSeconds, trace?.traceId);
         return claimed.length;

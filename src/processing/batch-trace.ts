@@ -1,6 +1,6 @@
 import { type Span, type SpanContext, SpanKind } from "@opentelemetry/api";
 import type { Queryable } from "../database/sql.js";
-import type { Claimed } from "../inbox/claim.sql.js";
+import type { Claimed } from "../queue/claim.sql.js";
 import { now } from "../tracing/clock.js";
 import { contextOf, isSampled } from "../tracing/traceparent.js";
 import { end, type Tracing } from "../tracing/tracing.js";

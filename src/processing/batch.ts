@@ -2,7 +2,7 @@ import { eventTime } from "../workflow-state/event-time.js";
 import { type JobEvent, joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
 import { joinRuns, namedBy, observeRun, type RunEvent, type RunObservation } from "../workflow-state/run-transition.js";
 import { attemptKey } from "../workflow-state/runs.sql.js";
-import type { Tally } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/tally.js";
 
 /** When and by which delivery an event came. */
 export interface Arrival {
@@ -19,7 +19,7 @@ export class Batch {
   readonly runs = new Map<string, RunObservation>();
   readonly jobs = new Map<number, JobObservation>();
 
-  constructor(readonly tally: Tally) {}
+  constructor(readonly tally: MetricDelta) {}
 
   countEvent(event: string, action: string): void {
     let byAction = this.events.get(event);

@@ -1,6 +1,6 @@
 import type { FactoryProvider } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
-import type { Completions } from "../outbound/completions.js";
+import type { Completions } from "../ci-traces/completions.js";
 
 /** Injection token of what makes the {@link Completions} of a batch; undefined where nobody wants them. */
 export const COMPLETIONS = Symbol("COMPLETIONS");
@@ -13,7 +13,7 @@ export const completionsProvider: FactoryProvider<NewCompletions> = {
   inject: [CONFIG],
   useFactory: async (config: Config) => {
     if (config.CI_TRACES === "off") return undefined;
-    const module = await import("../outbound/completions.js");
+    const module = await import("../ci-traces/completions.js");
     return () => new module.Completions(config.CI_TRACES_SETTLE);
   },
 };

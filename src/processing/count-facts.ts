@@ -1,12 +1,12 @@
 import { COUNTERS, HISTOGRAMS } from "../counters/catalogue.js";
 import { actionLabel, eventLabel } from "../counters/event-names.js";
-import type { Tally } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/tally.js";
 import { FACT, has } from "../workflow-state/facts.js";
 import type { JobObservation } from "../workflow-state/job-transition.js";
 import type { RunObservation } from "../workflow-state/run-transition.js";
 
 /** @param events how often, by event and action */
-export function countEvents(tally: Tally, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
+export function countEvents(tally: MetricDelta, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
   for (const [event, byAction] of events)
     for (const [action, times] of byAction) tally.add(COUNTERS.events, [eventLabel(event), actionLabel(event, action)], times);
 }
@@ -15,7 +15,7 @@ export function countEvents(tally: Tally, events: ReadonlyMap<string, ReadonlyMa
 type CountedJob = Pick<JobObservation, "owner" | "repo" | "workflow" | "runsOn" | "conclusion" | "queueSeconds" | "durationSeconds">;
 
 /** Raises what newly counted facts of an attempt raise. */
-export function countRun(tally: Tally, run: RunObservation, fresh: number): void {
+export function countRun(tally: MetricDelta, run: RunObservation, fresh: number): void {
   const branch = [run.owner, run.repo, run.workflow, run.branch];
   if (has(fresh, FACT.queued)) tally.add(COUNTERS.runsRequested, [...branch, run.event]);
   if (has(fresh, FACT.started)) tally.add(COUNTERS.runsStarted, [...branch, run.event]);
@@ -28,7 +28,7 @@ export function countRun(tally: Tally, run: RunObservation, fresh: number): void
 }
 
 /** Raises what newly counted facts of a job raise. */
-export function countJob(tally: Tally, job: CountedJob, fresh: number): void {
+export function countJob(tally: MetricDelta, job: CountedJob, fresh: number): void {
   const labels = [job.owner, job.repo, job.workflow, job.runsOn];
   if (has(fresh, FACT.queued)) tally.add(COUNTERS.jobsQueued, labels);
   if (has(fresh, FACT.started)) tally.add(COUNTERS.jobsStarted, labels);

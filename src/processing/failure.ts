@@ -1,10 +1,10 @@
 import { sqlState } from "../database/errors.js";
-import type { CauseOfDeath } from "../inbox/dead-letters.sql.js";
+import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
 
 const LONGEST_BACKOFF_SECONDS = 300;
 
 /** Why a delivery could not be applied. */
-export function causeOf(error: unknown): CauseOfDeath {
+export function causeOf(error: unknown): FailureCause {
   const name = error instanceof Error ? error.name : "Error";
   return { source: "apply", errorClass: sqlState(error) ?? name, message: messageOf(error) };
 }

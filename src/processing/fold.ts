@@ -1,12 +1,12 @@
 import { COUNTERS } from "../counters/catalogue.js";
 import type { LabelPolicy } from "../counters/label-policy.js";
-import { isAnswer } from "../inbox/delivery.js";
-import type { Projection, PullRequestProjection, PushProjection, WorkflowRunProjection } from "../inbox/projection/projection.js";
+import { isLookupResult } from "../intake/delivery.js";
+import type { Projection, PullRequestProjection, PushProjection, WorkflowRunProjection } from "../events/projection.js";
 import type { Arrival, Batch } from "./batch.js";
 
 /** Folds one delivery into the batch. */
 export function fold(batch: Batch, policy: LabelPolicy, event: string, projection: Projection, arrival: Arrival): void {
-  const isEvent = !isAnswer(event);
+  const isEvent = !isLookupResult(event);
   if (isEvent) batch.countEvent(event, projection.action);
   if (projection.kind === "other") return;
   const { owner, repo } = projection.repository;

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Histogram } from "prom-client";
-import { priorityOf } from "../inbox/lanes.js";
+import { priorityOf } from "../intake/lanes.js";
 import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
 
 const SIZE = "octogauge_processing_batch_size";

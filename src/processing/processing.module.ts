@@ -2,17 +2,17 @@ import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
 import { RollupLoop } from "../counters/rollup.loop.js";
 import { DatabaseModule } from "../database/database.module.js";
-import { BatchJournal } from "../inbox/batch-journal.js";
-import { LedgerRetention } from "../inbox/ledger-retention.loop.js";
-import { DeadLetterRetention, deadLetterMetricProviders } from "../inbox/dead-letter-retention.loop.js";
-import { PackRetention } from "../inbox/pack-retention.loop.js";
+import { BatchJournal } from "../queue/batch-journal.js";
+import { LedgerRetention } from "../intake/ledger-retention.loop.js";
+import { DeadLetterRetention, deadLetterMetricProviders } from "../dead-letters/retention.loop.js";
+import { PackRetention } from "../intake/pack-retention.loop.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
 import { completionsProvider } from "./completions.provider.js";
 import { BatchProcessor } from "./batch-processor.js";
-import { NextBatch } from "./next-batch.js";
+import { NextBatch } from "../queue/next-batch.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
-import { RateLimiter } from "./rate-limiter.js";
+import { FleetRateLimits } from "../queue/rate-limits.js";
 import { RetryLoop } from "./retry.loop.js";
 import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
@@ -29,7 +29,7 @@ import { Workers } from "./workers.js";
     BatchProcessor,
     BatchJournal,
     NextBatch,
-    RateLimiter,
+    FleetRateLimits,
     Workers,
     RetryLoop,
     Watchdog,

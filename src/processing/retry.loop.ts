@@ -4,18 +4,18 @@ import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
-import type { Claimed } from "../inbox/claim.sql.js";
-import type { CauseOfDeath } from "../inbox/dead-letters.sql.js";
-import { claimedFields } from "../inbox/delivery-fields.js";
-import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../inbox/retries.sql.js";
-import { say } from "../logging/fields.js";
+import type { Claimed } from "../queue/claim.sql.js";
+import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
+import { claimedFields } from "../queue/delivery-fields.js";
+import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../dead-letters/retries.sql.js";
+import { logEntry } from "../logging/fields.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
 import { backoff, causeOf } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
-const DIED: CauseOfDeath = {
+const DIED: FailureCause = {
   source: "crash",
   errorClass: "WorkerEnded",
   message: "the worker ended or hung whenever it was at this delivery",
@@ -76,7 +76,7 @@ export class RetryLoop extends BackgroundLoop {
       await postpone(this.database, attempt, causeOf(error), pause);
       for (const delivery of claimed)
         this.logger.warn(
-          say("a delivery was refused again, to be tried again", {
+          logEntry("a delivery was refused again, to be tried again", {
             ...claimedFields(delivery),
             source: causeOf(error).source,
             attempts: attempt.number,
@@ -87,10 +87,10 @@ export class RetryLoop extends BackgroundLoop {
     }
   }
 
-  async #giveUp(attempt: Attempt, cause: CauseOfDeath, attempts = attempt.number - 1): Promise<void> {
+  async #giveUp(attempt: Attempt, cause: FailureCause, attempts = attempt.number - 1): Promise<void> {
     const dead = await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
     const { source, errorClass: name, message } = cause;
     for (const delivery of dead)
-      this.logger.error(say("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }));
+      this.logger.error(logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }));
   }
 }

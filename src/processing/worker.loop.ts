@@ -17,6 +17,6 @@ export class WorkerLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    return (await this.processor.processBatch(this.#id, true)).isLittle ? "idle" : "again";
+    return (await this.processor.processBatch(this.#id, true)).isNearlyEmpty ? "idle" : "again";
   }
 }

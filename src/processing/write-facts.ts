@@ -1,4 +1,4 @@
-import type { Tally } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/tally.js";
 import type { Queryable } from "../database/sql.js";
 import { COUNTED, countExecutions, type ExecutionRow, groupOf } from "../workflow-state/executions.js";
 import { executionRows, lockRuns } from "../workflow-state/executions.sql.js";
@@ -13,7 +13,7 @@ import { countJob, countRun } from "./count-facts.js";
 type Fresh<Key> = ReadonlyMap<Key, Learned>;
 
 /** Writes the jobs of a batch and counts what became known. @returns what each job learned */
-export async function writeJobs(on: Queryable, tally: Tally, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
+export async function writeJobs(on: Queryable, tally: MetricDelta, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
   const observed = [...jobs.values()];
   const withCopies = await lockRuns(on, observed);
   const before = await executionRows(on, withCopies);
@@ -86,7 +86,7 @@ function grouped(rows: readonly ExecutionRow[]): Map<string, ExecutionRow[]> {
 }
 
 /** The same for attempts. */
-export async function writeRuns(on: Queryable, tally: Tally, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
+export async function writeRuns(on: Queryable, tally: MetricDelta, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
   const observed = [...runs.values()];
   const known = await knownAttempts(
     on,

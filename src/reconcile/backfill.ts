@@ -2,7 +2,7 @@ import type { LabelPolicy } from "../counters/label-policy.js";
 import type { Queryable } from "../database/sql.js";
 import type { Actions, RepositoryName } from "../github/actions.js";
 import { GitHubError } from "../github/failure.js";
-import { type AnswerDelivery, putAnswers } from "../inbox/answers.js";
+import { type LookupResult, putLookupResults } from "../intake/lookup-results.js";
 import { type AttemptLookup, jobAnswer, repositoryOf } from "./attempt-lookup.js";
 
 /** How GitHub lists what is open; a run that waits for an approval has "completed" there. */
@@ -93,7 +93,7 @@ export class Backfill {
   /** @returns how many jobs are open */
   async #fillRun(name: RepositoryName, run: Readonly<Record<string, unknown>>, asked: number): Promise<number> {
     const attempt = { ...name, runId: Number(run["id"]), runAttempt: Number(run["run_attempt"] ?? 1) };
-    const answers: AnswerDelivery[] = [await this.lookup.runAnswer(name, run, asked, MANNER)];
+    const answers: LookupResult[] = [await this.lookup.runAnswer(name, run, asked, MANNER)];
     const askedJobs = Date.now();
     const jobs = await this.actions.jobs(attempt, MANNER).catch((error: unknown) => {
       // It was deleted meanwhile.
@@ -103,7 +103,7 @@ export class Backfill {
     // What has completed is history.
     const open = jobs === "unchanged" ? [] : jobs.said.filter((job) => job["status"] !== "completed");
     answers.push(...open.map((job) => jobAnswer(attempt, repositoryOf(run, name), job, askedJobs)));
-    await putAnswers(this.database, answers);
+    await putLookupResults(this.database, answers);
     return open.length;
   }
 

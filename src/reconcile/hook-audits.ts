@@ -33,7 +33,7 @@ export class HookAudits {
 
   /** Begins with the hooks that are new, forgets those that are gone. Their counters begin at 0, so that the first loss is an increase. */
   async register(hooks: readonly string[]): Promise<void> {
-    const tally = this.counters.newTally();
+    const tally = this.counters.newDelta();
     await this.database.transaction(async (transaction) => {
       for (const hook of await registerHooks(transaction, hooks, this.config.AUDIT_WINDOW)) {
         const families = [COUNTERS.hookMissed, COUNTERS.hookRedelivered, COUNTERS.hookRecovered, COUNTERS.hookGivenUp];
@@ -67,7 +67,7 @@ export class HookAudits {
   /** Notes what a page of the log says, and how far the walk has come by it. */
   async record(audit: Audit, { deliveries, next, answeredAt }: LogPage): Promise<void> {
     const { hook, lookBackTo } = audit;
-    const tally = this.counters.newTally();
+    const tally = this.counters.newDelta();
     const isEnd = next === undefined || (deliveries.length > 0 && deliveries.every(({ deliveredAt }) => deliveredAt < lookBackTo));
     // GitHub's times are compared with GitHub's clock, which may not be the database's, and is told in whole seconds.
     const until = audit.cursor === null && answeredAt !== undefined ? new Date(answeredAt + 999 - 1_000 * this.config.AUDIT_SETTLE) : null;

@@ -5,7 +5,7 @@ import { isTransient } from "../database/errors.js";
 import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { GitHubError } from "../github/failure.js";
-import { SilentAttempts } from "./silent-attempts.js";
+import { StaleRuns } from "./stale-runs.js";
 
 /** Attempts in one round. */
 const BATCH = 100;
@@ -22,7 +22,7 @@ export class LookupLoop extends BackgroundLoop {
 
   constructor(
     private readonly leadership: Leadership,
-    private readonly silent: SilentAttempts,
+    private readonly silent: StaleRuns,
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RECONCILE_AFTER">,
   ) {

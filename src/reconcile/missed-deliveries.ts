@@ -22,7 +22,7 @@ export class MissedDeliveries {
 
   /** Sees which have come, and gives those up that GitHub no longer sends. */
   async settle(): Promise<void> {
-    const tally = this.counters.newTally();
+    const tally = this.counters.newDelta();
     let recovered: readonly Missed[] = [];
     let givenUp: readonly Missed[] = [];
     await this.database.transaction(async (transaction) => {
@@ -53,7 +53,7 @@ export class MissedDeliveries {
 
   /** GitHub will send it again. */
   async redelivered({ hook }: Due): Promise<void> {
-    const tally = this.counters.newTally();
+    const tally = this.counters.newDelta();
     tally.add(COUNTERS.hookRedelivered, [hook]);
     await this.counters.write(this.database, tally);
   }

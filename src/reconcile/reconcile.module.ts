@@ -5,13 +5,13 @@ import { DatabaseModule } from "../database/database.module.js";
 import { GitHubModule } from "../github/github.module.js";
 import { AttemptLookup } from "./attempt-lookup.js";
 import { AuditLoop } from "./audit.loop.js";
-import { FleetLimits } from "./fleet-limits.js";
+import { FleetLimits } from "../github/fleet-limits.js";
 import { HookAudits } from "./hook-audits.js";
 import { LookupLoop } from "./lookup.loop.js";
 import { LostLoop } from "./lost.loop.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import { RedeliveryLoop } from "./redelivery.loop.js";
-import { SilentAttempts } from "./silent-attempts.js";
+import { StaleRuns } from "./stale-runs.js";
 
 /**
  * Enters: what GitHub's delivery logs and its API say, rows that are open for too long. Leaves: redeliveries asked for,
@@ -19,6 +19,6 @@ import { SilentAttempts } from "./silent-attempts.js";
  */
 @Module({
   imports: [BufferModule, DatabaseModule, CountersModule, GitHubModule.within(FleetLimits, DatabaseModule)],
-  providers: [HookAudits, MissedDeliveries, AuditLoop, RedeliveryLoop, AttemptLookup, SilentAttempts, LookupLoop, LostLoop],
+  providers: [HookAudits, MissedDeliveries, AuditLoop, RedeliveryLoop, AttemptLookup, StaleRuns, LookupLoop, LostLoop],
 })
 export class ReconcileModule {}

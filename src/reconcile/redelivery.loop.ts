@@ -7,7 +7,7 @@ import { Leadership } from "../database/leadership.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { GitHubError } from "../github/failure.js";
 import { HookLog } from "../github/hook-log.js";
-import { say } from "../logging/fields.js";
+import { logEntry } from "../logging/fields.js";
 import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import type { Due } from "./missed-deliveries.sql.js";
@@ -63,7 +63,7 @@ export class RedeliveryLoop extends BackgroundLoop {
       await this.missed.notTaken(due, error);
       if (error.outcome === "gone" || error.outcome === "invalid") {
         this.logger.warn(
-          say(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, { delivery_id: due.id, hook: due.hook }),
+          logEntry(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, { delivery_id: due.id, hook: due.hook }),
         );
       } else {
         this.#letRest(hook.name, error);

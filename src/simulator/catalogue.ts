@@ -1,4 +1,4 @@
-import type { Repository, Workflow } from "./model.js";
+import type { SimulatedRepository, Workflow } from "./model.js";
 import { repositoryPadding, topLevelRepositoryPadding, userPadding } from "./padding.js";
 import { hash32, type Random } from "./random.js";
 
@@ -78,10 +78,10 @@ function makeWorkflows(random: Random, repositoryId: number, index: number): Wor
 }
 
 /** The repositories of a history, each with the parts of its payloads that never change. */
-export function makeCatalogue(options: CatalogueOptions, random: Random): Repository[] {
+export function makeCatalogue(options: CatalogueOptions, random: Random): SimulatedRepository[] {
   const tag = `s${options.seed}-${hash32(options.identity).toString(36).padStart(7, "0")}`;
   const contributor: Account = { login: `contributor-${tag}`, id: random.int(1e6, 1e8) };
-  const repositories: Repository[] = [];
+  const repositories: SimulatedRepository[] = [];
   for (let o = 0; o < options.owners; o++) {
     const round = Math.floor(o / ownerNames.length);
     const login = `${ownerNames[o % ownerNames.length]}-${tag}${round > 0 ? `-${round}` : ""}`;

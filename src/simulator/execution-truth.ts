@@ -1,4 +1,4 @@
-import { isCopied, type JobEvent, type JobHistory, latest } from "./job-truth.js";
+import { isCopied, type SimulatedJobEvent, type JobHistory, latest } from "./job-truth.js";
 
 /** What tells the execution of a job within its run; undefined where no event tells. */
 function keyOf(history: JobHistory): string | undefined {
@@ -32,7 +32,7 @@ export function executionsOf(jobs: readonly JobHistory[]): JobHistory[][] {
   }
   const executions = [...keyed.values()];
   const orphans = executions
-    .filter((all) => all.every((job) => job.every((event: JobEvent) => isCopied(event))))
+    .filter((all) => all.every((job) => job.every((event: SimulatedJobEvent) => isCopied(event))))
     .toSorted((a, b) => firstAttempt(a) - firstAttempt(b));
   const free = new Set(
     single.filter((job) => latest(job).status !== "completed").toSorted((a, b) => Number(started(b)) - Number(started(a))),

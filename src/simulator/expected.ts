@@ -1,9 +1,9 @@
 import { ticksOfEventId, ticksOfMilliseconds } from "./event-id.js";
 import { executionsOf } from "./execution-truth.js";
-import { judgeExecution, judgeState, readJobEvent, type JobEvent } from "./job-truth.js";
+import { judgeExecution, judgeState, readJobEvent, type SimulatedJobEvent } from "./job-truth.js";
 import type { SimulatedDelivery } from "./model.js";
 import { asObject, asText, readRepository, type JsonObject } from "./reading.js";
-import { judgeAttempt, readRunEvent, type RunEvent } from "./run-truth.js";
+import { judgeAttempt, readRunEvent, type SimulatedRunEvent } from "./run-truth.js";
 import { SeriesMap } from "./series.js";
 
 /** Upper bounds of all histograms, in seconds. */
@@ -39,12 +39,12 @@ export class Expectation {
   readonly #ids = new Set<string>();
   readonly #owners = new Set<string>();
   readonly #direct = new SeriesMap();
-  readonly #attempts = new Map<number, Map<number, RunEvent[]>>();
-  readonly #jobs = new Map<number, JobEvent[]>();
+  readonly #attempts = new Map<number, Map<number, SimulatedRunEvent[]>>();
+  readonly #jobs = new Map<number, SimulatedJobEvent[]>();
   /** By run, the newest attempt that a job names. */
   readonly #named = new Map<number, number>();
   readonly #bounds: readonly number[];
-  readonly #interned = new Map<string, RunEvent["labels"]>();
+  readonly #interned = new Map<string, SimulatedRunEvent["labels"]>();
 
   /** `bounds` are those of all histograms, in seconds. */
   constructor(options: { readonly bounds?: readonly number[] | undefined } = {}) {
@@ -85,7 +85,7 @@ export class Expectation {
         judgeAttempt(history, attempt === newest, this.#bounds, series);
       }
     }
-    const byRun = new Map<number, JobEvent[][]>();
+    const byRun = new Map<number, SimulatedJobEvent[][]>();
     for (const history of this.#jobs.values()) {
       const { runId } = history[0]!;
       byRun.set(runId, [...(byRun.get(runId) ?? []), history]);
@@ -102,22 +102,22 @@ export class Expectation {
     return Math.max(0, this.#named.get(runId) ?? 0, ...(this.#attempts.get(runId)?.keys() ?? []));
   }
 
-  #isLive([job]: readonly JobEvent[], newest: number): boolean {
+  #isLive([job]: readonly SimulatedJobEvent[], newest: number): boolean {
     if (job === undefined) return true;
     const attempt = job.attempt ?? newest;
     if (attempt < newest) return false;
     return !(this.#attempts.get(job.runId)?.get(attempt) ?? []).some((event) => event.status === "completed");
   }
 
-  #keepRun(event: RunEvent | undefined): void {
+  #keepRun(event: SimulatedRunEvent | undefined): void {
     if (event === undefined) return;
-    const attempts = this.#attempts.get(event.runId) ?? new Map<number, RunEvent[]>();
+    const attempts = this.#attempts.get(event.runId) ?? new Map<number, SimulatedRunEvent[]>();
     this.#attempts.set(event.runId, attempts);
     const history = attempts.get(event.attempt) ?? [];
     attempts.set(event.attempt, [...history, { ...event, labels: this.#shared(event.labels) }]);
   }
 
-  #keepJob(event: JobEvent | undefined): void {
+  #keepJob(event: SimulatedJobEvent | undefined): void {
     if (event === undefined) return;
     this.#named.set(event.runId, Math.max(this.#named.get(event.runId) ?? 0, event.attempt ?? 0));
     const history = this.#jobs.get(event.jobId) ?? [];
@@ -125,7 +125,7 @@ export class Expectation {
   }
 
   /** Millions of events share some hundred label sets; one object each would fill the memory. */
-  #shared(labels: RunEvent["labels"]): RunEvent["labels"] {
+  #shared(labels: SimulatedRunEvent["labels"]): SimulatedRunEvent["labels"] {
     const key = JSON.stringify(labels);
     const known = this.#interned.get(key);
     if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 import { makeCatalogue } from "./catalogue.js";
 import { disturb } from "./disorder.js";
 import { createEventIds, secondsOfTicks } from "./event-id.js";
-import type { PlannedEvent, Repository, SimulatedDelivery } from "./model.js";
+import type { PlannedEvent, SimulatedRepository, SimulatedDelivery } from "./model.js";
 import { renderPing } from "./other-payloads.js";
 import { createEntityClock, planned, type Planning } from "./planning.js";
 import { PriorityQueue } from "./priority-queue.js";
@@ -49,7 +49,7 @@ interface Occurrence extends PlannedEvent {
   readonly last: boolean;
 }
 
-function* occurrences(planning: Planning, repositories: readonly Repository[], o: HistoryOptions) {
+function* occurrences(planning: Planning, repositories: readonly SimulatedRepository[], o: HistoryOptions) {
   const { random } = planning;
   const plan = createScriptPlanner(planning, repositories);
   const queue = new PriorityQueue<Occurrence>((a, b) => a.ticks < b.ticks);

@@ -1,15 +1,15 @@
 import { asNumber, asObject, asSeconds, asText, readRepository, type JsonObject } from "./reading.js";
 import { isLaterState } from "./run-truth.js";
-import type { Labels, SeriesMap } from "./series.js";
+import type { SeriesLabels, SeriesMap } from "./series.js";
 
 /** What one `workflow_job` event says. Times in seconds since 1970. */
-export interface JobEvent {
+export interface SimulatedJobEvent {
   readonly jobId: number;
   readonly runId: number;
   /** Undefined where the payload leaves it out. */
   readonly attempt: number | undefined;
   readonly name: string;
-  readonly labels: Labels;
+  readonly labels: SeriesLabels;
   readonly status: string;
   readonly conclusion: string;
   /** Undefined without a runner. */
@@ -27,7 +27,7 @@ export interface JobEvent {
 const actions = new Set(["queued", "waiting", "in_progress", "completed"]);
 
 /** Reads a `workflow_job` payload; undefined when it speaks of no job. */
-export function readJobEvent(payload: JsonObject, eventTime: bigint): JobEvent | undefined {
+export function readJobEvent(payload: JsonObject, eventTime: bigint): SimulatedJobEvent | undefined {
   const job = asObject(payload["workflow_job"]);
   const repository = readRepository(payload);
   const jobId = asNumber(job?.["id"]);
@@ -62,17 +62,17 @@ export function readJobEvent(payload: JsonObject, eventTime: bigint): JobEvent |
 }
 
 /** The events of one job. */
-export type JobHistory = readonly JobEvent[];
+export type JobHistory = readonly SimulatedJobEvent[];
 
-const isSkipped = (event: JobEvent): boolean => event.status === "completed" && event.conclusion === "skipped";
+const isSkipped = (event: SimulatedJobEvent): boolean => event.status === "completed" && event.conclusion === "skipped";
 
 /** Whether the event proves that the job ran. */
-const provesRun = (event: JobEvent): boolean =>
+const provesRun = (event: SimulatedJobEvent): boolean =>
   event.status === "in_progress" ||
   (event.status === "completed" && !isSkipped(event) && (event.runner !== undefined || event.hasStartedStep));
 
 /** A finished job that a re-run carried into its attempt. */
-export const isCopied = (event: JobEvent): boolean =>
+export const isCopied = (event: SimulatedJobEvent): boolean =>
   event.status === "completed" &&
   event.runner !== undefined &&
   event.attempt !== 1 &&
@@ -80,14 +80,14 @@ export const isCopied = (event: JobEvent): boolean =>
   !(event.createdAt !== undefined && event.createdAt <= event.completedAt);
 
 /** A check run of another app, which no runner was ever asked for. */
-const isCheck = (event: JobEvent): boolean =>
+const isCheck = (event: SimulatedJobEvent): boolean =>
   event.status === "completed" &&
   event.runner === undefined &&
   !event.hasStartedStep &&
   event.labels["runs_on"] === "" &&
   !(event.startedAt !== undefined && event.completedAt !== undefined && event.completedAt > event.startedAt);
 
-export const latest = (history: JobHistory): JobEvent => history.reduce((best, event) => (isLaterState(event, best) ? event : best));
+export const latest = (history: JobHistory): SimulatedJobEvent => history.reduce((best, event) => (isLaterState(event, best) ? event : best));
 
 /** Seconds in the queue, from the earliest event that can tell. */
 function queueSeconds(history: JobHistory): number | undefined {

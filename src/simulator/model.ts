@@ -18,7 +18,7 @@ export interface Workflow {
   readonly runsOn: readonly (readonly string[])[];
 }
 
-export interface Repository {
+export interface SimulatedRepository {
   readonly id: number;
   readonly owner: string;
   readonly name: string;
@@ -40,7 +40,7 @@ export interface PlannedEvent {
   /** 100 ns since 1582, as in the GUID. */
   readonly ticks: bigint;
   readonly event: string;
-  readonly repository: Repository;
+  readonly repository: SimulatedRepository;
   render(): string;
 }
 

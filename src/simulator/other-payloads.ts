@@ -1,4 +1,4 @@
-import { isoSeconds, type Repository } from "./model.js";
+import { isoSeconds, type SimulatedRepository } from "./model.js";
 
 const noCommit = "0".repeat(40);
 
@@ -20,16 +20,16 @@ export interface PullRequest {
   readonly at: number;
 }
 
-function tail(repository: Repository): string {
+function tail(repository: SimulatedRepository): string {
   return `"repository":${repository.json},"organization":${repository.organizationJson},"sender":${repository.senderJson}}`;
 }
 
-function body(repository: Repository, fields: Record<string, unknown>): string {
+function body(repository: SimulatedRepository, fields: Record<string, unknown>): string {
   return `${JSON.stringify(fields).slice(0, -1)},${tail(repository)}`;
 }
 
 /** The JSON body of a `push` event. A push has no action. */
-export function renderPush(repository: Repository, push: Push): string {
+export function renderPush(repository: SimulatedRepository, push: Push): string {
   const deleted = push.commits === 0 && push.ref.startsWith("refs/heads/");
   const author = { name: "Mona Lisa", email: "octocat@github.com", username: "octocat" };
   const commits = Array.from({ length: push.commits }, (_, i) => ({
@@ -59,7 +59,7 @@ export function renderPush(repository: Repository, push: Push): string {
 }
 
 /** The JSON body of a `pull_request` event. */
-export function renderPullRequest(repository: Repository, pull: PullRequest): string {
+export function renderPullRequest(repository: SimulatedRepository, pull: PullRequest): string {
   const closed = pull.action === "closed";
   return body(repository, {
     action: pull.action,
@@ -85,7 +85,7 @@ export function renderPullRequest(repository: Repository, pull: PullRequest): st
 }
 
 /** The JSON body of the `ping` that GitHub sends when a hook is made. */
-export function renderPing(repository: Repository): string {
+export function renderPing(repository: SimulatedRepository): string {
   return body(repository, {
     zen: "Anything added dilutes everything else.",
     hook_id: repository.hookId,
@@ -105,7 +105,7 @@ export const bystanders = [
 ] as const;
 
 /** The JSON body of such an event, with the little that all of them share. */
-export function renderBystander(repository: Repository, event: string, action: string | undefined, id: number): string {
+export function renderBystander(repository: SimulatedRepository, event: string, action: string | undefined, id: number): string {
   const subject = { id, html_url: `https://github.com/${repository.fullName}/${event}/${id}` };
   return body(repository, { ...(action === undefined ? {} : { action }), [event]: subject });
 }

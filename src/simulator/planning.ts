@@ -1,5 +1,5 @@
 import { ticksOfMilliseconds } from "./event-id.js";
-import type { PlannedEvent, Repository } from "./model.js";
+import type { PlannedEvent, SimulatedRepository } from "./model.js";
 import type { Random } from "./random.js";
 
 /** What all plans of a history share. */
@@ -25,6 +25,6 @@ export function createEntityClock(random: Random): (seconds: number) => bigint {
 }
 
 /** An event whose body is made only when asked for. */
-export function planned(repository: Repository, event: string, ticks: bigint, render: () => string): PlannedEvent {
+export function planned(repository: SimulatedRepository, event: string, ticks: bigint, render: () => string): PlannedEvent {
   return { repository, event, ticks, render };
 }

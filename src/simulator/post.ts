@@ -4,14 +4,14 @@ import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SimulatedDelivery } from "./model.js";
 
 /** What became of one attempt to deliver. `failed`: no answer in time, or one that asks to come again. */
-export type Outcome = "accepted" | "duplicate" | "refused" | "failed";
+export type PostOutcome = "accepted" | "duplicate" | "refused" | "failed";
 
 /** The value of X-Hub-Signature-256 for a body. */
 export function signatureOf(secret: string, body: string | Buffer): string {
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }
 
-function outcomeOf(status: number, answer: string): Outcome {
+function outcomeOf(status: number, answer: string): PostOutcome {
   if (status >= 200 && status < 300) return answer.includes('"duplicate"') ? "duplicate" : "accepted";
   const comeAgain = status >= 500 || status === 408 || status === 429;
   return comeAgain ? "failed" : "refused";
@@ -35,7 +35,7 @@ export class Poster {
   }
 
   /** Delivers once, as GitHub would. Never rejects: an error is the outcome `failed`. */
-  post(url: URL, delivery: SimulatedDelivery): Promise<Outcome> {
+  post(url: URL, delivery: SimulatedDelivery): Promise<PostOutcome> {
     const body = Buffer.from(delivery.body);
     const secure = url.protocol === "https:";
     return new Promise((resolve) => {
@@ -54,7 +54,7 @@ export class Poster {
         },
       });
       const timer = setTimeout(() => request.destroy(new Error("no answer in time")), this.#timeout);
-      const finish = (outcome: Outcome, trouble?: string) => {
+      const finish = (outcome: PostOutcome, trouble?: string) => {
         clearTimeout(timer);
         this.#firstTrouble ??= trouble;
         resolve(outcome);

@@ -23,7 +23,7 @@ export function asSeconds(value: unknown): number | undefined {
 }
 
 /** What a label set needs of a repository. */
-export interface RepositoryName {
+export interface SimulatedName {
   readonly owner: string;
   readonly repo: string;
   readonly fullName: string;
@@ -31,7 +31,7 @@ export interface RepositoryName {
 }
 
 /** The repository at the top level of a payload; undefined when there is none with a name. */
-export function readRepository(payload: JsonObject): RepositoryName | undefined {
+export function readRepository(payload: JsonObject): SimulatedName | undefined {
   const repository = asObject(payload["repository"]);
   const fullName = asText(repository?.["full_name"]);
   if (fullName === undefined) return undefined;

@@ -1,11 +1,11 @@
-import { isoSeconds, type Repository, type Workflow } from "./model.js";
+import { isoSeconds, type SimulatedRepository, type Workflow } from "./model.js";
 import { runPadding } from "./padding.js";
 
 /** What stays the same over all attempts of a run. Times are whole seconds since 1970. */
 export interface RunIdentity {
   readonly id: number;
   readonly number: number;
-  readonly repository: Repository;
+  readonly repository: SimulatedRepository;
   readonly workflow: Workflow;
   readonly event: string;
   readonly headBranch: string | null;

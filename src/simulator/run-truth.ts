@@ -1,12 +1,12 @@
 import { asNumber, asObject, asSeconds, asText, type JsonObject } from "./reading.js";
 import { readRepository } from "./reading.js";
-import type { Labels, SeriesMap } from "./series.js";
+import type { SeriesLabels, SeriesMap } from "./series.js";
 
 /** What one `workflow_run` event says. Times in seconds since 1970. */
-export interface RunEvent {
+export interface SimulatedRunEvent {
   readonly runId: number;
   readonly attempt: number;
-  readonly labels: Labels;
+  readonly labels: SeriesLabels;
   readonly branch: string;
   readonly trigger: string;
   readonly status: string;
@@ -40,7 +40,7 @@ function branchOf(run: JsonObject, fullName: string, defaultBranch: string | und
 }
 
 /** Reads a `workflow_run` payload; undefined when it speaks of no run. */
-export function readRunEvent(payload: JsonObject, eventTime: bigint): RunEvent | undefined {
+export function readRunEvent(payload: JsonObject, eventTime: bigint): SimulatedRunEvent | undefined {
   const run = asObject(payload["workflow_run"]);
   const repository = readRepository(payload);
   const runId = asNumber(run?.["id"]);
@@ -78,21 +78,21 @@ export function isLaterState(
 }
 
 /** A failure at the very second of the start, as with an unreadable workflow file. */
-const endedAtOnce = (event: RunEvent): boolean => event.conclusion === "failure" && event.startedAt === event.updatedAt;
+const endedAtOnce = (event: SimulatedRunEvent): boolean => event.conclusion === "failure" && event.startedAt === event.updatedAt;
 
 /** Judges the whole history of one attempt and adds its series. `isLatest`: none newer is known. */
-export function judgeAttempt(history: readonly RunEvent[], isLatest: boolean, bounds: readonly number[], series: SeriesMap): void {
+export function judgeAttempt(history: readonly SimulatedRunEvent[], isLatest: boolean, bounds: readonly number[], series: SeriesMap): void {
   const first = history[0];
   if (first === undefined) return;
   const { labels } = first;
   const counted = { ...labels, branch: first.branch, event: first.trigger };
   const completions = history.filter((event) => event.status === "completed");
-  const completion = completions.reduce<RunEvent | undefined>(
+  const completion = completions.reduce<SimulatedRunEvent | undefined>(
     (best, event) => (best === undefined || isLaterState(event, best) ? event : best),
     undefined,
   );
   const hasBegun = history.some(({ status }) => status === "in_progress");
-  const ran = (event: RunEvent) => conclusionsOfStartedRuns.has(event.conclusion) && !endedAtOnce(event);
+  const ran = (event: SimulatedRunEvent) => conclusionsOfStartedRuns.has(event.conclusion) && !endedAtOnce(event);
   const started = hasBegun || completions.some(ran);
 
   series.add("github_workflow_runs_requested_total", counted);

@@ -1,4 +1,4 @@
-import type { PlannedEvent, Repository } from "./model.js";
+import type { PlannedEvent, SimulatedRepository } from "./model.js";
 import { bystanders, renderBystander, renderPullRequest, renderPush, type PullRequest } from "./other-payloads.js";
 import { createEntityClock, planned, type Planning } from "./planning.js";
 import type { RunIdentity } from "./run-payload.js";
@@ -19,11 +19,11 @@ const namings = { workflow: 92, run: 5, nowhere: 3 } as const;
 export type ScriptPlanner = (at: number) => PlannedEvent[];
 
 /** Makes the planner for a history. Its events come in the order of their time. */
-export function createScriptPlanner(planning: Planning, repositories: readonly Repository[]): ScriptPlanner {
+export function createScriptPlanner(planning: Planning, repositories: readonly SimulatedRepository[]): ScriptPlanner {
   const { random } = planning;
   const runNumbers = new Map<number, number>();
 
-  const run = (repository: Repository, event: string, headBranch: string | null, createdAt: number, fromFork = false): PlannedEvent[] => {
+  const run = (repository: SimulatedRepository, event: string, headBranch: string | null, createdAt: number, fromFork = false): PlannedEvent[] => {
     const workflow = random.pick(repository.workflows);
     const number = (runNumbers.get(workflow.id) ?? 0) + 1;
     runNumbers.set(workflow.id, number);
@@ -47,7 +47,7 @@ export function createScriptPlanner(planning: Planning, repositories: readonly R
   const feature = (): string => `feature/change-${random.int(1, 400)}`;
   const tag = (): string => `v1.${random.int(0, 60)}.${random.int(0, 9)}`;
 
-  const push = (repository: Repository, at: number): PlannedEvent[] => {
+  const push = (repository: SimulatedRepository, at: number): PlannedEvent[] => {
     const target = random.weighted({ default: 50, feature: 40, tag: 10 });
     const branch = { default: repository.defaultBranch, feature: feature(), tag: tag() }[target];
     const commits = random.chance(0.1) ? 0 : 1 + Math.min(19, Math.floor(random.exponential(3)));
@@ -57,7 +57,7 @@ export function createScriptPlanner(planning: Planning, repositories: readonly R
     return commits === 0 ? [event] : [event, ...run(repository, "push", branch, at + 1)];
   };
 
-  const pullRequest = (repository: Repository, at: number): PlannedEvent[] => {
+  const pullRequest = (repository: SimulatedRepository, at: number): PlannedEvent[] => {
     const pull: PullRequest = {
       action: random.weighted(pullRequestActions),
       number: random.int(1, 2000),
@@ -74,7 +74,7 @@ export function createScriptPlanner(planning: Planning, repositories: readonly R
     return [event, ...run(repository, "pull_request", head, at + 1, fromFork)];
   };
 
-  const bystander = (repository: Repository, at: number): PlannedEvent[] => {
+  const bystander = (repository: SimulatedRepository, at: number): PlannedEvent[] => {
     const [event, action] = random.pick(bystanders);
     const id = planning.nextId();
     const ticks = createEntityClock(random)(at);

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LatencySketch } from "./latency-sketch.js";
 import type { SimulatedDelivery } from "./model.js";
-import { type Outcome, Poster } from "./post.js";
+import { type PostOutcome, Poster } from "./post.js";
 
 /** How to send deliveries. */
 export interface SendOptions {
@@ -74,7 +74,7 @@ export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, op
   let longest = 0;
   let due = begin;
 
-  const attempt = async (delivery: SimulatedDelivery): Promise<Outcome> => {
+  const attempt = async (delivery: SimulatedDelivery): Promise<PostOutcome> => {
     const from = performance.now();
     const outcome = await poster.post(urls[attempts++ % urls.length] as URL, delivery);
     const took = performance.now() - from;

@@ -67,7 +67,7 @@ const KNOWS_RUNS = `
   WHERE metric = 'github_events_total' AND (labels LIKE 'event="workflow_run",%' OR labels LIKE 'event="",%') LIMIT 1`;
 
 /** @param after seconds without news @param limit at most so many */
-export async function silentAttempts(on: Queryable, after: number, limit: number): Promise<SilentAttempt[]> {
+export async function staleRuns(on: Queryable, after: number, limit: number): Promise<SilentAttempt[]> {
   return sql<SilentAttempt>(on, SILENT, [after, limit]);
 }
 

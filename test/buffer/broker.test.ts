@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { Broker } from "../../src/buffer/broker.js";
-import type { Delivery } from "../../src/inbox/delivery.js";
+import type { Delivery } from "../../src/intake/delivery.js";
 import { brokerOf, BROKERS, type PreparedBroker } from "../support/brokers.js";
 import { prepareNats } from "../support/nats-server.js";
 import { hasRedis, prepareRedis } from "../support/redis-server.js";

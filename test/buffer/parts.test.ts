@@ -3,9 +3,9 @@ import { Breaker } from "../../src/buffer/breaker.js";
 import { deliveryOf, fieldsOf } from "../../src/buffer/message.js";
 import { serversOf } from "../../src/buffer/nats-servers.js";
 import { type DeliveryHeaders, readHeaders } from "../../src/ingest/headers.js";
-import type { Pending } from "../../src/inbox/accept.sql.js";
-import type { Delivery } from "../../src/inbox/delivery.js";
-import { FlushQueue } from "../../src/inbox/flush-queue.js";
+import type { Pending } from "../../src/intake/accept.sql.js";
+import type { Delivery } from "../../src/intake/delivery.js";
+import { FlushQueue } from "../../src/intake/flush-queue.js";
 
 const delivery: Delivery = {
   id: "3f2504e0-4f89-11d3-9a0c-0305e82c3301",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { configLines } from "../../src/commands/config-check.js";
+import { configLines } from "../../src/cli/config-check.js";
 import { ConfigError, loadConfig } from "../../src/config/config.js";
 import { childEnvironment } from "../support/environment.js";
 

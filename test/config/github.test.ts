@@ -1,6 +1,6 @@
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { configLines } from "../../src/commands/config-check.js";
+import { configLines } from "../../src/cli/config-check.js";
 import { ConfigError, loadConfig } from "../../src/config/config.js";
 import { readHooks } from "../../src/config/hooks.js";
 import { readPrivateKey } from "../../src/config/private-key.js";

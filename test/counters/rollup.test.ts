@@ -6,7 +6,7 @@ import { COUNTERS } from "../../src/counters/catalogue.js";
 import { Increments } from "../../src/counters/increments.js";
 import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
-import { noteTally, takeTallies } from "../../src/counters/tallies.sql.js";
+import { recordDelta, takeTallies } from "../../src/counters/tallies.sql.js";
 import { readIncrements, writeIncrements } from "../../src/counters/written-increments.js";
 import { Database } from "../../src/database/database.js";
 import { explainAll } from "../plans/explain.js";
@@ -25,7 +25,7 @@ const EVENTS = ["star", "push", "fork"];
 
 /** Counts one event, in a transaction of its own. */
 async function count(fleet: Fleet, event = "star"): Promise<void> {
-  const tally = fleet.get(Counters).newTally();
+  const tally = fleet.get(Counters).newDelta();
   tally.add(COUNTERS.events, [event, ""]);
   await fleet.get(Database).transaction((transaction) => fleet.get(Counters).write(transaction, tally));
 }
@@ -173,10 +173,10 @@ it("waits for what another process is adding, and adds it where that one fails",
 it("finds what was written down long ago and is committed now", async () => {
   const fleet = await stillFleet();
   const late = await connectionTo(fleet);
-  const tally = fleet.get(Counters).newTally();
+  const tally = fleet.get(Counters).newDelta();
   tally.add(COUNTERS.events, ["push", ""]);
   await late.query("BEGIN");
-  await noteTally(late, writeIncrements(tally.increments));
+  await recordDelta(late, writeIncrements(tally.increments));
   await count(fleet);
   expect(await rollUp(fleet)).toBe(1);
   await count(fleet);

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { isTransient } from "../../src/database/errors.js";
-import { Patience } from "../../src/database/patience.js";
+import { AdaptiveTimeout } from "../../src/database/adaptive-timeout.js";
 import { sql } from "../../src/database/sql.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -71,7 +71,7 @@ it("a statement that is slow gets its time, whatever quick ones run beside it", 
 });
 
 it("waits for a slow server longer each time, and for a quick one less and less", () => {
-  const patience = new Patience(5);
+  const patience = new AdaptiveTimeout(5);
   expect(patience.seconds).toBe(5);
   for (let round = 0; round < 6; round += 1) patience.timedOut();
   expect(patience.seconds).toBe(60);

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { BatchJournal } from "../../src/inbox/batch-journal.js";
-import type { InboxKey } from "../../src/inbox/claim.sql.js";
-import { claim } from "../../src/inbox/claim.sql.js";
-import { receivedFields } from "../../src/inbox/delivery-fields.js";
+import { BatchJournal } from "../../src/queue/batch-journal.js";
+import type { InboxKey } from "../../src/queue/claim.sql.js";
+import { claim } from "../../src/queue/claim.sql.js";
+import { receivedFields } from "../../src/queue/delivery-fields.js";
 import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";

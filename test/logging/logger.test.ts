@@ -3,10 +3,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { configLines } from "../../src/commands/config-check.js";
+import { configLines } from "../../src/cli/config-check.js";
 import { loadConfig } from "../../src/config/config.js";
 import { LOG_ROOMS } from "../../src/config/log-levels.js";
-import { say } from "../../src/logging/fields.js";
+import { logEntry } from "../../src/logging/fields.js";
 import { OctogaugeLogger, prettyStream } from "../../src/logging/octogauge-logger.js";
 import { captureLog, told } from "../support/log.js";
 
@@ -17,7 +17,7 @@ describe("a log line", () => {
     const { lines } = captureLog({ LOG_LEVEL: "trace" });
     const logger = new Logger("processing/worker-1");
     for (const method of METHODS) logger[method]("said");
-    logger.warn(say("a delivery is odd", { delivery_id: "d", event: "star", status: 202 }));
+    logger.warn(logEntry("a delivery is odd", { delivery_id: "d", event: "star", status: 202 }));
     expect(lines[0]?.["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(lines[0]?.["pid"]).toBe(process.pid);
     expect(told(lines)).toEqual([
@@ -62,8 +62,8 @@ describe("a log line", () => {
   it("has the stack of an error at debug, and not before", () => {
     const { lines } = captureLog({ LOG_LEVELS: "github=debug" });
     const error = Object.assign(new RangeError("too far"), { code: "E1" });
-    new Logger("metrics").error(say("failed", { error }));
-    new Logger("github").error(say("failed", { error }));
+    new Logger("metrics").error(logEntry("failed", { error }));
+    new Logger("github").error(logEntry("failed", { error }));
     new Logger("metrics").error("failed", error.stack);
     new Logger("github").error("failed", error.stack);
     const stack = expect.stringContaining("logger.test.ts");
@@ -81,7 +81,7 @@ describe("a log line", () => {
     Logger.overrideLogger(new OctogaugeLogger(loadConfig({}), prettyStream(stream, false)));
     onTestFinished(() => Logger.overrideLogger(false));
     new Logger("processing/retries").warn(
-      say("a delivery is a dead letter\n\u001b[2J", { delivery_id: "d", error: new TypeError("odd\n[12:00:00.000] INFO: forged") }),
+      logEntry("a delivery is a dead letter\n\u001b[2J", { delivery_id: "d", error: new TypeError("odd\n[12:00:00.000] INFO: forged") }),
     );
     expect(text.replace(/^\[[\d:.]+\]/, "[time]").split("\n")).toEqual([
       '[time] WARN: processing/retries: a delivery is a dead letter [2J {"delivery_id":"d"}',

@@ -1,12 +1,12 @@
 import { Logger } from "@nestjs/common";
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type Fields, say } from "../../src/logging/fields.js";
+import { type LogFields, logEntry } from "../../src/logging/fields.js";
 import { traceFields } from "../../src/logging/trace-fields.js";
 import { captureLog, told } from "../support/log.js";
 
-/** Fields that no caller could give without a cast. */
-const odd = (fields: object) => fields as Fields;
+/** LogFields that no caller could give without a cast. */
+const odd = (fields: object) => fields as LogFields;
 
 const lineOf = (message: unknown, overrides: Record<string, string> = {}) => {
   const { lines } = captureLog(overrides);
@@ -20,7 +20,7 @@ describe("fields", () => {
     const body = Buffer.from("a body");
     expect(
       lineOf(
-        say(
+        logEntry(
           "m",
           odd({
             delivery_id: "d",
@@ -65,14 +65,14 @@ describe("fields", () => {
       detail: "Failing row contains (hunter2)",
       request: { headers: { authorization: "hunter2" } },
     });
-    expect(lineOf(say("m", { error }))).toEqual({ error: { class: "DatabaseError", message: "refused", code: "23514" }, msg: "m" });
+    expect(lineOf(logEntry("m", { error }))).toEqual({ error: { class: "DatabaseError", message: "refused", code: "23514" }, msg: "m" });
     expect(lineOf(error)["error"]).toEqual({ class: "DatabaseError", message: "refused", code: "23514" });
-    expect(lineOf(say("m", { error: new AggregateError([new Error("first"), new Error("second")]) }))["error"]).toEqual({
+    expect(lineOf(logEntry("m", { error: new AggregateError([new Error("first"), new Error("second")]) }))["error"]).toEqual({
       class: "Error",
       message: "first",
     });
-    expect(lineOf(say("m", { error: "thrown text" }))["error"]).toEqual({ message: "thrown text" });
-    expect(lineOf(say("m", { error: undefined }))).toEqual({ msg: "m" });
+    expect(lineOf(logEntry("m", { error: "thrown text" }))["error"]).toEqual({ message: "thrown text" });
+    expect(lineOf(logEntry("m", { error: undefined }))).toEqual({ msg: "m" });
   });
 
   it("name the trace", () => {
@@ -113,7 +113,7 @@ describe("secrets", () => {
         `${"x".repeat(3_970)}${one}`,
       ]) {
         loggers.error(`it said ${form} indeed`);
-        loggers.error(say(`it said ${form}`, odd({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
+        loggers.error(logEntry(`it said ${form}`, odd({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
         loggers.error(`it said ${form}`, `Error: ${form}\n at x`);
       }
     expect(lines.length).toBe(all.length * 15);

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, register } from "prom-client";
 import { describe, expect, it } from "vitest";
-import { ProcessTotals, type Told } from "../../src/cluster/process-totals.js";
-import { InboxMetrics } from "../../src/inbox/inbox.metrics.js";
+import { ProcessTotals, type MetricSnapshot } from "../../src/cluster/process-totals.js";
+import { InboxMetrics } from "../../src/intake/intake.metrics.js";
 import { ACCEPTED } from "../../src/ingest/answer.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { openMetricsOf } from "../../src/metrics/process-exposition.js";
@@ -126,7 +126,7 @@ describe("/metrics/process", () => {
 });
 
 describe("of several processes", () => {
-  const told = (count: number, timestamp: number, trace_id: string): Told[] => [
+  const told = (count: number, timestamp: number, trace_id: string): MetricSnapshot[] => [
     {
       name: "seconds",
       help: 'a "quoted"\nhelp',
@@ -142,15 +142,15 @@ describe("of several processes", () => {
         { metricName: "seconds_sum", labels: { status: "202" }, value: count / 2 },
       ],
       aggregator: "sum",
-    } as Told,
-    { name: "lag", help: "lag", type: "gauge", values: [{ labels: {}, value: null as unknown as number }], aggregator: "average" } as Told,
+    } as MetricSnapshot,
+    { name: "lag", help: "lag", type: "gauge", values: [{ labels: {}, value: null as unknown as number }], aggregator: "average" } as MetricSnapshot,
   ];
 
   it("the newest exemplar stays, that of one that ended as well, and the sums are right in both formats", async () => {
     const totals = new ProcessTotals();
     totals.note(1, told(3, 200, "newer"));
     totals.note(2, told(4, 100, "older"));
-    await totals.bury(1);
+    await totals.addDeadLetter(1);
     const open = openMetricsOf(await totals.total());
     expect(open).toContain('# HELP seconds a \\"quoted\\"\\nhelp\n# TYPE seconds histogram\n');
     expect(open).toContain('seconds_bucket{le="1",status="202"} 7 # {trace_id="newer"} 0.5 200\n');

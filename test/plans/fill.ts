@@ -1,5 +1,5 @@
-import { packOf } from "../../src/inbox/pack.js";
-import { prune } from "../../src/inbox/projection/prune.js";
+import { packOf } from "../../src/intake/pack.js";
+import { projectionOf } from "../../src/events/project.js";
 import { rowsOf } from "../support/database.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 import { at } from "../support/clock.js";
@@ -12,7 +12,7 @@ export const MOST_SERIES = 20_000;
 
 const project = (event: string, payload: object): string =>
   String(
-    prune(event, false, Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } }))),
+    projectionOf(event, false, Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } }))),
   );
 
 // Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs.

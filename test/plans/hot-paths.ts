@@ -5,29 +5,29 @@ import { loadConfig } from "../../src/config/config.js";
 import { readRateLimits } from "../../src/config/rate-limits.js";
 import { Database } from "../../src/database/database.js";
 import { Readiness } from "../../src/health/readiness.js";
-import { BatchJournal } from "../../src/inbox/batch-journal.js";
-import { claim, claimOne, type InboxKey } from "../../src/inbox/claim.sql.js";
-import { bury } from "../../src/inbox/dead-letters.sql.js";
-import { GroupCommit } from "../../src/inbox/group-commit.js";
-import { LedgerRetention } from "../../src/inbox/ledger-retention.loop.js";
-import { DeadLetterRetention } from "../../src/inbox/dead-letter-retention.loop.js";
-import { PackRetention } from "../../src/inbox/pack-retention.loop.js";
+import { BatchJournal } from "../../src/queue/batch-journal.js";
+import { claim, claimOne, type InboxKey } from "../../src/queue/claim.sql.js";
+import { addDeadLetter } from "../../src/dead-letters/dead-letters.sql.js";
+import { GroupCommit } from "../../src/intake/group-commit.js";
+import { LedgerRetention } from "../../src/intake/ledger-retention.loop.js";
+import { DeadLetterRetention } from "../../src/dead-letters/retention.loop.js";
+import { PackRetention } from "../../src/intake/pack-retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/processing/next-batch.js";
+import { NextBatch } from "../../src/queue/next-batch.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
-import { RateLimiter } from "../../src/processing/rate-limiter.js";
+import { FleetRateLimits } from "../../src/queue/rate-limits.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
-import { removeOld } from "../../src/outbound/ci-outbox-retention.sql.js";
-import { addJobs, addRuns, claimDue, endSending, jobsOf, reopen } from "../../src/outbound/ci-outbox.sql.js";
-import type { JobRecord, RunRecord } from "../../src/outbound/ci-records.js";
-import { readPendingTraces } from "../../src/outbound/pending.sql.js";
+import { removeOld } from "../../src/ci-traces/outbox-retention.sql.js";
+import { addJobs, addRuns, claimDue, endSending, jobsOf, reopen } from "../../src/ci-traces/outbox.sql.js";
+import type { JobRecord, RunRecord } from "../../src/ci-traces/records.js";
+import { readPendingTraces } from "../../src/ci-traces/pending.sql.js";
 import { GitHubError } from "../../src/github/failure.js";
 import { HookAudits } from "../../src/reconcile/hook-audits.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
-import { SilentAttempts } from "../../src/reconcile/silent-attempts.js";
+import { StaleRuns } from "../../src/reconcile/stale-runs.js";
 import { closeAbsentJobs, closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
 import { executionRows, lockRuns } from "../../src/workflow-state/executions.sql.js";
 import { FACT } from "../../src/workflow-state/facts.js";
@@ -62,7 +62,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
     await new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), database, new Tracing()).pages("text");
     await get(Readiness).backlog();
     await audit(get(HookAudits), get(MissedDeliveries));
-    await lookUp(get(SilentAttempts), database);
+    await lookUp(get(StaleRuns), database);
     await traceRuns(database);
     await countCopies(database);
     await get(LostLoop).runOnce();
@@ -139,7 +139,7 @@ async function countCopies(database: Database): Promise<void> {
 }
 
 /** An attempt that is not there any more. */
-async function lookUp(silent: SilentAttempts, database: Database): Promise<void> {
+async function lookUp(silent: StaleRuns, database: Database): Promise<void> {
   const [attempt] = await silent.next(20);
   await knowsRuns(database);
   await closeGone(database, attempt!);
@@ -149,7 +149,7 @@ async function lookUp(silent: SilentAttempts, database: Database): Promise<void>
 
 /** A batch under limits, some of whose rows are beyond them. */
 async function putOff(metrics: ProcessingMetrics, database: Database): Promise<void> {
-  const limiter = new RateLimiter(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
+  const limiter = new FleetRateLimits(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
   const next = new NextBatch(limiter, metrics, loadConfig({ BATCH_SIZE: "500" }));
   await next.giveBack(await database.transaction((transaction) => next.take(transaction)));
 }
@@ -173,6 +173,6 @@ async function buryOne(database: Database): Promise<void> {
     const [first] = await claim(transaction, 1);
     const again = { ...first!, seq: String(Number(first!.seq) + 1) };
     for (const dead of await claimOne(transaction, again))
-      await bury(transaction, dead, { source: "apply", errorClass: "23514", message: "refused" });
+      await addDeadLetter(transaction, dead, { source: "apply", errorClass: "23514", message: "refused" });
   });
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { startAttempt, take } from "../../src/inbox/retries.sql.js";
+import { startAttempt, take } from "../../src/dead-letters/retries.sql.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
@@ -90,7 +90,7 @@ it("a transient error puts the whole batch back and buries nothing", async () =>
 
 it("a form is read like its JSON", async () => {
   const fleet = await stillFleet();
-  const { GroupCommit } = await import("../../src/inbox/group-commit.js");
+  const { GroupCommit } = await import("../../src/intake/group-commit.js");
   const body = Buffer.from(new URLSearchParams({ payload: JSON.stringify(jobPayload("completed", RAN)) }).toString());
   await fleet
     .get(GroupCommit)

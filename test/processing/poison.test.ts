@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { expect, it } from "vitest";
-import { BatchJournal } from "../../src/inbox/batch-journal.js";
-import type { InboxKey } from "../../src/inbox/claim.sql.js";
+import { BatchJournal } from "../../src/queue/batch-journal.js";
+import type { InboxKey } from "../../src/queue/claim.sql.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { post } from "../support/octogauge.js";

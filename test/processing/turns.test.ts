@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { claim } from "../../src/inbox/claim.sql.js";
+import { claim } from "../../src/queue/claim.sql.js";
 import { Applier } from "../../src/processing/applier.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";

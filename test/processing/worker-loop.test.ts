@@ -1,7 +1,7 @@
 import pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/processing/next-batch.js";
+import { NextBatch } from "../../src/queue/next-batch.js";
 import { WorkerLoop } from "../../src/processing/worker.loop.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { sql } from "../../src/database/sql.js";
 import { LookupLoop } from "../../src/reconcile/lookup.loop.js";
-import { closeGone, silentAttempts } from "../../src/workflow-state/lookups.sql.js";
+import { closeGone, staleRuns } from "../../src/workflow-state/lookups.sql.js";
 import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { stillFleet } from "../support/fleet.js";
@@ -156,7 +156,7 @@ describe("an attempt that is open and silent", () => {
     await tell("workflow_run", runPayload("in_progress"));
     await tell("workflow_job", jobPayload("queued"));
     await silentFor(601);
-    const [asked] = await silentAttempts(fleet.get(Database), 600, 1);
+    const [asked] = await staleRuns(fleet.get(Database), 600, 1);
     await fleet.deliver("workflow_run", runPayload("in_progress", { updated_at: at("10:01:00") }));
     await closeGone(fleet.get(Database), asked!);
     expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);

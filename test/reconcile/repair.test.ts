@@ -5,7 +5,7 @@ import { Expectation } from "../../src/simulator/expected.js";
 import { generateHistory } from "../../src/simulator/history.js";
 import type { SimulatedDelivery } from "../../src/simulator/model.js";
 import { createRandom } from "../../src/simulator/random.js";
-import { silentAttempts } from "../../src/workflow-state/lookups.sql.js";
+import { staleRuns } from "../../src/workflow-state/lookups.sql.js";
 import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { tellHistory } from "../support/fake-github/history.js";
@@ -119,7 +119,7 @@ describe("deliveries that GitHub lost", () => {
       return expectationOf(all.filter((delivery) => !lostIds.has(delivery.deliveryId) || lookedUp.has(attemptOf(delivery))));
     };
     const open = async () =>
-      silentAttempts({ query: async (text, values) => ({ rows: await rowsOf(instance.databaseUrl, text, values) }) }, 0, 10_000);
+      staleRuns({ query: async (text, values) => ({ rows: await rowsOf(instance.databaseUrl, text, values) }) }, 0, 10_000);
     const areLookedUp = async () => {
       const lookedUp = new Set((await rowsOf(instance.databaseUrl, LOOKED_UP)).map(({ attempt }) => attempt));
       return (await open()).every(({ runId, runAttempt }) => lookedUp.has(`${runId}/${runAttempt}`));

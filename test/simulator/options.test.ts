@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { expect, it, onTestFinished } from "vitest";
-import { type SimulateFlags, simulationOptions, withSimulateOptions } from "../../src/commands/simulate-options.js";
+import { type SimulateFlags, simulationOptions, withSimulateOptions } from "../../src/cli/simulate-options.js";
 
 const optionsOf = (environment: Record<string, string>, ...args: string[]) =>
   simulationOptions(withSimulateOptions(new Command()).parse(args, { from: "user" }).opts<SimulateFlags>(), environment);

@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { CiTracesLoop } from "../../src/outbound/ci-traces.loop.js";
+import { CiTracesLoop } from "../../src/ci-traces/ci-traces.loop.js";
 import { type CiEvent, jobIdOf } from "./ci-run.js";
 import { rowsOf } from "./database.js";
 import { stillFleet } from "./fleet.js";

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { withPayloads, type PayloadPlace, placeOf } from "../../src/inbox/payloads.sql.js";
+import { withPayloads, type PayloadPlace, placeOf } from "../../src/intake/payloads.sql.js";
 
 /** The payloads of all rows of a table, by delivery, wherever they are stored. */
 export async function storedPayloads(url: string, table: "inbox" | "retries" | "dead_letters"): Promise<Map<string, Buffer | null>> {

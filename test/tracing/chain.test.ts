@@ -170,7 +170,7 @@ it("a delivery that fails, is tried again, dies and is replayed stays in its tra
     .poll(() => rowsOf(databaseUrl, "SELECT count(*)::int AS dead FROM octogauge.dead_letters"), { timeout: 10_000 })
     .toEqual([{ dead: 1 }]);
   await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs DROP CONSTRAINT refuse");
-  const { replayDeadLetters } = await import("../../src/inbox/dead-letter-review.sql.js");
+  const { replayDeadLetters } = await import("../../src/dead-letters/review.sql.js");
   expect(await replayDeadLetters({ query: async (text, values) => ({ rows: await rowsOf(databaseUrl, text, values) }) }, {}, 1)).toBe(1);
   await collector.waitFor(({ spans }) => named(spans, "process workflow_run").some(({ status }) => status.code === 0));
   const attempts = named(collector.spans, "process workflow_run");

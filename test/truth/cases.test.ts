@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { putAnswers } from "../../src/inbox/answers.js";
+import { putLookupResults } from "../../src/intake/lookup-results.js";
 import { LookupLoop } from "../../src/reconcile/lookup.loop.js";
 import { idAt } from "../../src/workflow-state/event-time.js";
 import { rowsOf } from "../support/database.js";
@@ -83,7 +83,7 @@ describe("a re-run of failed jobs copies finished jobs under new ids", () => {
     for (const isFirst of [true, false]) {
       const fleet = await stillFleet();
       if (!isFirst) await deliver(fleet, all);
-      await putAnswers(fleet.get(Database), answers);
+      await putLookupResults(fleet.get(Database), answers);
       await fleet.process();
       if (isFirst) await deliver(fleet, all);
       expect(await shown(fleet)).toMatchObject({ ...EXECUTIONS, job_queue_seconds_count: 4, job_queue_seconds_sum: 39 });

@@ -11,17 +11,17 @@ import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Database } from "../../src/database/database.js";
-import { GroupCommit } from "../../src/inbox/group-commit.js";
-import { BatchJournal } from "../../src/inbox/batch-journal.js";
+import { GroupCommit } from "../../src/intake/group-commit.js";
+import { BatchJournal } from "../../src/queue/batch-journal.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { Applier } from "../../src/processing/applier.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/processing/next-batch.js";
+import { NextBatch } from "../../src/queue/next-batch.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
 import { Expectation } from "../../src/simulator/expected.js";
-import { RateLimiter } from "../../src/processing/rate-limiter.js";
+import { FleetRateLimits } from "../../src/queue/rate-limits.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { sized } from "../support/size.js";
@@ -66,7 +66,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
         new BatchProcessor(
           get(Database),
           new Applier(new Counters(policy, config), policy, config),
-          new NextBatch(get(RateLimiter), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
+          new NextBatch(get(FleetRateLimits), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
           new BatchJournal(get(Database)),
           get(ProcessingMetrics),
           new Tracing(),

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
-import { readBacklog } from "../../inbox/backlog.sql.js";
+import { readBacklog } from "../../queue/backlog.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { GAUGES } from "../../counters/catalogue.js";
 import type { Queryable } from "../../database/sql.js";
-import { countRetries } from "../../inbox/retries.sql.js";
+import { countRetries } from "../../dead-letters/retries.sql.js";
 import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";

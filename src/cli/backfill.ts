@@ -1,0 +1,82 @@
+import { progress } from "@clack/prompts";
+import { Logger } from "@nestjs/common";
+import { Counter } from "prom-client";
+import type { Config } from "../config/config.js";
+import { LiveConfig } from "../config/live-config.js";
+import { LabelPolicy } from "../counters/label-policy.js";
+import type { Queryable } from "../database/sql.js";
+import { Actions } from "../github/actions.js";
+import { Credentials } from "../github/credentials.js";
+import { GitHub } from "../github/github.js";
+import { GitHubMetrics } from "../github/github.metrics.js";
+import { patient } from "../github/with-retries.js";
+import { AttemptLookup } from "../reconcile/attempt-lookup.js";
+import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
+import { FleetLimits } from "../github/fleet-limits.js";
+import { Tracing } from "../tracing/tracing.js";
+import { withDatabase } from "./with-database.js";
+
+/** Fills in what is open at GitHub now, and says on stderr how far it is. */
+export async function backfill(config: Config, scope: BackfillScope): Promise<void> {
+  await withDatabase(config, (database) => fill(config, database, scope));
+}
+
+async function fill(config: Config, database: Queryable, scope: BackfillScope): Promise<void> {
+  // What the rooms would log is said by the observer.
+  Logger.overrideLogger(false);
+  const requests = new Counter({ name: "requests", help: "requests", labelNames: ["purpose", "outcome"], registers: [] });
+  const github = new GitHub(
+    new Credentials(config, new LiveConfig(config)),
+    new FleetLimits(database, config),
+    new GitHubMetrics(requests),
+    new Tracing(),
+  );
+  if (!github.isConfigured)
+    throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
+  const observer = process.stderr.isTTY ? bar() : lines();
+  const actions = new Actions(patient(github, (seconds) => observer.waits(seconds)));
+  const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
+  observer.end();
+  const { values } = await requests.get();
+  const asked = values.reduce((total, { value }) => total + value, 0);
+  console.log(
+    `${sum.runs} open runs and ${sum.jobs} open jobs of ${sum.repositories} repositories were put into the inbox, with ${asked} requests to GitHub.`,
+  );
+  if (sum.failed > 0) {
+    console.error(`${sum.failed} could not be filled; see above. To run it again changes nothing that is filled.`);
+    process.exitCode = 1;
+  }
+}
+
+type Observer = BackfillObserver & { waits(seconds: number): void; end(): void };
+
+function bar(): Observer {
+  let shown: ReturnType<typeof progress> | undefined;
+  const wait = (seconds: number) => `GitHub's limits: waiting ${Math.ceil(seconds)} s`;
+  return {
+    found: (repositories) => {
+      shown = progress({ max: Math.max(1, repositories), output: process.stderr });
+      shown.start(`${repositories} repositories`);
+    },
+    done: ({ owner, repo }, { repositories, runs, jobs }) =>
+      shown?.advance(1, `${repositories} done, ${runs} runs, ${jobs} jobs; ${owner}/${repo}`),
+    waits: (seconds) => (shown ? shown.message(wait(seconds)) : console.error(wait(seconds))),
+    failed: (what, why) => console.error(`\n${what}: ${why}`),
+    end: () => shown?.stop("done"),
+  };
+}
+
+/** Without a terminal: a line at each tenth. */
+function lines(): Observer {
+  let all = 0;
+  return {
+    found: (repositories) => console.error(`${(all = repositories)} repositories`),
+    done: (_, { repositories, runs, jobs }) => {
+      if (repositories === all || repositories % Math.ceil(all / 10) === 0)
+        console.error(`${repositories} of ${all} repositories, ${runs} open runs, ${jobs} open jobs`);
+    },
+    waits: (seconds) => console.error(`GitHub's limits: waiting ${Math.ceil(seconds)} s`),
+    failed: (what, why) => console.error(`${what}: ${why}`),
+    end: () => undefined,
+  };
+}

@@ -1,0 +1,110 @@
+import { createServer } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { startService } from "../../src/cli/serve.js";
+import { loadConfig } from "../../src/config/config.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
+import { testEnvironment } from "../support/octogauge.js";
+
+let [url, taken, role] = ["", 0, `role_${randomBytes(6).toString("hex")}`];
+const directory = mkdtempSync(join(tmpdir(), "octogauge-causes-"));
+const blocker = createServer();
+
+beforeAll(async () => {
+  url = await freshDatabase({ migrated: false });
+  await rowsOf(inject("serverUrl"), `CREATE ROLE ${role} LOGIN PASSWORD 'right-password'`);
+  await rowsOf(inject("serverUrl"), `CREATE ROLE ${role}_ro LOGIN PASSWORD 'right-password'`);
+  await rowsOf(inject("serverUrl"), `ALTER ROLE ${role}_ro SET default_transaction_read_only = on`);
+  await new Promise<void>((resolve) => blocker.listen(0, "127.0.0.1", resolve));
+  taken = (blocker.address() as { port: number }).port;
+  writeFileSync(join(directory, "file"), "");
+});
+afterAll(() => {
+  blocker.close();
+  rmSync(directory, { recursive: true });
+});
+
+const as = (user: string, password = "right-password") => Object.assign(new URL(url), { username: user, password }).href;
+
+async function failure(overrides: Record<string, string>): Promise<string> {
+  const environment = testEnvironment(url, { DATABASE_CONNECT_TIMEOUT: "0.2", ...overrides });
+  const service = startService(loadConfig(environment));
+  return service.then(
+    async (started) => (await started.stop(), "started"),
+    (error: unknown) => (error as Error).message.replace(/^The configuration has 1 problem:\n {2}- /, ""),
+  );
+}
+
+describe("a start that fails names the variable, its value without secrets, and what to do", () => {
+  it.each<[string, () => Record<string, string>, RegExp]>([
+    [
+      "a CA file that is not there",
+      () => ({ DATABASE_URL: `${url}?sslmode=verify-full&sslrootcert=/no/ca.pem` }),
+      /^DATABASE_URL has sslrootcert=\/no\/ca.pem cannot be read \(ENOENT\); allowed: a file/,
+    ],
+    [
+      "TLS with a server without it",
+      () => ({ DATABASE_URL: `${url}?sslmode=require` }),
+      /^DATABASE_URL asks for TLS, which 127\.0\.0\.1:\d+ does not speak; allowed: sslmode=prefer/,
+    ],
+    [
+      "a socket that is not there",
+      () => ({ DATABASE_URL: "postgres://u@/db?host=/no/such" }),
+      /^DATABASE_URL leads to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
+    ],
+    [
+      "a name that does not resolve",
+      () => ({ DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
+      /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 is no name that resolves/,
+    ],
+    [
+      "a port where nothing listens",
+      () => ({ DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
+      /^DATABASE_URL cannot be reached at 127\.0\.0\.1:1 \(.*ECONNREFUSED/,
+    ],
+    [
+      "a wrong password",
+      () => ({ DATABASE_URL: as(role, "wrong-password") }),
+      /^DATABASE_URL names the user "role_\w+", whom the server at .* refuses/,
+    ],
+    [
+      "a database that is not there",
+      () => ({ DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
+      /^DATABASE_URL names a database that .* does not have/,
+    ],
+    [
+      "a role that may not create",
+      () => ({ DATABASE_URL: as(role) }),
+      /^DATABASE_URL names the user "role_\w+", who may not do what is needed \(permission denied for database/,
+    ],
+    [
+      "a role that only reads",
+      () => ({ DATABASE_URL: as(`${role}_ro`) }),
+      /^DATABASE_URL leads to a database that takes no writes \(cannot execute CREATE SCHEMA in a read-only transaction\); allowed: the primary/,
+    ],
+    [
+      "an address of another machine",
+      () => ({ HOST: "192.0.2.1" }),
+      /^HOST is "192\.0\.2\.1", which is no address of this machine \(EADDRNOTAVAIL\)/,
+    ],
+    [
+      "a management address of another machine",
+      () => ({ MANAGEMENT_HOST: "192.0.2.1" }),
+      /^MANAGEMENT_HOST is "192\.0\.2\.1", which is no address of this machine/,
+    ],
+    ["a port that is taken", () => ({ PORT: String(taken) }), /^PORT is "\d+", which is taken by another process/],
+    ["a management port that is taken", () => ({ MANAGEMENT_PORT: String(taken) }), /^MANAGEMENT_PORT is "\d+", which is taken/],
+    [
+      "a directory that cannot be made",
+      () => ({ DATABASE_URL: "", DATA_DIR: join(directory, "file", "x") }),
+      /^DATA_DIR is ".*file\/x", where the embedded PostgreSQL cannot keep its data \(ENOTDIR\)/,
+    ],
+  ])("%s", async (_, overrides, expected) => {
+    const said = await failure(overrides());
+    expect(said).toMatch(expected);
+    expect(said).not.toMatch(/hunter2|wrong-password|right-password/);
+  });
+});

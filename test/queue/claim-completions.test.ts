@@ -1,0 +1,45 @@
+import { expect, it } from "vitest";
+import { Database } from "../../src/database/database.js";
+import { claim, hold } from "../../src/queue/claim.sql.js";
+import { LANES } from "../../src/intake/lanes.js";
+import { stillFleet } from "../support/fleet.js";
+import { jobPayload, RAN, runPayload } from "../support/payloads.js";
+
+const MEBIBYTE = 1_048_576;
+
+it("a claim brings the bodies of completions where they are asked for, and of nothing else", async () => {
+  const { accept, get } = await stillFleet();
+  await accept("workflow_job", jobPayload("queued"));
+  await accept("workflow_job", jobPayload("completed", RAN));
+  await accept("workflow_run", runPayload("in_progress"));
+  await accept("workflow_run", runPayload("completed"));
+  await accept("check_run", { action: "completed" });
+  const database = get(Database);
+  const bodies = async (withCompletions: boolean, held = false) => {
+    let found: (boolean | null)[] = [];
+    const rolledBack = database.transaction(async (transaction) => {
+      const floors = LANES.map(() => 0);
+      const rows = held
+        ? await hold(transaction, 10, floors, LANES, true, withCompletions)
+        : await claim(transaction, 10, floors, LANES, withCompletions);
+      found = [...rows].sort((a, b) => Number(a.seq) - Number(b.seq)).map(({ payload }) => payload !== null);
+      throw new Error("rolled back");
+    });
+    await expect(rolledBack).rejects.toThrow("rolled back");
+    return found;
+  };
+  for (const held of [false, true]) {
+    expect(await bodies(false, held)).toEqual([false, false, false, false, false]);
+    expect(await bodies(true, held)).toEqual([false, true, false, true, false]);
+  }
+});
+
+it("the bodies that come along count among the bytes of a claim", async () => {
+  const { accept, get } = await stillFleet();
+  for (let id = 1; id <= 6; id += 1)
+    await accept("workflow_job", jobPayload("completed", { ...RAN, id }, { more: "x".repeat(6 * MEBIBYTE) }));
+  const database = get(Database);
+  // Until 16 MiB are exceeded.
+  expect(await database.transaction((transaction) => claim(transaction, 10, undefined, undefined, true))).toHaveLength(3);
+  expect(await database.transaction((transaction) => claim(transaction, 10))).toHaveLength(3);
+});
