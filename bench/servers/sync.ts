@@ -2,12 +2,11 @@ import "reflect-metadata";
 import { Logger } from "@nestjs/common";
 import { LabelPolicy } from "../../src/counters/label-policy.js";
 import { Series } from "../../src/counters/series.js";
-import { MetricDelta } from "../../src/counters/tally.js";
+import { MetricDelta } from "../../src/counters/metric-delta.js";
 import { sql } from "../../src/database/sql.js";
 import { type Acceptance, type Delivery } from "../../src/intake/delivery.js";
 import { readBody } from "../../src/events/read.js";
 import { Batch } from "../../src/processing/batch.js";
-import { fold } from "../../src/processing/fold.js";
 import { writeJobs, writeRuns } from "../../src/processing/write-facts.js";
 import { benchConfig, databaseOf, listenBefore } from "./parts.js";
 
@@ -33,11 +32,11 @@ async function processAtOnce(delivery: Delivery): Promise<Acceptance> {
       [delivery.id],
     );
     if (fresh.length === 0) return "duplicate";
-    const batch = new Batch(new MetricDelta(policy, config.HISTOGRAM_BUCKETS));
-    fold(batch, policy, delivery.event, projection, { id: delivery.id, receivedAt: Date.now() });
-    await writeJobs(transaction, batch.tally, batch.jobs);
-    await writeRuns(transaction, batch.tally, batch.runs);
-    afterCommit = await series.add(transaction, batch.tally.increments);
+    const batch = new Batch(new MetricDelta(policy, config.HISTOGRAM_BUCKETS), policy);
+    batch.add(projection, { id: delivery.id, event: delivery.event, receivedAt: Date.now() });
+    await writeJobs(transaction, batch.delta, batch.jobs);
+    await writeRuns(transaction, batch.delta, batch.runs);
+    afterCommit = await series.add(transaction, batch.delta.increments);
     return "accepted";
   });
   afterCommit();

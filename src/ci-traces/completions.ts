@@ -1,6 +1,6 @@
 import type { Queryable } from "../database/sql.js";
 import type { JsonObject } from "../events/fields.js";
-import type { Projection } from "../events/projection.js";
+import type { GitHubEvent } from "../events/event-types.js";
 import { addJobs, addRuns, keyOf, reopen, withAttempts } from "./outbox.sql.js";
 import { type JobRecord, recordJob, recordRun, type RunRecord } from "./records.js";
 
@@ -13,7 +13,7 @@ export class Completions {
   constructor(private readonly settle: number) {}
 
   /** Reads the body of a delivery. Whatever it lacks, it does not throw: a trace is not worth a delivery. */
-  note(projection: Projection, body: JsonObject): void {
+  note(projection: GitHubEvent, body: JsonObject): void {
     if (projection.kind === "workflow_job" && mayHaveCompleted(projection)) {
       const job = recordJob(projection, body);
       const before = this.#jobs.get(projection.id);

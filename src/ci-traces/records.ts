@@ -1,5 +1,6 @@
 import { asText, type JsonObject, label, maybeObject, time } from "../events/fields.js";
-import type { WorkflowJobProjection, WorkflowRunProjection } from "../events/projection.js";
+import type { WorkflowJob } from "../events/workflow-job.js";
+import type { WorkflowRun } from "../events/workflow-run.js";
 
 /** What a trace needs of a finished attempt. Kept as JSON; times are milliseconds since 1970. */
 export interface RunRecord {
@@ -56,7 +57,7 @@ const name = (fields: JsonObject | undefined, member: string) => asText(fields?.
 const url = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], LONGEST_URL);
 
 /** @param body of the delivery whose projection it is; whatever it lacks is left empty. Undefined where it says no time at all */
-export function recordRun(projection: WorkflowRunProjection, body: JsonObject): RunRecord | undefined {
+export function recordRun(projection: WorkflowRun, body: JsonObject): RunRecord | undefined {
   const run = maybeObject(body, "workflow_run");
   const end = projection.updatedAt ?? projection.runStartedAt ?? projection.createdAt;
   if (end === null) return undefined;
@@ -86,7 +87,7 @@ function changeOf(pulls: unknown): string {
 }
 
 /** The same of a job. */
-export function recordJob(projection: WorkflowJobProjection, body: JsonObject): JobRecord | undefined {
+export function recordJob(projection: WorkflowJob, body: JsonObject): JobRecord | undefined {
   const job = maybeObject(body, "workflow_job");
   const end = projection.completedAt ?? projection.startedAt ?? projection.createdAt;
   if (end === null) return undefined;

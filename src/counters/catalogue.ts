@@ -1,3 +1,5 @@
+import { EVENT_COUNTERS } from "../events/event-types.js";
+
 /** A metric family that Octogauge answers on `/metrics`. docs/metrics.md is checked against this table by a test. */
 export interface Family {
   readonly name: string;
@@ -29,8 +31,7 @@ export const COUNTERS = {
   jobsCompleted: family("github_workflow_jobs_completed_total", "counter", [...JOB, "conclusion"], "Jobs that completed."),
   runsLost: family("github_workflow_runs_lost_total", "counter", REPO, "Run attempts that were open for longer than GitHub allows."),
   jobsLost: family("github_workflow_jobs_lost_total", "counter", REPO, "Jobs that were open for longer than GitHub allows."),
-  pushCommits: family("github_push_commits_total", "counter", [...REPO, "branch"], "Commits that were pushed."),
-  pullRequests: family("github_pull_requests_total", "counter", [...REPO, "base_branch", "action"], "Pull request events."),
+  ...EVENT_COUNTERS,
   events: family("github_events_total", "counter", ["event", "action"], "Deliveries that were processed."),
   hookMissed: family(
     "octogauge_hook_deliveries_missed_total",

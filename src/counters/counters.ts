@@ -2,8 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import type { Queryable } from "../database/sql.js";
 import { LabelPolicy } from "./label-policy.js";
-import { recordDelta } from "./tallies.sql.js";
-import { MetricDelta } from "./tally.js";
+import { recordDelta } from "./metric-deltas.sql.js";
+import { MetricDelta } from "./metric-delta.js";
 import { writeIncrements } from "./written-increments.js";
 
 /** Takes down what is to be counted. It is added to the series by the rollup (rollup.ts), for many transactions at once. */

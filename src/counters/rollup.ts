@@ -4,7 +4,7 @@ import { Database } from "../database/database.js";
 import { sqlState } from "../database/errors.js";
 import { Increments } from "./increments.js";
 import { Series } from "./series.js";
-import { type TakenDeltas, takeTallies } from "./tallies.sql.js";
+import { type TakenDeltas, takeTallies } from "./metric-deltas.sql.js";
 import { readIncrements } from "./written-increments.js";
 
 /** How long tallies are read in one turn of the event loop: a gateway has requests to answer. Milliseconds. */
@@ -21,11 +21,11 @@ const BEGINNING = "0";
 
 /**
  * Adds what transactions have counted to the series, for many of them at once: a row that every batch raises is written so
- * often as somebody looks at it, not so often as it is raised. Until then each tally is a row that waits; it is gone exactly when it has been added.
+ * often as somebody looks at it, not so often as it is raised. Until then each delta is a row that waits; it is gone exactly when it has been added.
  */
 @Injectable()
 export class Rollup {
-  /** This transaction and older ones have left no tally: whatever waits is found without a walk over those that are gone and not cleaned away. */
+  /** This transaction and older ones have left no delta: whatever waits is found without a walk over those that are gone and not cleaned away. */
   #after = BEGINNING;
   /** Rises whenever it is to look at everything, so that a round that was under way then does not say otherwise. */
   #generation = 0;

@@ -1,8 +1,13 @@
-import type { Repository } from "./projection.js";
-
 /** A signed body that is not the JSON we expect; the message is for the operator who reads the dead letter. */
 export class UnexpectedPayload extends Error {
   override readonly name = "UnexpectedPayload";
+}
+
+/** GitHub's names, as labels. */
+export interface Repository {
+  readonly owner: string;
+  readonly repo: string;
+  readonly defaultBranch: string;
 }
 
 export type JsonObject = Readonly<Record<string, unknown>>;

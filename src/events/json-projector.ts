@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { Selection } from "./selection.js";
+import type { Selection } from "./event-type.js";
 
 /** The wanted members of one object, by the length of their names. */
 interface Level {

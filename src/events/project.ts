@@ -1,23 +1,36 @@
+import { EVENT_TYPES } from "./event-types.js";
+import type { EventFields, EventType } from "./event-type.js";
 import { JsonProjector } from "./json-projector.js";
-import { ANY_OTHER, DEPLOYMENT, SELECTIONS } from "./selection.js";
 
-const PROJECTORS = new Map(Object.entries(SELECTIONS).map(([event, selection]) => [event, new JsonProjector(selection)]));
-const OTHERS = new JsonProjector(ANY_OTHER);
-const DEPLOYING_JOBS = new JsonProjector({ ...SELECTIONS["workflow_job"], ...DEPLOYMENT });
+interface Projectors {
+  readonly plain: JsonProjector;
+  /** Used where the body contains the name of an optional member. */
+  readonly withOptional?: { readonly names: readonly string[]; readonly projector: JsonProjector };
+}
+
+const PROJECTORS = new Map(Object.entries<EventType<EventFields>>(EVENT_TYPES).map(([name, type]) => [name, projectorsOf(type)]));
+const OTHER = projectorsOf(EVENT_TYPES.other);
+
+function projectorsOf({ selection, optional }: EventType<EventFields>): Projectors {
+  const plain = new JsonProjector(selection);
+  if (!optional) return { plain };
+  const names = Object.keys(optional).map((name) => `"${name}"`);
+  return { plain, withOptional: { names, projector: new JsonProjector({ ...selection, ...optional }) } };
+}
 
 /**
  * The projection of an authentic body, as it is stored: the few members that processing reads, as JSON in UTF-8. Null
- * where the body is not laid out as expected: then processing reads all of it.
+ * where the body is not laid out as expected: then processing reads the whole body.
  */
 export function projectionOf(event: string, form: boolean, body: Buffer): Buffer | null {
   const json = form ? formPayload(body) : body;
-  return (json && projectorOf(event, json).project(json)) ?? null;
+  return (json && projectorFor(event, json).project(json)) ?? null;
 }
 
-/** The optional `deployment` is only looked for where its name is: a projector stops as soon as it has all. */
-function projectorOf(event: string, json: Buffer): JsonProjector {
-  if (event === "workflow_job" && json.includes('"deployment"')) return DEPLOYING_JOBS;
-  return PROJECTORS.get(event) ?? OTHERS;
+/** A projector stops as soon as it has all its members, so an optional one is only looked for where its name occurs. */
+function projectorFor(event: string, json: Buffer): JsonProjector {
+  const { plain, withOptional } = PROJECTORS.get(event) ?? OTHER;
+  return withOptional?.names.some((name) => json.includes(name)) ? withOptional.projector : plain;
 }
 
 /** The JSON of an `application/x-www-form-urlencoded` body. */

@@ -20,14 +20,3 @@ export interface Delivery {
 
 /** What became of an accepted delivery. */
 export type Acceptance = "accepted" | "duplicate";
-
-// No event of GitHub's has a dot in its name, and the ingest room takes none.
-const EVENTS = { "workflow_run.lookup": "workflow_run", "workflow_job.lookup": "workflow_job" } as const;
-
-export type LookupEvent = keyof typeof EVENTS;
-
-/** Whether a delivery in the inbox is an answer to a question of ours. */
-export const isLookupResult = (event: string): event is LookupEvent => Object.hasOwn(EVENTS, event);
-
-/** The event whose payload a delivery has. */
-export const payloadEventOf = (event: string): string => (isLookupResult(event) ? EVENTS[event] : event);

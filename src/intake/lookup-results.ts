@@ -1,6 +1,6 @@
 import type { Queryable } from "../database/sql.js";
 import { acceptBatch } from "./accept.sql.js";
-import { type LookupEvent, payloadEventOf } from "./delivery.js";
+import { type LookupEvent, payloadEventOf } from "../events/lookup-event.js";
 import { projectionOf } from "../events/project.js";
 
 /** That of runs and jobs, unless it is configured otherwise. */

@@ -8,8 +8,8 @@ import type { Claimed } from "../queue/claim.sql.js";
 import { addDeadLetter } from "../dead-letters/dead-letters.sql.js";
 import { claimedFields } from "../queue/delivery-fields.js";
 import { UnexpectedPayload } from "../events/fields.js";
-import type { Projection } from "../events/projection.js";
-import { parseBody, project, readProjection } from "../events/read.js";
+import { type GitHubEvent, readEvent } from "../events/event-types.js";
+import { parseBody, readProjection } from "../events/read.js";
 import { logEntry } from "../logging/fields.js";
 import { deliveryLevel, type LogConfig } from "../logging/levels.js";
 import type { Completions } from "../ci-traces/completions.js";
@@ -18,7 +18,6 @@ import type { Learned } from "../workflow-state/upsert.js";
 import { Batch } from "./batch.js";
 import { COMPLETIONS, type NewCompletions } from "./completions.provider.js";
 import { countEvents } from "./count-facts.js";
-import { fold } from "./fold.js";
 import { writeJobs, writeRuns } from "./write-facts.js";
 
 /** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
@@ -55,16 +54,16 @@ export class Applier {
    * @throws {Unreadable} where a delivery has to be buried and came without its payload
    */
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
-    const batch = new Batch(this.counters.newDelta());
+    const batch = new Batch(this.counters.newDelta(), this.policy);
     const completions = this.newCompletions?.();
     const unusable = await this.#foldAll(batch, claimed, completions);
     for (const [delivery, { name, message }] of unusable) {
       await addDeadLetter(transaction, delivery, { source: "projection", errorClass: name, message });
     }
-    countEvents(batch.tally, batch.events);
-    const jobs = await writeJobs(transaction, batch.tally, batch.jobs);
-    const runs = await writeRuns(transaction, batch.tally, batch.runs);
-    await this.counters.write(transaction, batch.tally);
+    countEvents(batch.delta, batch.events);
+    const jobs = await writeJobs(transaction, batch.delta, batch.jobs);
+    const runs = await writeRuns(transaction, batch.delta, batch.runs);
+    await this.counters.write(transaction, batch.delta);
     await completions?.write(transaction, completed(jobs), completed(runs));
     return () => this.#tell(claimed, unusable);
   }
@@ -84,7 +83,7 @@ export class Applier {
       }
       const read = readDelivery(delivery, completions);
       if (read instanceof UnexpectedPayload) unusable.set(delivery, read);
-      else fold(batch, this.policy, delivery.event, read, delivery);
+      else batch.add(read, delivery);
     }
     // Where it is known where its payload is, that goes along to the dead letters.
     const withoutPayload = [...unusable.keys()].filter(({ payload, pack }) => payload === null && pack === null);
@@ -108,7 +107,7 @@ export class Applier {
 }
 
 /** What it says, or why that is nothing usable. */
-function readDelivery(delivery: Claimed, completions: Completions | undefined): Projection | UnexpectedPayload {
+function readDelivery(delivery: Claimed, completions: Completions | undefined): GitHubEvent | UnexpectedPayload {
   try {
     return readBody(delivery, completions);
   } catch (error) {
@@ -121,14 +120,14 @@ function readDelivery(delivery: Claimed, completions: Completions | undefined): 
  * From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted.
  * @throws {UnexpectedPayload}
  */
-function readBody({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): Projection {
+function readBody({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): GitHubEvent {
   if (payload === null) {
     if (projection === null) throw new UnexpectedPayload(`the body cannot be read: pack ${pack ?? "?"} is broken or gone`);
     return readProjection(event, projection);
   }
   try {
     const body = parseBody(form, payload);
-    const read = project(event, body);
+    const read = readEvent(event, body);
     completions?.note(read, body);
     return read;
   } catch (error) {

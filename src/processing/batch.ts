@@ -1,45 +1,77 @@
+import type { LabelPolicy } from "../counters/label-policy.js";
+import type { MetricDelta } from "../counters/metric-delta.js";
+import type { EventCounter, EventSink } from "../events/event-type.js";
+import { foldEvent, type GitHubEvent } from "../events/event-types.js";
+import { isLookupResult } from "../events/lookup-event.js";
+import type { WorkflowJob } from "../events/workflow-job.js";
+import type { WorkflowRun } from "../events/workflow-run.js";
 import { eventTime } from "../workflow-state/event-time.js";
-import { type JobEvent, joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
-import { joinRuns, namedBy, observeRun, type RunEvent, type RunObservation } from "../workflow-state/run-transition.js";
+import { joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
+import { joinRuns, namedBy, observeRun, type RunObservation } from "../workflow-state/run-transition.js";
 import { attemptKey } from "../workflow-state/runs.sql.js";
-import type { MetricDelta } from "../counters/tally.js";
 
-/** When and by which delivery an event came. */
+/** How an event arrived. */
 export interface Arrival {
   /** The delivery id. */
   readonly id: string;
+  /** The event's name, as it is stored. */
+  readonly event: string;
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
 }
 
-/** What a batch of deliveries adds up to, in memory: one observation for each attempt and job, one tally. */
-export class Batch {
-  /** How often by event and action, which are few. */
+/** Folds the deliveries of a batch in memory: one observation for each attempt and job, one metric delta. */
+export class Batch implements EventSink {
+  /** How often each event arrived, by its name and action, which are few. */
   readonly events = new Map<string, Map<string, number>>();
   readonly runs = new Map<string, RunObservation>();
   readonly jobs = new Map<number, JobObservation>();
+  /** Of the delivery that is being folded. */
+  #eventTime = 0;
+  #isEvent = true;
 
-  constructor(readonly tally: MetricDelta) {}
+  constructor(
+    readonly delta: MetricDelta,
+    private readonly policy: LabelPolicy,
+  ) {}
 
-  countEvent(event: string, action: string): void {
-    let byAction = this.events.get(event);
-    if (!byAction) this.events.set(event, (byAction = new Map<string, number>()));
-    byAction.set(action, (byAction.get(action) ?? 0) + 1);
+  /** Folds one delivery. */
+  add(event: GitHubEvent, { id, event: name, receivedAt }: Arrival): void {
+    this.#isEvent = !isLookupResult(name);
+    if (this.#isEvent) this.#countEvent(name, event.action);
+    if (event.kind === "other" || !this.policy.measures(event.repository.owner, event.repository.repo)) return;
+    this.#eventTime = eventTime(id, receivedAt);
+    foldEvent(event, this);
   }
 
-  observeRun(event: RunEvent, branch: string, arrival: Arrival, isEvent: boolean): void {
-    const seen = observeRun(event, branch, eventTime(arrival.id, arrival.receivedAt), isEvent);
+  observeRun(run: WorkflowRun, branch: string): void {
+    const seen = observeRun(run, branch, this.#eventTime, this.#isEvent);
     const key = attemptKey(seen.runId, seen.runAttempt);
     const before = this.runs.get(key);
     this.runs.set(key, before ? joinRuns(before, seen) : seen);
   }
 
-  observeJob(event: JobEvent, arrival: Arrival, isEvent: boolean): void {
-    const seen = observeJob(event, eventTime(arrival.id, arrival.receivedAt), isEvent);
+  observeJob(job: WorkflowJob): void {
+    const seen = observeJob(job, this.#eventTime, this.#isEvent);
     const before = this.jobs.get(seen.jobId);
     this.jobs.set(seen.jobId, before ? joinJobs(before, seen) : seen);
-    // First attempts supersede nothing.
+    if (seen.runAttempt <= 1) return;
+    // A job names its attempt, which supersedes older ones (truth rule 11). First attempts supersede nothing.
     const key = attemptKey(seen.runId, seen.runAttempt);
-    if (seen.runAttempt > 1 && !this.runs.has(key)) this.runs.set(key, namedBy(seen));
+    if (!this.runs.has(key)) this.runs.set(key, namedBy(seen));
+  }
+
+  count(counter: EventCounter, labels: readonly string[], amount?: number): void {
+    this.delta.add(counter, labels, amount);
+  }
+
+  branchLabel(name: string, defaultBranch: string, kind: "branch" | "tag" | "foreign"): string {
+    return this.policy.branch(name, defaultBranch, kind);
+  }
+
+  #countEvent(name: string, action: string): void {
+    let byAction = this.events.get(name);
+    if (!byAction) this.events.set(name, (byAction = new Map<string, number>()));
+    byAction.set(action, (byAction.get(action) ?? 0) + 1);
   }
 }

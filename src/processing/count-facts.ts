@@ -1,38 +1,38 @@
 import { COUNTERS, HISTOGRAMS } from "../counters/catalogue.js";
 import { actionLabel, eventLabel } from "../counters/event-names.js";
-import type { MetricDelta } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/metric-delta.js";
 import { FACT, has } from "../workflow-state/facts.js";
 import type { JobObservation } from "../workflow-state/job-transition.js";
 import type { RunObservation } from "../workflow-state/run-transition.js";
 
 /** @param events how often, by event and action */
-export function countEvents(tally: MetricDelta, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
+export function countEvents(delta: MetricDelta, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {
   for (const [event, byAction] of events)
-    for (const [action, times] of byAction) tally.add(COUNTERS.events, [eventLabel(event), actionLabel(event, action)], times);
+    for (const [action, times] of byAction) delta.add(COUNTERS.events, [eventLabel(event), actionLabel(event, action)], times);
 }
 
 /** Labels and values that a job counts with. */
 type CountedJob = Pick<JobObservation, "owner" | "repo" | "workflow" | "runsOn" | "conclusion" | "queueSeconds" | "durationSeconds">;
 
 /** Raises what newly counted facts of an attempt raise. */
-export function countRun(tally: MetricDelta, run: RunObservation, fresh: number): void {
+export function countRun(delta: MetricDelta, run: RunObservation, fresh: number): void {
   const branch = [run.owner, run.repo, run.workflow, run.branch];
-  if (has(fresh, FACT.queued)) tally.add(COUNTERS.runsRequested, [...branch, run.event]);
-  if (has(fresh, FACT.started)) tally.add(COUNTERS.runsStarted, [...branch, run.event]);
-  if (has(fresh, FACT.completed)) tally.add(COUNTERS.runsCompleted, [...branch, run.event, run.conclusion]);
+  if (has(fresh, FACT.queued)) delta.add(COUNTERS.runsRequested, [...branch, run.event]);
+  if (has(fresh, FACT.started)) delta.add(COUNTERS.runsStarted, [...branch, run.event]);
+  if (has(fresh, FACT.completed)) delta.add(COUNTERS.runsCompleted, [...branch, run.event, run.conclusion]);
   if (has(fresh, FACT.duration)) {
     // An event that it started came after its failure: that lasted for no second.
     const late = has(run.facts, FACT.duration) || has(run.facts, FACT.instant) ? run.conclusion : "failure";
-    tally.observe(HISTOGRAMS.runDuration, [...branch, late], run.durationSeconds);
+    delta.observe(HISTOGRAMS.runDuration, [...branch, late], run.durationSeconds);
   }
 }
 
 /** Raises what newly counted facts of a job raise. */
-export function countJob(tally: MetricDelta, job: CountedJob, fresh: number): void {
+export function countJob(delta: MetricDelta, job: CountedJob, fresh: number): void {
   const labels = [job.owner, job.repo, job.workflow, job.runsOn];
-  if (has(fresh, FACT.queued)) tally.add(COUNTERS.jobsQueued, labels);
-  if (has(fresh, FACT.started)) tally.add(COUNTERS.jobsStarted, labels);
-  if (has(fresh, FACT.completed)) tally.add(COUNTERS.jobsCompleted, [...labels, job.conclusion]);
-  if (has(fresh, FACT.queueTime)) tally.observe(HISTOGRAMS.jobQueue, labels, job.queueSeconds);
-  if (has(fresh, FACT.duration)) tally.observe(HISTOGRAMS.jobDuration, [...labels, job.conclusion], job.durationSeconds);
+  if (has(fresh, FACT.queued)) delta.add(COUNTERS.jobsQueued, labels);
+  if (has(fresh, FACT.started)) delta.add(COUNTERS.jobsStarted, labels);
+  if (has(fresh, FACT.completed)) delta.add(COUNTERS.jobsCompleted, [...labels, job.conclusion]);
+  if (has(fresh, FACT.queueTime)) delta.observe(HISTOGRAMS.jobQueue, labels, job.queueSeconds);
+  if (has(fresh, FACT.duration)) delta.observe(HISTOGRAMS.jobDuration, [...labels, job.conclusion], job.durationSeconds);
 }

@@ -1,4 +1,4 @@
-import type { MetricDelta } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/metric-delta.js";
 import type { Queryable } from "../database/sql.js";
 import { COUNTED, countExecutions, type ExecutionRow, groupOf } from "../workflow-state/executions.js";
 import { executionRows, lockRuns } from "../workflow-state/executions.sql.js";
@@ -13,7 +13,7 @@ import { countJob, countRun } from "./count-facts.js";
 type Fresh<Key> = ReadonlyMap<Key, Learned>;
 
 /** Writes the jobs of a batch and counts what became known. @returns what each job learned */
-export async function writeJobs(on: Queryable, tally: MetricDelta, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
+export async function writeJobs(on: Queryable, delta: MetricDelta, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
   const observed = [...jobs.values()];
   const withCopies = await lockRuns(on, observed);
   const before = await executionRows(on, withCopies);
@@ -30,7 +30,7 @@ export async function writeJobs(on: Queryable, tally: MetricDelta, jobs: Readonl
   }
   const incomplete = [...fresh].filter(([id, counted]) => lacks(jobs.get(id)!, counted)).map(([id]) => id);
   const values = await valuesOfJobs(on, incomplete);
-  for (const [id, counted] of fresh) countJob(tally, filledIn(jobs.get(id)!, values.get(id)), counted);
+  for (const [id, counted] of fresh) countJob(delta, filledIn(jobs.get(id)!, values.get(id)), counted);
   return learned;
 }
 
@@ -86,7 +86,7 @@ function grouped(rows: readonly ExecutionRow[]): Map<string, ExecutionRow[]> {
 }
 
 /** The same for attempts. */
-export async function writeRuns(on: Queryable, tally: MetricDelta, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
+export async function writeRuns(on: Queryable, delta: MetricDelta, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
   const observed = [...runs.values()];
   const known = await knownAttempts(
     on,
@@ -101,7 +101,7 @@ export async function writeRuns(on: Queryable, tally: MetricDelta, runs: Readonl
     const counted = countedOfRun(facts) & ~countedOfRun(facts & ~freshFacts);
     if (counted === 0) continue;
     const labels = has(run.facts, FACT.labelled) ? undefined : await labelsOfRun(on, run);
-    countRun(tally, { ...run, ...labels }, counted);
+    countRun(delta, { ...run, ...labels }, counted);
   }
   return learned;
 }

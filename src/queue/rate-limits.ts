@@ -3,7 +3,7 @@ import { CONFIG, type Config } from "../config/config.js";
 import type { RateLimits } from "../config/rate-limits.js";
 import { Database } from "../database/database.js";
 import type { LimitedRow } from "./claim.sql.js";
-import { payloadEventOf } from "../intake/delivery.js";
+import { payloadEventOf } from "../events/lookup-event.js";
 import { type Delay, GRANTED } from "./delay.sql.js";
 import { projectionOf } from "../events/project.js";
 import { repositoryOf } from "../events/repository-of.js";

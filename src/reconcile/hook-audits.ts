@@ -33,13 +33,13 @@ export class HookAudits {
 
   /** Begins with the hooks that are new, forgets those that are gone. Their counters begin at 0, so that the first loss is an increase. */
   async register(hooks: readonly string[]): Promise<void> {
-    const tally = this.counters.newDelta();
+    const delta = this.counters.newDelta();
     await this.database.transaction(async (transaction) => {
       for (const hook of await registerHooks(transaction, hooks, this.config.AUDIT_WINDOW)) {
         const families = [COUNTERS.hookMissed, COUNTERS.hookRedelivered, COUNTERS.hookRecovered, COUNTERS.hookGivenUp];
-        for (const family of families) tally.add(family, [hook], 0);
+        for (const family of families) delta.add(family, [hook], 0);
       }
-      await this.counters.write(transaction, tally);
+      await this.counters.write(transaction, delta);
     });
     this.#logger.log(`auditing ${hooks.join(", ")} every ${this.config.AUDIT_INTERVAL} s, redelivery ${this.config.REDELIVERY}`);
   }
@@ -67,7 +67,7 @@ export class HookAudits {
   /** Notes what a page of the log says, and how far the walk has come by it. */
   async record(audit: Audit, { deliveries, next, answeredAt }: LogPage): Promise<void> {
     const { hook, lookBackTo } = audit;
-    const tally = this.counters.newDelta();
+    const delta = this.counters.newDelta();
     const isEnd = next === undefined || (deliveries.length > 0 && deliveries.every(({ deliveredAt }) => deliveredAt < lookBackTo));
     // GitHub's times are compared with GitHub's clock, which may not be the database's, and is told in whole seconds.
     const until = audit.cursor === null && answeredAt !== undefined ? new Date(answeredAt + 999 - 1_000 * this.config.AUDIT_SETTLE) : null;
@@ -76,8 +76,8 @@ export class HookAudits {
       missed = await noteMissed(transaction, hook, deliveries, until, this.config.DEDUP_RETENTION - LEDGER_MARGIN);
       if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL, until);
       else await goOn(transaction, audit, next, until);
-      if (missed > 0) tally.add(COUNTERS.hookMissed, [hook], missed);
-      await this.counters.write(transaction, tally);
+      if (missed > 0) delta.add(COUNTERS.hookMissed, [hook], missed);
+      await this.counters.write(transaction, delta);
     });
     if (missed > 0)
       this.#logger.warn(

@@ -4,7 +4,7 @@ import { CONFIG, type Config } from "../config/config.js";
 import { COUNTERS, type Family } from "../counters/catalogue.js";
 import { Counters } from "../counters/counters.js";
 import { LabelPolicy } from "../counters/label-policy.js";
-import type { MetricDelta } from "../counters/tally.js";
+import type { MetricDelta } from "../counters/metric-delta.js";
 import { Database } from "../database/database.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import { closeLeftOpen, type Lost, loseJobs, loseRuns } from "../workflow-state/open.sql.js";
@@ -29,7 +29,7 @@ export class LostLoop extends BackgroundLoop {
   async runOnce(): Promise<Outcome> {
     await closeLeftOpen(this.database);
     const { JOB_QUEUED_LIMIT, JOB_RUNNING_LIMIT, RUN_LIMIT, GITHUB_TOKEN, GITHUB_APP_ID } = this.config;
-    const tally = this.counters.newDelta();
+    const delta = this.counters.newDelta();
     const patience = GITHUB_TOKEN === undefined && GITHUB_APP_ID === undefined ? 0 : PATIENCE;
     let most = 0;
     await this.database.transaction(async (transaction) => {
@@ -40,16 +40,16 @@ export class LostLoop extends BackgroundLoop {
         patience,
       );
       const runs = await loseRuns(transaction, RUN_LIMIT, BATCH, patience);
-      this.#count(tally, COUNTERS.jobsLost, jobs);
-      this.#count(tally, COUNTERS.runsLost, runs);
+      this.#count(delta, COUNTERS.jobsLost, jobs);
+      this.#count(delta, COUNTERS.runsLost, runs);
       most = Math.max(jobs.length, runs.length);
-      await this.counters.write(transaction, tally);
+      await this.counters.write(transaction, delta);
     });
     return most >= BATCH ? "again" : "idle";
   }
 
-  #count(tally: MetricDelta, family: Family, lost: readonly Lost[]): void {
-    for (const { owner, repo, first } of lost) if (first && this.policy.measures(owner, repo)) tally.add(family, [owner, repo]);
+  #count(delta: MetricDelta, family: Family, lost: readonly Lost[]): void {
+    for (const { owner, repo, first } of lost) if (first && this.policy.measures(owner, repo)) delta.add(family, [owner, repo]);
     if (lost.length > 0) this.logger.warn(`${lost.length} open for longer than GitHub allows: ${family.name}`);
   }
 }

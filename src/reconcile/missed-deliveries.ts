@@ -22,15 +22,15 @@ export class MissedDeliveries {
 
   /** Sees which have come, and gives those up that GitHub no longer sends. */
   async settle(): Promise<void> {
-    const tally = this.counters.newDelta();
+    const delta = this.counters.newDelta();
     let recovered: readonly Missed[] = [];
     let givenUp: readonly Missed[] = [];
     await this.database.transaction(async (transaction) => {
       recovered = await recover(transaction);
       givenUp = await giveUpMissed(transaction, this.config.AUDIT_WINDOW);
-      for (const { hook } of recovered) tally.add(COUNTERS.hookRecovered, [hook]);
-      for (const { hook } of givenUp) tally.add(COUNTERS.hookGivenUp, [hook]);
-      await this.counters.write(transaction, tally);
+      for (const { hook } of recovered) delta.add(COUNTERS.hookRecovered, [hook]);
+      for (const { hook } of givenUp) delta.add(COUNTERS.hookGivenUp, [hook]);
+      await this.counters.write(transaction, delta);
     });
     if (recovered.length > 0) this.#logger.log(`${recovered.length} missed deliveries have come`);
     if (givenUp.length > 0)
@@ -53,9 +53,9 @@ export class MissedDeliveries {
 
   /** GitHub will send it again. */
   async redelivered({ hook }: Due): Promise<void> {
-    const tally = this.counters.newDelta();
-    tally.add(COUNTERS.hookRedelivered, [hook]);
-    await this.counters.write(this.database, tally);
+    const delta = this.counters.newDelta();
+    delta.add(COUNTERS.hookRedelivered, [hook]);
+    await this.counters.write(this.database, delta);
   }
 
   /** GitHub did not take the request: unless it is to be repeated after a time, the delivery keeps its step. */

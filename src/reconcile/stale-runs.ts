@@ -67,11 +67,11 @@ export class StaleRuns {
   }
 
   async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {
-    const tally = this.counters.newDelta();
-    tally.add(COUNTERS.lookups, [outcome]);
+    const delta = this.counters.newDelta();
+    delta.add(COUNTERS.lookups, [outcome]);
     await this.database.transaction(async (transaction) => {
       await work(transaction);
-      await this.counters.write(transaction, tally);
+      await this.counters.write(transaction, delta);
     });
   }
 }

@@ -1,28 +1,7 @@
+import type { WorkflowJob } from "../events/workflow-job.js";
 import { executionOf, nameHashOf } from "./execution-id.js";
 import { FACT, has } from "./facts.js";
 import { isGreater, isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";
-
-/** What an event (or GitHub's REST answer) says of a job. Times are milliseconds since 1970. */
-export interface JobEvent {
-  readonly action: string;
-  readonly id: number;
-  readonly runId: number;
-  /** 0 where it is not known. */
-  readonly runAttempt: number;
-  readonly name: string;
-  readonly workflow: string;
-  readonly status: string;
-  readonly conclusion: string;
-  /** Of the runner that it asks for, sorted. */
-  readonly labels: readonly string[];
-  readonly runnerId: number | null;
-  readonly hasStartedStep: boolean;
-  readonly isDeployment: boolean;
-  readonly createdAt: number | null;
-  readonly startedAt: number | null;
-  readonly completedAt: number | null;
-  readonly repository: { readonly owner: string; readonly repo: string };
-}
 
 export interface JobObservation extends Observation {
   readonly jobId: number;
@@ -42,7 +21,7 @@ export interface JobObservation extends Observation {
  * @param eventTime microseconds since 1970
  * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
  */
-export function observeJob(event: JobEvent, eventTime: number, isEvent: boolean): JobObservation {
+export function observeJob(event: WorkflowJob, eventTime: number, isEvent: boolean): JobObservation {
   const status = isKnownStatus(event.action) ? event.action : event.status || event.action;
   const rank = rankOf(status);
   const { createdAt, startedAt, completedAt } = event;
@@ -73,7 +52,7 @@ export function observeJob(event: JobEvent, eventTime: number, isEvent: boolean)
 }
 
 /** What proves that a job ran is a fact of its own: only with it do its times count. */
-function factsOf(event: JobEvent, status: string, rank: number): number {
+function factsOf(event: WorkflowJob, status: string, rank: number): number {
   const { conclusion, runnerId, createdAt, startedAt, completedAt } = event;
   const completed = rank === 2;
   if (completed && conclusion === "skipped") return FACT.completed;
@@ -91,7 +70,7 @@ function factsOf(event: JobEvent, status: string, rank: number): number {
 }
 
 /** Another app's check run arrives as a completed job without runner, labels and time: it was never queued. */
-const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }: JobEvent, completed: boolean): boolean =>
+const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }: WorkflowJob, completed: boolean): boolean =>
   completed &&
   runnerId === null &&
   !hasStartedStep &&
@@ -99,11 +78,11 @@ const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }
   !(startedAt !== null && completedAt !== null && completedAt > startedAt);
 
 /** "Re-run failed jobs" copies finished jobs into the new attempt: they were completed before they were created. */
-const isCopy = ({ runAttempt, runnerId, createdAt, completedAt }: JobEvent, completed: boolean): boolean =>
+const isCopy = ({ runAttempt, runnerId, createdAt, completedAt }: WorkflowJob, completed: boolean): boolean =>
   completed && runAttempt !== 1 && runnerId !== null && completedAt !== null && (createdAt === null || completedAt < createdAt);
 
 /** An in_progress event whose started_at is its created_at does not know the start yet. */
-const hasTrueStart = ({ name, runnerId, createdAt, startedAt }: JobEvent, rank: number): boolean =>
+const hasTrueStart = ({ name, runnerId, createdAt, startedAt }: WorkflowJob, rank: number): boolean =>
   name !== "" && runnerId !== null && startedAt !== null && (rank === 2 || (rank === 1 && startedAt !== createdAt));
 
 /** Joins two observations of one job; commutative and associative, so that batches may be cut anywhere. */

@@ -1,21 +1,7 @@
+import type { WorkflowRun } from "../events/workflow-run.js";
 import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 import { isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";
-
-/** What an event (or GitHub's REST answer) says of a run attempt. Times are milliseconds since 1970. */
-export interface RunEvent {
-  readonly action: string;
-  readonly id: number;
-  readonly runAttempt: number;
-  readonly workflow: string;
-  readonly status: string;
-  readonly conclusion: string;
-  readonly event: string;
-  readonly createdAt: number | null;
-  readonly runStartedAt: number | null;
-  readonly updatedAt: number | null;
-  readonly repository: { readonly owner: string; readonly repo: string };
-}
 
 export interface RunObservation extends Observation {
   readonly runId: number;
@@ -32,7 +18,7 @@ const RAN = new Set(["success", "failure", "timed_out", "neutral"]);
  * @param eventTime microseconds since 1970
  * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
  */
-export function observeRun(event: RunEvent, branch: string, eventTime: number, isEvent: boolean): RunObservation {
+export function observeRun(event: WorkflowRun, branch: string, eventTime: number, isEvent: boolean): RunObservation {
   const status = statusOf(event);
   const rank = rankOf(status);
   const completed = rank === 2;
@@ -93,7 +79,7 @@ export function namedBy(job: JobObservation): RunObservation {
   };
 }
 
-function statusOf(event: RunEvent): string {
+function statusOf(event: WorkflowRun): string {
   // GitHub waits for an approval: the same attempt goes on to queued, in_progress and a real completion.
   if (event.conclusion === "action_required") return "waiting";
   if (event.action === "requested") return isKnownStatus(event.status) && event.status !== "completed" ? event.status : "queued";

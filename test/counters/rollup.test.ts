@@ -6,7 +6,7 @@ import { COUNTERS } from "../../src/counters/catalogue.js";
 import { Increments } from "../../src/counters/increments.js";
 import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
-import { recordDelta, takeTallies } from "../../src/counters/tallies.sql.js";
+import { recordDelta, takeTallies } from "../../src/counters/metric-deltas.sql.js";
 import { readIncrements, writeIncrements } from "../../src/counters/written-increments.js";
 import { Database } from "../../src/database/database.js";
 import { explainAll } from "../plans/explain.js";
@@ -25,9 +25,9 @@ const EVENTS = ["star", "push", "fork"];
 
 /** Counts one event, in a transaction of its own. */
 async function count(fleet: Fleet, event = "star"): Promise<void> {
-  const tally = fleet.get(Counters).newDelta();
-  tally.add(COUNTERS.events, [event, ""]);
-  await fleet.get(Database).transaction((transaction) => fleet.get(Counters).write(transaction, tally));
+  const delta = fleet.get(Counters).newDelta();
+  delta.add(COUNTERS.events, [event, ""]);
+  await fleet.get(Database).transaction((transaction) => fleet.get(Counters).write(transaction, delta));
 }
 
 async function connectionTo(fleet: Fleet): Promise<pg.Client> {
@@ -72,7 +72,7 @@ it("adds more than it takes at once, once, with others at it", async () => {
   const fleets = [await stillFleet()];
   for (let process = 1; process < 3; process += 1) fleets.push(await stillFleet({}, fleets[0]!.url));
   const [fleet] = fleets as [Fleet, Fleet, Fleet];
-  for (let tally = 0; tally < 1_100; tally += 1) await count(fleet, EVENTS[tally % 3]);
+  for (let delta = 0; delta < 1_100; delta += 1) await count(fleet, EVENTS[delta % 3]);
   for (let large = 0; large < 3; large += 1)
     await rowsOf(fleet.url, `INSERT INTO octogauge.tallies (increments) VALUES (rpad('{"counters":{},"histograms":{}}', 3000000))`);
   const added = await Promise.all(fleets.map(rollUp));
@@ -173,10 +173,10 @@ it("waits for what another process is adding, and adds it where that one fails",
 it("finds what was written down long ago and is committed now", async () => {
   const fleet = await stillFleet();
   const late = await connectionTo(fleet);
-  const tally = fleet.get(Counters).newDelta();
-  tally.add(COUNTERS.events, ["push", ""]);
+  const delta = fleet.get(Counters).newDelta();
+  delta.add(COUNTERS.events, ["push", ""]);
   await late.query("BEGIN");
-  await recordDelta(late, writeIncrements(tally.increments));
+  await recordDelta(late, writeIncrements(delta.increments));
   await count(fleet);
   expect(await rollUp(fleet)).toBe(1);
   await count(fleet);

@@ -6,7 +6,7 @@ import { asLabel, UnexpectedPayload } from "../../src/events/fields.js";
 import { projectionOf } from "../../src/events/project.js";
 import { JsonProjector } from "../../src/events/json-projector.js";
 import { readBody, readProjection } from "../../src/events/read.js";
-import type { Selection } from "../../src/events/selection.js";
+import type { Selection } from "../../src/events/event-type.js";
 import { generateHistory } from "../../src/simulator/history.js";
 
 type Json = Record<string, unknown>;

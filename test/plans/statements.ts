@@ -56,7 +56,7 @@ export const STATEMENTS: Readonly<Record<string, Expectation>> = {
   "labels of a run": { matches: /^SELECT owner, repo, workflow FROM octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
   "jobs of a batch": { matches: /INSERT INTO octogauge\.workflow_jobs/, uses: ["workflow_jobs_pkey"] },
   "runs of a batch": { matches: /INSERT INTO octogauge\.workflow_runs/, uses: ["workflow_runs_pkey"] },
-  tally: { matches: /INSERT INTO octogauge\.tallies/, uses: [] },
+  delta: { matches: /INSERT INTO octogauge\.tallies/, uses: [] },
   "patience of a rollup": { matches: /set_config\('lock_timeout'/, uses: [] },
   "tallies to add": { matches: /DELETE FROM octogauge\.tallies/, uses: ["tallies_pkey"] },
   // Of the sharers whose series are new, and then only: the range of each.

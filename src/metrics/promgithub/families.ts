@@ -1,4 +1,6 @@
 import { COUNTERS, type Family, HISTOGRAMS } from "../../counters/catalogue.js";
+import { PULL_REQUESTS } from "../../events/pull-request.js";
+import { PUSH_COMMITS } from "../../events/push.js";
 
 /** The labels of one of our series, by name. */
 export type Labels = Readonly<Record<string, string>>;
@@ -63,7 +65,7 @@ export const COUNTER_MAPPINGS: readonly Mapping[] = [
     labels: (ours) => [ours["runs_on"] ?? "", repository(ours), "", conclusion(ours), ours["workflow"] ?? "", ""],
   },
   {
-    from: COUNTERS.pushCommits,
+    from: PUSH_COMMITS,
     to: family("commit_pushed", "counter", "Total number of commits pushed", [
       "repository",
       "branch",
@@ -73,7 +75,7 @@ export const COUNTER_MAPPINGS: readonly Mapping[] = [
     labels: (ours) => [repository(ours), ours["branch"] ?? "", "", ""],
   },
   {
-    from: COUNTERS.pullRequests,
+    from: PULL_REQUESTS,
     to: family("pull_request", "counter", "Total number of pull requests", [
       "repository",
       "base_branch",

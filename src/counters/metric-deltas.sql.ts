@@ -1,6 +1,6 @@
 import { type Queryable, sql } from "../database/sql.js";
 
-/** Writes a tally down, in the transaction of `on`; once in it. */
+/** Writes a delta down, in the transaction of `on`; once in it. */
 export async function recordDelta(on: Queryable, increments: string): Promise<void> {
   await sql(on, "INSERT INTO octogauge.tallies (increments) VALUES ($1)", [increments]);
 }
