@@ -60,7 +60,11 @@ async function preload(
   };
   for (const { id, event, body } of deliveries(count, seed)) {
     const bytes = Buffer.from(body);
-    batch.push({ delivery: { id, event, hookId: 1, form: false, body: bytes }, projection: projectionOf(event, false, bytes), priority: 0 });
+    batch.push({
+      delivery: { id, event, hookId: 1, form: false, body: bytes },
+      projection: projectionOf(event, false, bytes),
+      priority: 0,
+    });
     if (batch.length === BATCH) await flush();
   }
   if (batch.length > 0) await flush();

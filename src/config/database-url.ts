@@ -57,7 +57,8 @@ const DEFAULT_PORT = 5432;
  */
 export function readDatabaseUrl(url: string): DatabaseAddress {
   const match = /^postgres(?:ql)?:\/\/(?:([^/@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
-  if (!match) throw new RefusedValue("a URL that begins with postgres:// or postgresql://, such as postgres://user:password@host:5432/database");
+  if (!match)
+    throw new RefusedValue("a URL that begins with postgres:// or postgresql://, such as postgres://user:password@host:5432/database");
   const [, credentials = "", authority = "", path = "", query = ""] = match;
   if (`${authority}${path}`.includes("@")) throw new RefusedValue("a URL with / and @ of its user and password written as %2F and %40");
   if (/\s/.test(authority)) throw new RefusedValue("a URL without spaces in its host");
@@ -97,7 +98,9 @@ function parametersOf(query: string): Map<string, string> {
       throw new RefusedValue(`parameters of the form name=value; ${value.length === 0 ? `${name} has no value` : "one has several ="}`);
     const harmless = IGNORED[name];
     if (!READ.has(name) && (harmless === undefined || (harmless !== null && !harmless.includes(value[0]!))))
-      throw new RefusedValue(`a URL without ${harmless ? `${name}=${value[0]}` : `the parameter ${name}`}, which Octogauge does not support`);
+      throw new RefusedValue(
+        `a URL without ${harmless ? `${name}=${value[0]}` : `the parameter ${name}`}, which Octogauge does not support`,
+      );
     parameters.set(name, value[0]!);
   }
   return parameters;
@@ -106,7 +109,8 @@ function parametersOf(query: string): Map<string, string> {
 function hostsOf(authority: string, hostParameter: string | undefined, portParameter: string | undefined): DatabaseAddress["hosts"] {
   const listed = authority.split(",").map((entry) => {
     const [, bracketed, plain = "", port = ""] = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(entry) ?? [];
-    if (bracketed === undefined && plain === "" && port === "" && entry !== "") throw new RefusedValue("a host such as db:5432 or [::1]:5432");
+    if (bracketed === undefined && plain === "" && port === "" && entry !== "")
+      throw new RefusedValue("a host such as db:5432 or [::1]:5432");
     return { host: bracketed ?? decode(plain, "the host"), port };
   });
   const hosts = hostParameter?.split(",") ?? listed.map(({ host }) => host);
@@ -137,7 +141,8 @@ function tlsOf(found: (name: string) => string | undefined) {
     throw new RefusedValue("sslnegotiation=direct with sslmode=require, verify-ca or verify-full only");
   if (sslrootcert === "system" && sslmode !== "verify-full") throw new RefusedValue("sslrootcert=system with sslmode=verify-full only");
   if (sslmode === "verify-ca" && !sslrootcert) throw new RefusedValue("sslmode=verify-ca with sslrootcert=/path/of/the/ca.pem only");
-  if ((found("sslcert") === undefined) !== (found("sslkey") === undefined)) throw new RefusedValue("sslcert and sslkey together, or neither");
+  if ((found("sslcert") === undefined) !== (found("sslkey") === undefined))
+    throw new RefusedValue("sslcert and sslkey together, or neither");
   const files = { sslrootcert, sslcert: found("sslcert"), sslkey: found("sslkey"), sslpassword: found("sslpassword") };
   return { sslmode, sslnegotiation, channelBinding, ...files };
 }

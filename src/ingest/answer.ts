@@ -15,14 +15,18 @@ export const DUPLICATE: WebhookAnswer = stored("duplicate");
 /** To what comes beyond the budgets. */
 export const TOO_MANY: WebhookAnswer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
 export const TOO_MUCH: WebhookAnswer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
-export const TOO_SLOW: WebhookAnswer = problem(408, "slow-body", "the body came more slowly than BODY_MIN_RATE; send this delivery again later", [
-  "connection",
-  "close",
-]);
-export const NOT_ALLOWED: WebhookAnswer = problem(403, "sender", "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)", [
-  "connection",
-  "close",
-]);
+export const TOO_SLOW: WebhookAnswer = problem(
+  408,
+  "slow-body",
+  "the body came more slowly than BODY_MIN_RATE; send this delivery again later",
+  ["connection", "close"],
+);
+export const NOT_ALLOWED: WebhookAnswer = problem(
+  403,
+  "sender",
+  "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)",
+  ["connection", "close"],
+);
 export const NOT_STORED: WebhookAnswer = unavailable("database", "the delivery could not be stored; send it again later");
 export const LATE: WebhookAnswer = unavailable("deadline", "the delivery could not be stored in time; send it again later");
 

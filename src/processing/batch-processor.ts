@@ -103,7 +103,8 @@ export class BatchProcessor {
     this.#logger.warn(logEntry(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
     await setAside(this.database, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
-    for (const delivery of deliveries) this.#logger.log(logEntry("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
+    for (const delivery of deliveries)
+      this.#logger.log(logEntry("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
     return deliveries.length;
   }
 
@@ -149,7 +150,8 @@ export class BatchProcessor {
         if (claimed.length === 0) return 0;
         const claimSeconds = (performance.now() - began) / 1_000;
         trace?.claimed(claimed);
-        if (this.#isDebugEnabled) for (const delivery of claimed) this.#logger.debug(logEntry("a delivery was claimed", claimedFields(delivery)));
+        if (this.#isDebugEnabled)
+          for (const delivery of claimed) this.#logger.debug(logEntry("a delivery was claimed", claimedFields(delivery)));
         afterCommit = await apply(transaction, claimed);
         this.metrics.claimed(claimed, claimSeconds, trace?.traceId);
         return claimed.length;

@@ -91,6 +91,8 @@ export class RetryLoop extends BackgroundLoop {
     const dead = await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
     const { source, errorClass: name, message } = cause;
     for (const delivery of dead)
-      this.logger.error(logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }));
+      this.logger.error(
+        logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }),
+      );
   }
 }

@@ -24,4 +24,5 @@ export const pendingFields = (delivery: Named, projection: Buffer | null): LogFi
   deliveryFields(delivery, projection === null ? "" : repositoryOfBytes(projection));
 
 /** Of one that has no projection yet: it costs one. */
-export const receivedFields = (delivery: Delivery): LogFields => pendingFields(delivery, projectionOf(delivery.event, delivery.form, delivery.body));
+export const receivedFields = (delivery: Delivery): LogFields =>
+  pendingFields(delivery, projectionOf(delivery.event, delivery.form, delivery.body));

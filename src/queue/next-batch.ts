@@ -80,7 +80,8 @@ export class NextBatch {
     this.metrics.delayed(later.length);
     if (this.#isDebugEnabled && later.length > 0) {
       const isDelayed = new Set(later.map(({ key }) => key));
-      for (const row of held) if (isDelayed.has(row)) this.#logger.debug(logEntry("a delivery was put off by RATE_LIMITS", claimedFields(row)));
+      for (const row of held)
+        if (isDelayed.has(row)) this.#logger.debug(logEntry("a delivery was put off by RATE_LIMITS", claimedFields(row)));
     }
     return { rows: now, count: held.length, lookedAtAll, isNearlyEmpty, leased };
   }

@@ -63,7 +63,10 @@ export class RedeliveryLoop extends BackgroundLoop {
       await this.missed.notTaken(due, error);
       if (error.outcome === "gone" || error.outcome === "invalid") {
         this.logger.warn(
-          logEntry(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, { delivery_id: due.id, hook: due.hook }),
+          logEntry(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, {
+            delivery_id: due.id,
+            hook: due.hook,
+          }),
         );
       } else {
         this.#letRest(hook.name, error);

@@ -87,7 +87,8 @@ const isCheck = (event: SimulatedJobEvent): boolean =>
   event.labels["runs_on"] === "" &&
   !(event.startedAt !== undefined && event.completedAt !== undefined && event.completedAt > event.startedAt);
 
-export const latest = (history: JobHistory): SimulatedJobEvent => history.reduce((best, event) => (isLaterState(event, best) ? event : best));
+export const latest = (history: JobHistory): SimulatedJobEvent =>
+  history.reduce((best, event) => (isLaterState(event, best) ? event : best));
 
 /** Seconds in the queue, from the earliest event that can tell. */
 function queueSeconds(history: JobHistory): number | undefined {

@@ -23,7 +23,13 @@ export function createScriptPlanner(planning: Planning, repositories: readonly S
   const { random } = planning;
   const runNumbers = new Map<number, number>();
 
-  const run = (repository: SimulatedRepository, event: string, headBranch: string | null, createdAt: number, fromFork = false): PlannedEvent[] => {
+  const run = (
+    repository: SimulatedRepository,
+    event: string,
+    headBranch: string | null,
+    createdAt: number,
+    fromFork = false,
+  ): PlannedEvent[] => {
     const workflow = random.pick(repository.workflows);
     const number = (runNumbers.get(workflow.id) ?? 0) + 1;
     runNumbers.set(workflow.id, number);

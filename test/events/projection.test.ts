@@ -45,8 +45,11 @@ describe("the stored projection", () => {
       if (!projection) throw new Error(`declined: ${event} ${body.toString()}`);
       small += projection.length < 1_000 ? 1 : 0;
       const whole = readBody(event, false, body);
-      // No series of a job has the branch, so the default branch is not kept.
-      const expected = whole.kind === "workflow_job" ? { ...whole, repository: { ...whole.repository, defaultBranch: "" } } : whole;
+      // No series of a job or a deployment has the branch, so the default branch is not kept.
+      const expected =
+        whole.kind === "workflow_job" || whole.kind === "deployment_status"
+          ? { ...whole, repository: { ...whole.repository, defaultBranch: "" } }
+          : whole;
       expect(readProjection(event, projection.toString())).toEqual(expected);
       const form = Buffer.from(`payload=${encodeURIComponent(body.toString())}`);
       expect(projectionOf(event, true, form)?.toString()).toBe(projection.toString());
@@ -172,7 +175,9 @@ describe("the stored projection", () => {
     const push = { ref: "refs/heads/main", commits: -5, repository };
     expect(projectionOf("push", false, bytes(push))).toBeNull();
     expect(readBody("push", false, bytes(push))).toMatchObject({ commits: 0 });
-    expect(readProjection("push", String(projectionOf("push", false, bytes({ ...push, commits: [{}, [], 3] }))))).toMatchObject({ commits: 3 });
+    expect(readProjection("push", String(projectionOf("push", false, bytes({ ...push, commits: [{}, [], 3] }))))).toMatchObject({
+      commits: 3,
+    });
   });
 
   it("leaves a truncated body to the dead letters", () => {

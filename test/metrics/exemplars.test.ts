@@ -143,7 +143,13 @@ describe("of several processes", () => {
       ],
       aggregator: "sum",
     } as MetricSnapshot,
-    { name: "lag", help: "lag", type: "gauge", values: [{ labels: {}, value: null as unknown as number }], aggregator: "average" } as MetricSnapshot,
+    {
+      name: "lag",
+      help: "lag",
+      type: "gauge",
+      values: [{ labels: {}, value: null as unknown as number }],
+      aggregator: "average",
+    } as MetricSnapshot,
   ];
 
   it("the newest exemplar stays, that of one that ended as well, and the sums are right in both formats", async () => {

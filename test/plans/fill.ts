@@ -12,7 +12,11 @@ export const MOST_SERIES = 20_000;
 
 const project = (event: string, payload: object): string =>
   String(
-    projectionOf(event, false, Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } }))),
+    projectionOf(
+      event,
+      false,
+      Buffer.from(JSON.stringify({ ...payload, repository: { full_name: `acme/${REPO}`, default_branch: "main" } })),
+    ),
   );
 
 // Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs.
