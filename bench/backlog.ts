@@ -1,5 +1,5 @@
 import { ClaimCursor } from "../src/queue/claim-cursor.js";
-import { claim } from "../src/queue/claim.sql.js";
+import { claim, fromTheStart } from "../src/queue/claim.sql.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { benchConfig, databaseOf } from "./servers/parts.js";
@@ -36,16 +36,16 @@ export async function benchBacklog(
     const config = benchConfig({ DATABASE_URL: url });
     const database = databaseOf(config);
     await database.connect();
-    const floor = new ClaimCursor();
+    const cursor = new ClaimCursor();
     const latencies: number[] = [];
     const began = performance.now();
     for (let index = 0; index < claims; index += 1) {
       await database.transaction(async (transaction) => {
         const from = performance.now();
-        const where = floor.next();
-        const claimed = await claim(transaction, BATCH, where.floors);
+        const position = cursor.next();
+        const claimed = await claim(transaction, { ...fromTheStart(BATCH), floors: position.floors });
         latencies.push(performance.now() - from);
-        floor.claimed(where, claimed, performance.now() - from, claimed.length === BATCH);
+        cursor.claimed(position, claimed, performance.now() - from, claimed.length === BATCH);
       });
       // What was claimed comes in again, so that the backlog stays as large as it is.
       await database.query(FILL, [BATCH]);

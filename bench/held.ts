@@ -36,9 +36,9 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   let processed = 0;
   const failures: unknown[] = [];
   const counting: ConstructorParameters<typeof WorkerLoop>[1] = {
-    async processBatch(worker, isPatient) {
+    async processBatch(worker) {
       try {
-        const batch = await processor.processBatch(worker, isPatient);
+        const batch = await processor.processBatch(worker);
         processed += batch.count;
         return batch;
       } catch (error) {

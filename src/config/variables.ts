@@ -4,7 +4,7 @@ import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
-import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
+import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimitSettings, readRateLimits } from "./rate-limits.js";
 import { NETWORK_FORMS, Networks, readNetworks } from "./networks.js";
 import { readPrivateKey } from "./private-key.js";
 
@@ -145,7 +145,7 @@ export const variables = {
   FAIR_SHARE: whole(20, 0, 1_000_000).describe(
     "deliveries a second of one repository that wait in their place, with bursts of ten times as many; what it sends beyond waits behind all others'. By each process that takes deliveries in; 0 turns it off",
   ),
-  RATE_LIMITS: text<RateLimits>(NO_LIMITS, readRateLimits, RATE_LIMIT_FORMS).describe(
+  RATE_LIMITS: text<RateLimitSettings>(NO_LIMITS, readRateLimits, RATE_LIMIT_FORMS).describe(
     "most deliveries a second that are processed of an owner or a repository, over all workers, such as `*/*=20,acme=50,acme/monorepo=10`; what is beyond is put off, and nobody else's. Without one there is no limit",
   ),
   INGEST_RATE_LIMIT: whole(0, 0, 1_000_000).describe(

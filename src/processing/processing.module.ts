@@ -10,9 +10,9 @@ import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js"
 import { Applier } from "./applier.js";
 import { completionsProvider } from "./completions.provider.js";
 import { BatchProcessor } from "./batch-processor.js";
-import { NextBatch } from "../queue/next-batch.js";
+import { Queue } from "../queue/queue.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
-import { FleetRateLimits } from "../queue/rate-limits.js";
+import { RateLimits } from "../queue/rate-limits.js";
 import { RetryLoop } from "./retry.loop.js";
 import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
@@ -28,8 +28,8 @@ import { Workers } from "./workers.js";
     completionsProvider,
     BatchProcessor,
     BatchJournal,
-    NextBatch,
-    FleetRateLimits,
+    Queue,
+    RateLimits,
     Workers,
     RetryLoop,
     Watchdog,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { BatchJournal } from "../../src/queue/batch-journal.js";
 import type { InboxKey } from "../../src/queue/claim.sql.js";
-import { claim } from "../../src/queue/claim.sql.js";
+import { claim, fromTheStart } from "../../src/queue/claim.sql.js";
 import { receivedFields } from "../../src/queue/delivery-fields.js";
 import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
@@ -192,7 +192,7 @@ it("lines of a delivery that is traced name its trace and span", async () => {
   await fleet.accept("workflow_job", payload(1));
   await fleet.accept("workflow_job", "no JSON");
   const afterCommit = await fleet.get(Database).transaction(async (transaction) => {
-    const rows = await claim(transaction, 10);
+    const rows = await claim(transaction, fromTheStart(10));
     return fleet.get(Applier).apply(
       transaction,
       rows.map((row) => Object.assign(row, { traceparent })),

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { claim } from "../../src/queue/claim.sql.js";
+import { claim, fromTheStart } from "../../src/queue/claim.sql.js";
 import { Applier } from "../../src/processing/applier.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -32,7 +32,7 @@ it("a batch is read in turns, so that one that holds locks need not wait for it"
   await Promise.all(Array.from({ length: DELIVERIES }, (_, id) => fleet.accept("workflow_job", job(id + 1))));
   let turns: number | undefined;
   await fleet.get(Database).transaction(async (transaction) => {
-    const claimed = await claim(transaction, DELIVERIES);
+    const claimed = await claim(transaction, fromTheStart(DELIVERIES));
     expect(claimed).toHaveLength(DELIVERIES);
     const stop = countTurns();
     await fleet.get(Applier).apply(

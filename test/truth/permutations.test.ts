@@ -17,11 +17,12 @@ import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { Applier } from "../../src/processing/applier.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/queue/next-batch.js";
+import { processNext } from "../support/process-next.js";
+import { Queue } from "../../src/queue/queue.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
 import { Expectation } from "../../src/simulator/expected.js";
-import { FleetRateLimits } from "../../src/queue/rate-limits.js";
+import { RateLimits } from "../../src/queue/rate-limits.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { sized } from "../support/size.js";
@@ -42,6 +43,11 @@ const delivery = fc.record({
   flushSize: fc.integer({ min: 1, max: 25 }),
 });
 
+interface Worker {
+  readonly processor: BatchProcessor;
+  readonly queue: Queue;
+}
+
 describe("any permutation and any duplication, cut anywhere, over several workers", () => {
   let application: INestApplicationContext;
   let databaseUrl: string;
@@ -58,21 +64,22 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
   afterAll(() => application.close());
 
-  function workers(batchSizes: readonly number[]): BatchProcessor[] {
+  function workers(batchSizes: readonly number[]): Worker[] {
     const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
     const policy = get(LabelPolicy);
-    return batchSizes.map(
-      (size) =>
-        new BatchProcessor(
-          get(Database),
-          new Applier(new Counters(policy, config), policy, config),
-          new NextBatch(get(FleetRateLimits), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
-          new BatchJournal(get(Database)),
-          get(ProcessingMetrics),
-          new Tracing(),
-          { ...config, RETRY_BACKOFF: 0.001 },
-        ),
-    );
+    return batchSizes.map((size) => {
+      const queue = new Queue(get(RateLimits), { ...config, BATCH_SIZE: size });
+      const processor = new BatchProcessor(
+        get(Database),
+        new Applier(new Counters(policy, config), policy, config),
+        queue,
+        new BatchJournal(get(Database)),
+        get(ProcessingMetrics),
+        new Tracing(),
+        { ...config, RETRY_BACKOFF: 0.001 },
+      );
+      return { processor, queue };
+    });
   }
 
   /** As many processes that add up what is counted. */
@@ -81,8 +88,8 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     return Array.from({ length: count }, () => new Rollup(get(Database), new Series(get(LabelPolicy), config)));
   }
 
-  async function drain(worker: BatchProcessor, index: number): Promise<void> {
-    while ((await worker.processBatch(NAMES[index]!)).count > 0);
+  async function drain({ processor, queue }: Worker, index: number): Promise<void> {
+    while ((await processNext(processor, queue, NAMES[index]!)) > 0);
   }
 
   async function exposition(): Promise<Map<string, number>> {
@@ -112,7 +119,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
           // Each history on an empty fleet: the scrape then costs what the history costs.
           await application.get(Database).query(`TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`);
-          const processors = workers(how.batchSizes);
+          const all = workers(how.batchSizes);
           const rollups = processes(2);
           for (let at = 0; at < sent.length; at += how.flushSize) {
             const accepted = sent
@@ -121,11 +128,11 @@ describe("any permutation and any duplication, cut anywhere, over several worker
                 inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
               );
             // Workers run into the middle of what is being accepted, and now and then a rollup into theirs.
-            const batches = processors.map((worker, index) => worker.processBatch(NAMES[index]!));
+            const batches = all.map(({ processor }, index) => processor.processBatch(NAMES[index]!));
             const cut = at / how.flushSize;
             await Promise.all([...accepted, ...batches, ...(cut % 4 === 0 ? [rollups[cut % 3]?.run()] : [])]);
           }
-          await Promise.all([...processors.map(drain), ...rollups.map((rollup) => rollup.run())]);
+          await Promise.all([...all.map(drain), ...rollups.map((rollup) => rollup.run())]);
 
           expect(differences(expected.series(), await exposition(), { owners: new Set([owner]) })).toEqual([]);
         }),
