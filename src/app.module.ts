@@ -38,7 +38,7 @@ async function roomsOf({ MODE, BUFFER, CI_TRACES }: Config): Promise<(Type<unkno
   if (MODE !== "gateway") {
     rooms.push((await import("./processing/processing.module.js")).ProcessingModule);
     rooms.push((await import("./reconcile/reconcile.module.js")).ReconcileModule);
-    if (CI_TRACES === "on") rooms.push((await import("./ci-traces/ci-traces.module.js")).OutboundModule);
+    if (CI_TRACES === "on") rooms.push((await import("./ci-traces/ci-traces.module.js")).CiTracesModule);
     if (isBuffered) rooms.push((await import("./buffer/drain.module.js")).BufferDrainModule);
   }
   return rooms;

@@ -1,3 +1,6 @@
+import { backoff } from "../background/backoff.js";
+import { withTimeout } from "../background/with-timeout.js";
+import { messageOf } from "../logging/message-of.js";
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Delivery } from "../intake/delivery.js";
@@ -16,6 +19,10 @@ export const RETURN_AFTER = 60_000;
 export const FETCH = { messages: 200, bytes: 16_777_216 } as const;
 /** Longest question to the broker, publishing excepted. Milliseconds. */
 export const PATIENCE = 3_000;
+
+/** @throws {TimedOut} */
+export const answered = <T>(timeoutMs: number, work: Promise<T>): Promise<T> =>
+  withTimeout(timeoutMs, work, `no answer within ${Math.round(timeoutMs)} ms`);
 
 const CHECK_EVERY = 2_000;
 const BACKOFF = { first: 100, most: 2_000 } as const;
@@ -96,10 +103,10 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
         this.#tell();
       } catch (error) {
         failures += 1;
-        this.lost(error instanceof Error ? error.message || error.name : String(error));
+        this.lost(messageOf(error));
       }
       const pause =
-        failures > 0 ? Math.min(BACKOFF.most, BACKOFF.first * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2) : CHECK_EVERY;
+        failures > 0 ? backoff(failures, BACKOFF.first, BACKOFF.most) : CHECK_EVERY;
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -109,21 +116,5 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
     this.#loggedUp = this.isUp;
     if (this.isUp) this.logger.log(`the buffer (${this.kind}) takes deliveries`);
     else this.logger.warn(`the buffer (${this.kind}) takes no deliveries, trying for ever: ${this.#trouble}`);
-  }
-}
-
-/** Nobody answered in time. */
-export class Silent extends Error {}
-
-/** @throws {Silent} where the work takes longer than so many milliseconds */
-export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Silent(`no answer within ${Math.round(milliseconds)} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,10 +1,11 @@
+import { messageOf } from "../logging/message-of.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CONFIG, type Config } from "../config/config.js";
 import { SpanKind } from "@opentelemetry/api";
 import { isTransient } from "../database/errors.js";
 import type { Acceptance, Delivery } from "../intake/delivery.js";
-import { receivedFields } from "../queue/delivery-fields.js";
+import { receivedFields } from "../intake/delivery-fields.js";
 import { GroupCommit, isLarge } from "../intake/group-commit.js";
 import type { Intake } from "../intake/intake.js";
 import { now } from "../tracing/clock.js";
@@ -14,7 +15,7 @@ import { logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Breaker } from "./breaker.js";
 import { Broker } from "./broker.js";
-import { IntakeMetrics } from "./intake.metrics.js";
+import { BufferIntakeMetrics } from "./intake.metrics.js";
 
 /** What is left of REQUEST_TIMEOUT for the answer. Milliseconds. */
 const MARGIN = 200;
@@ -36,7 +37,7 @@ export class BufferedIntake implements Intake {
   constructor(
     private readonly inbox: GroupCommit,
     private readonly broker: Broker,
-    private readonly metrics: IntakeMetrics,
+    private readonly metrics: BufferIntakeMetrics,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_STREAM" | "BUFFER_AFTER" | "REQUEST_TIMEOUT"> & LogConfig,
   ) {
@@ -92,7 +93,7 @@ export class BufferedIntake implements Intake {
       return acceptance;
     } catch (error) {
       if (error instanceof HandedOver) throw error;
-      if (isTransient(error)) this.#failed(error instanceof Error ? error.message : String(error));
+      if (isTransient(error)) this.#failed(messageOf(error));
       // It has read the data, so it is there.
       else this.#succeeded();
       throw error;

@@ -7,7 +7,7 @@ import { SchemaGate } from "../database/schema-gate.js";
 import type { Pending } from "../intake/accept.sql.js";
 import { BatchIntake } from "../intake/batch-intake.js";
 import type { Delivery } from "../intake/delivery.js";
-import { pendingFields } from "../queue/delivery-fields.js";
+import { pendingFields } from "../intake/delivery-fields.js";
 import { signingSecret } from "../intake/signature.js";
 import { type LogFields, logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";

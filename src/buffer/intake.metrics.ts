@@ -5,7 +5,7 @@ import { Counter, Gauge } from "prom-client";
 const PUBLISHED = "octogauge_buffer_published_total";
 const OPEN = "octogauge_buffer_database_away";
 
-export const intakeMetricProviders = [
+export const bufferIntakeMetricProviders = [
   makeCounterProvider({
     name: PUBLISHED,
     help: "Deliveries that went to the buffer: stored, or failed where it did not take them either.",
@@ -16,7 +16,7 @@ export const intakeMetricProviders = [
 
 /** This process's view of the way into the buffer. */
 @Injectable()
-export class IntakeMetrics {
+export class BufferIntakeMetrics {
   constructor(
     @InjectMetric(PUBLISHED) private readonly counter: Counter,
     @InjectMetric(OPEN) private readonly open: Gauge,

@@ -3,7 +3,7 @@ import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType }
 import { connect, errors, headers, type Msg, type NatsConnection, nanos } from "@nats-io/transport-node";
 import type { Config } from "../config/config.js";
 import type { Delivery } from "../intake/delivery.js";
-import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, within } from "./broker.js";
+import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, answered } from "./broker.js";
 import { deliveryOf, fieldsOf } from "./message.js";
 import { pull } from "./nats-pull.js";
 import { serversOf } from "./nats-servers.js";
@@ -68,7 +68,7 @@ export class NatsBroker extends Broker {
   async acknowledge(messages: readonly Message[]): Promise<void> {
     const connection = this.#connected();
     for (const { receipt } of messages) connection.publish(receipt, "+ACK");
-    await within(PATIENCE, connection.flush());
+    await answered(PATIENCE, connection.flush());
   }
 
   async pending(): Promise<number> {

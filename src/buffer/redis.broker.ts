@@ -2,7 +2,8 @@ import { createClient, RESP_TYPES } from "@redis/client";
 import { randomUUID } from "node:crypto";
 import type { Config } from "../config/config.js";
 import type { Delivery } from "../intake/delivery.js";
-import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, Silent, within } from "./broker.js";
+import { TimedOut } from "../background/with-timeout.js";
+import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, answered } from "./broker.js";
 import { fieldsOf } from "./message.js";
 import { BODY, type Entry, messageOf } from "./redis-entry.js";
 import { warnings } from "./redis-warnings.js";
@@ -87,7 +88,7 @@ export class RedisBroker extends Broker {
       await this.#ensure();
     } catch (error) {
       // Demoted, or silent: the address may lead to another server by now, but this connection never will.
-      if (error instanceof Silent || isError(error, "READONLY")) await this.disconnect();
+      if (error instanceof TimedOut || isError(error, "READONLY")) await this.disconnect();
       throw error;
     }
     if (this.#warned) return;
@@ -115,7 +116,7 @@ export class RedisBroker extends Broker {
   }
 
   async #ask<T>(args: readonly (string | Buffer)[], patience = PATIENCE): Promise<T> {
-    return within(patience, this.#ready().sendCommand<T>(args, { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }));
+    return answered(patience, this.#ready().sendCommand<T>(args, { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }));
   }
 
   /** From the first entry on, so that a group that was lost loses nothing. It also tells whether writes are taken at all. */

@@ -1,7 +1,7 @@
 import { type Config, ConfigError } from "../config/config.js";
 import { readDatabaseUrl } from "../config/database-url.js";
 import { rememberSecrets, withoutSecrets } from "../config/secret-values.js";
-import { reasonOf } from "../database/errors.js";
+import { messageOf } from "../logging/message-of.js";
 import { UnusableFile } from "../database/routes.js";
 import { UnsuitableDatabase } from "../database/session.js";
 import { type Stage, StageError } from "../stage.js";
@@ -109,7 +109,7 @@ const CAUSES: Readonly<Record<Stage, readonly Cause[]>> = {
 export function explained(error: unknown, config: Config): unknown {
   if (!(error instanceof StageError)) return error;
   const { stage, cause } = error;
-  const signs = [codeOf(cause), reasonOf(cause)].filter(Boolean);
+  const signs = [codeOf(cause), messageOf(cause)].filter(Boolean);
   // A database that is not the user's is not the user's to mend.
   const isOwn = (stage === "database" || stage === "schema") && !config.DATABASE_URL;
   const row = isOwn ? undefined : CAUSES[stage].find(([when]) => signs.some((sign) => when.test(sign)));
@@ -131,7 +131,7 @@ function factsOf(stage: Stage, error: unknown, config: Config): Readonly<Record<
   const isManagement = stage === "management listener";
   const database = config.DATABASE_URL ? readDatabaseUrl(config.DATABASE_URL) : undefined;
   return {
-    reason: reasonOf(error),
+    reason: messageOf(error),
     code: codeOf(error),
     host: isManagement ? config.MANAGEMENT_HOST : config.HOST,
     port: String(isManagement ? config.MANAGEMENT_PORT : config.PORT),

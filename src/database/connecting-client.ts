@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type DatabaseAddress, readDatabaseUrl } from "../config/database-url.js";
-import { reasonOf } from "./errors.js";
+import { messageOf } from "../logging/message-of.js";
 import { type Route, routesOf } from "./routes.js";
 import { inspect, type Session } from "./session.js";
 
@@ -105,7 +105,7 @@ async function goodRoute(hosts: ReturnType<typeof routesOf>, settings: pg.Client
   } catch (error) {
     const failures = (error as AggregateError).errors as Failure[];
     if (isAlone) throw failures[0];
-    const each = failures.map((failure, index) => `${hosts[index]![0].host}:${hosts[index]![0].port} ${reasonOf(failure)}`);
+    const each = failures.map((failure, index) => `${hosts[index]![0].host}:${hosts[index]![0].port} ${messageOf(failure)}`);
     throw Object.assign(new Error(`none of the hosts takes writes: ${each.join("; ")}`), { code: failures[0]!.code });
   }
 }
@@ -116,7 +116,7 @@ async function firstGood([first, second]: readonly Route[], settings: pg.ClientC
   } catch (error) {
     if (!second || (error as Failure).code === STANDBY) throw error;
     return await tried(second, settings, mustWrite).catch((other: unknown) => {
-      throw NO_TLS.test(reasonOf(error)) ? other : error;
+      throw NO_TLS.test(messageOf(error)) ? other : error;
     });
   }
 }

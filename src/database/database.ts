@@ -7,7 +7,8 @@ import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { Connections } from "./connections.js";
 import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
-import { isTransient, reasonOf } from "./errors.js";
+import { isTransient } from "./errors.js";
+import { messageOf } from "../logging/message-of.js";
 import { AdaptiveTimeout } from "./adaptive-timeout.js";
 import { BEGIN } from "./session.js";
 import { type Queryable } from "./sql.js";
@@ -52,7 +53,7 @@ export class Database implements Queryable, OnApplicationShutdown {
         return;
       } catch (error) {
         if (this.#closing || !isTransient(error) || Date.now() >= until) throw error;
-        if (!isLogged) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${reasonOf(error)}`);
+        if (!isLogged) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }

@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "./database.js";
 import { Outage } from "../logging/outage.js";
-import { reasonOf } from "./errors.js";
+import { messageOf } from "../logging/message-of.js";
 import { migrateDatabase, missingMigrations } from "./migrate.js";
 
 const POLL_MS = 500;
@@ -45,7 +45,7 @@ export class SchemaGate {
         return outage.worked();
       } catch (error) {
         if (this.database.isClosing) return;
-        outage.failed(`the database is away, trying for ever: ${reasonOf(error)}`);
+        outage.failed(`the database is away, trying for ever: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

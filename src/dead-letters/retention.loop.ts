@@ -1,7 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
 import { Counter } from "prom-client";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { RetentionLoop } from "../background/retention-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { Leadership } from "../database/leadership.js";
@@ -19,23 +19,22 @@ export const deadLetterMetricProviders = [
 
 /** Keeps the dead letters within their bytes. */
 @Injectable()
-export class DeadLetterRetention extends BackgroundLoop {
+export class DeadLetterRetention extends RetentionLoop {
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     @InjectMetric(DROPPED) private readonly dropped: Counter,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "DEAD_LETTERS_MAX_BYTES">,
   ) {
-    super("inbox/dead-letter-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("inbox/dead-letter-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
+  protected async deleteOld(): Promise<boolean> {
     const dropped = await dropExcess(this.database, this.config.DEAD_LETTERS_MAX_BYTES);
-    if (dropped === 0) return "idle";
+    if (dropped === 0) return false;
     this.dropped.inc(dropped);
     this.logger.warn(`${dropped} dead letters were deleted: together they took more than DEAD_LETTERS_MAX_BYTES`);
-    return "again";
+    return true;
   }
 }

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { GroupCommit } from "../intake/group-commit.js";
-import { InboxModule } from "../intake/intake.module.js";
+import { IntakeModule } from "../intake/intake.module.js";
 import { Intake } from "../intake/intake.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
@@ -15,7 +15,7 @@ export class IngestModule {
   static with(before?: DynamicModule["module"]): DynamicModule {
     return {
       module: IngestModule,
-      imports: [before ?? InboxModule],
+      imports: [before ?? IntakeModule],
       providers: [
         AdmissionControl,
         Senders,

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { CONFIG, type Config } from "../config/config.js";
 import { LiveConfig } from "../config/live-config.js";
 import type { Delivery } from "../intake/delivery.js";
-import { receivedFields } from "../queue/delivery-fields.js";
+import { receivedFields } from "../intake/delivery-fields.js";
 import { Intake } from "../intake/intake.js";
 import { signingSecret } from "../intake/signature.js";
 import { type LogFields, logEntry } from "../logging/fields.js";

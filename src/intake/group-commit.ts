@@ -7,7 +7,7 @@ import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
 import { tracedFlush, traceIdOf } from "./flush-trace.js";
-import { InboxMetrics } from "./intake.metrics.js";
+import { IntakeMetrics } from "./intake.metrics.js";
 import type { Intake } from "./intake.js";
 
 const MEBIBYTE = 1_048_576;
@@ -29,7 +29,7 @@ export class GroupCommit implements Intake {
 
   constructor(
     private readonly database: Database,
-    private readonly metrics: InboxMetrics,
+    private readonly metrics: IntakeMetrics,
     private readonly share: FairShare,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "FLUSH_SIZE" | "REQUEST_TIMEOUT">,

@@ -7,7 +7,7 @@ const SIZE = "octogauge_inbox_flush_size";
 const WAITING = "octogauge_inbox_waiting_deliveries";
 const SECONDS = "octogauge_inbox_flush_duration_seconds";
 
-export const inboxMetricProviders = [
+export const intakeMetricProviders = [
   makeGaugeProvider({ name: WAITING, help: "Deliveries that wait for a commit of the inbox to begin; they are not answered yet." }),
   makeHistogramProvider({
     name: SIZE,
@@ -23,7 +23,7 @@ export const inboxMetricProviders = [
 
 /** This process's view of its flushes. */
 @Injectable()
-export class InboxMetrics {
+export class IntakeMetrics {
   constructor(
     @InjectMetric(SIZE) private readonly size: Histogram,
     @InjectMetric(SECONDS) private readonly seconds: Histogram,

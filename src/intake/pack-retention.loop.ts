@@ -1,5 +1,5 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
+import { RetentionLoop } from "../background/retention-loop.js";
 import { CONFIG, type Config } from "../config/config.js";
 import { Database } from "../database/database.js";
 import { Leadership } from "../database/leadership.js";
@@ -12,7 +12,7 @@ const BATCH_BYTES = 67_108_864;
 
 // A row and its pack are committed together, and a row goes from table to table in one transaction: whatever moment this
 // looks at, a pack without a row has none any more. LATERAL with LIMIT: probes of the indexes, however long the tables are.
-const PRUNE = `
+const DELETE_UNUSED = `
   WITH seen AS MATERIALIZED (
     SELECT p.pack, needed.by FROM (
       SELECT pack, sum(octet_length(bytes)) OVER (ORDER BY pack) - octet_length(bytes) AS before
@@ -32,24 +32,23 @@ const PRUNE = `
 
 /** Deletes the packs of payloads that no delivery needs any more, in small transactions. */
 @Injectable()
-export class PackRetention extends BackgroundLoop {
+export class PackRetention extends RetentionLoop {
   /** Where the next look begins: what is still needed is not looked at again before all others were. */
   #after = "0";
 
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RETENTION_INTERVAL">,
   ) {
-    super("inbox/pack-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("inbox/pack-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const [row] = await sql<{ last: string | null }>(this.database, PRUNE, [this.#after]);
+  protected async deleteOld(): Promise<boolean> {
+    const [row] = await sql<{ last: string | null }>(this.database, DELETE_UNUSED, [this.#after]);
     // Until there is none behind the last; those that were committed late are found from the beginning.
     this.#after = row?.last ?? "0";
-    return row?.last ? "again" : "idle";
+    return Boolean(row?.last);
   }
 }

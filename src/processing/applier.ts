@@ -6,7 +6,7 @@ import { LabelPolicy } from "../counters/label-policy.js";
 import type { Queryable } from "../database/sql.js";
 import type { Claimed } from "../queue/claim.sql.js";
 import { addDeadLetter } from "../dead-letters/dead-letters.sql.js";
-import { claimedFields } from "../queue/delivery-fields.js";
+import { claimedFields } from "../queue/claimed-fields.js";
 import { UnexpectedPayload } from "../events/fields.js";
 import { type GitHubEvent, readEvent } from "../events/event-types.js";
 import { parseBody, readProjection } from "../events/read.js";

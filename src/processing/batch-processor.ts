@@ -5,14 +5,14 @@ import { isTransient } from "../database/errors.js";
 import type { Queryable } from "../database/sql.js";
 import { BatchJournal } from "../queue/batch-journal.js";
 import { type Claimed, claimOne } from "../queue/claim.sql.js";
-import { claimedFields } from "../queue/delivery-fields.js";
+import { claimedFields } from "../queue/claimed-fields.js";
 import { setAside } from "../dead-letters/retries.sql.js";
 import { logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier, Unreadable } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
-import { backoff, causeOf } from "./failure.js";
+import { causeOf, retryDelay } from "./failure.js";
 import { EMPTY_BATCH, Queue } from "../queue/queue.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
@@ -115,7 +115,7 @@ export class BatchProcessor {
         );
       } catch (error) {
         if (isTransient(error)) throw error;
-        const pause = backoff(this.config.RETRY_BACKOFF, 1);
+        const pause = retryDelay(this.config.RETRY_BACKOFF, 1);
         await setAside(this.database, [delivery], causeOf(error), 1, pause);
         this.#logger.warn(
           logEntry("a delivery was refused and set aside, to be tried again", {

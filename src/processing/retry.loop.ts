@@ -6,13 +6,13 @@ import { isTransient } from "../database/errors.js";
 import { SchemaGate } from "../database/schema-gate.js";
 import type { Claimed } from "../queue/claim.sql.js";
 import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
-import { claimedFields } from "../queue/delivery-fields.js";
+import { claimedFields } from "../queue/claimed-fields.js";
 import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../dead-letters/retries.sql.js";
 import { logEntry } from "../logging/fields.js";
 import { Tracing } from "../tracing/tracing.js";
 import { Applier } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
-import { backoff, causeOf } from "./failure.js";
+import { causeOf, retryDelay } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 const DIED: FailureCause = {
@@ -72,7 +72,7 @@ export class RetryLoop extends BackgroundLoop {
       }
       this.metrics.failed("data");
       if (attempt.number >= this.config.MAX_ATTEMPTS) return this.#giveUp(attempt, causeOf(error), attempt.number);
-      const pause = backoff(this.config.RETRY_BACKOFF, attempt.number);
+      const pause = retryDelay(this.config.RETRY_BACKOFF, attempt.number);
       await postpone(this.database, attempt, causeOf(error), pause);
       for (const delivery of claimed)
         this.logger.warn(

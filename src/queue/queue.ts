@@ -6,7 +6,7 @@ import { logEntry } from "../logging/fields.js";
 import { isLogged, type LogConfig } from "../logging/levels.js";
 import { ClaimCursor, type ClaimPosition } from "./claim-cursor.js";
 import { claim, type Claimed, hold, isPartOfMore, remove } from "./claim.sql.js";
-import { claimedFields } from "./delivery-fields.js";
+import { claimedFields } from "./claimed-fields.js";
 import { RateLimits, type LimitLease } from "./rate-limits.js";
 
 /** A batch, taken in one transaction. */

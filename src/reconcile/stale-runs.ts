@@ -1,3 +1,4 @@
+import { messageOf } from "../logging/message-of.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/config.js";
 import { COUNTERS } from "../counters/catalogue.js";
@@ -75,5 +76,3 @@ export class StaleRuns {
     });
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,3 +1,4 @@
+import { messageOf } from "../logging/message-of.js";
 import { Logger } from "@nestjs/common";
 import { diag, type DiagLogger, DiagLogLevel } from "@opentelemetry/api";
 import { setGlobalErrorHandler } from "@opentelemetry/core";
@@ -20,7 +21,7 @@ export function logComplaints(): void {
     logger.warn(`${what}: ${detail}; not said again for a minute`);
   };
   setGlobalErrorHandler((error) => {
-    const reason = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
+    const reason = messageOf(error);
     complain("traces could not be exported, and are lost", reason ?? "no reason was given");
   });
   const warn = (message: string, ...details: unknown[]) => complain("OpenTelemetry says", [message, ...details].map(String).join(" "));

@@ -1,3 +1,4 @@
+import { messageOf } from "../logging/message-of.js";
 import {
   type Attributes,
   ROOT_CONTEXT,
@@ -104,7 +105,7 @@ export function end(span: Span, until = now(), error?: unknown): void {
   if (error !== undefined) {
     const { name, code } = (error ?? {}) as { name?: string; code?: string };
     span.setAttribute("error.type", code ?? name ?? "Error");
-    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(error instanceof Error ? error.message : String(error)) });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(messageOf(error)) });
   }
   span.end(until);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { addJobs, claimDue, endSending, jobsOf, reopen } from "../../src/ci-traces/outbox.sql.js";
 import { CiTracesRetention } from "../../src/ci-traces/retention.loop.js";
-import { CiTracesLoop } from "../../src/ci-traces/ci-traces.loop.js";
+import { SendLoop } from "../../src/ci-traces/send.loop.js";
 import { type CiEvent, ciRun, expectedSpans, jobIdOf, spanOf, traceOf } from "../support/ci-run.js";
 import { isJob, linesOf, prepareTraces } from "../support/ci-traces.js";
 import { rowsOf } from "../support/database.js";
@@ -225,7 +225,7 @@ describe("a collector that is away", () => {
     for (let run = 1; run <= 12; run += 1) await deliverAll(ciRun(run));
     for (let round = 0; round < 200; round += 1) {
       await makeDue();
-      await get(CiTracesLoop).runOnce();
+      await get(SendLoop).runOnce();
     }
     // Ten at first, then one at a time, in pauses that grow.
     expect(collector.requests.length).toBeLessThan(30);

@@ -4,7 +4,7 @@ import { Database } from "../../src/database/database.js";
 import { BatchJournal } from "../../src/queue/batch-journal.js";
 import type { InboxKey } from "../../src/queue/claim.sql.js";
 import { claim, fromTheStart } from "../../src/queue/claim.sql.js";
-import { receivedFields } from "../../src/queue/delivery-fields.js";
+import { receivedFields } from "../../src/intake/delivery-fields.js";
 import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";

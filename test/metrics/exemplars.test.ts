@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, register } from "prom-client";
 import { describe, expect, it } from "vitest";
 import { ProcessTotals, type MetricSnapshot } from "../../src/cluster/process-totals.js";
-import { InboxMetrics } from "../../src/intake/intake.metrics.js";
+import { IntakeMetrics } from "../../src/intake/intake.metrics.js";
 import { ACCEPTED } from "../../src/ingest/answer.js";
 import { IngestMetrics } from "../../src/ingest/ingest.metrics.js";
 import { openMetricsOf } from "../../src/metrics/process-exposition.js";
@@ -28,7 +28,7 @@ const registered = () => {
       gauge("inflight_requests"),
       gauge("inflight_bytes"),
     ),
-    inbox: new InboxMetrics(histogram("inbox_flush_size"), histogram("inbox_flush_duration_seconds"), gauge("inbox_waiting_deliveries")),
+    inbox: new IntakeMetrics(histogram("inbox_flush_size"), histogram("inbox_flush_duration_seconds"), gauge("inbox_waiting_deliveries")),
     processing: new ProcessingMetrics(
       histogram("processing_batch_size"),
       counter("processing_deliveries_total"),

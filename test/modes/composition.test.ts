@@ -45,7 +45,7 @@ it.each([
   { timeout: 120_000 },
   async (_, settings, expected) => {
     const both = [await loadedIn("gateway", settings), await loadedIn("worker", settings)];
-    for (const file of ["outbound/completions.js", "outbound/ci-traces.loop.js", "tracing/otlp-exporter.js"])
+    for (const file of ["outbound/completions.js", "outbound/send.loop.js", "tracing/otlp-exporter.js"])
       expect(both.map((files) => files.includes(file))).toEqual(expected);
   },
 );

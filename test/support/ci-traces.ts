@@ -1,5 +1,5 @@
 import { onTestFinished } from "vitest";
-import { CiTracesLoop } from "../../src/ci-traces/ci-traces.loop.js";
+import { SendLoop } from "../../src/ci-traces/send.loop.js";
 import { type CiEvent, jobIdOf } from "./ci-run.js";
 import { rowsOf } from "./database.js";
 import { stillFleet } from "./fleet.js";
@@ -30,7 +30,7 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
   const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", OTEL_TRACES_EXPORTER: "none", ...collector.environment, ...overrides };
   const fleet = await stillFleet(settings);
   const send = async () => {
-    while ((await fleet.get(CiTracesLoop).runOnce()) === "again");
+    while ((await fleet.get(SendLoop).runOnce()) === "again");
   };
   /** Leases and pauses of single traces are over. */
   const makeDue = () => rowsOf(fleet.url, "UPDATE octogauge.ci_trace_outbox SET due_at = now() WHERE due_at IS NOT NULL");
