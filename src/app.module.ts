@@ -1,8 +1,8 @@
 import { type DynamicModule, Module, type Type } from "@nestjs/common";
 import type { Children } from "./cluster/children.js";
-import type { Config } from "./config/config.js";
+import type { Config } from "./config/index.js";
 import { ConfigModule } from "./config/config.module.js";
-import { DatabaseModule } from "./database/database.module.js";
+import { DatabaseModule } from "./database/index.js";
 import { HealthModule } from "./health/health.module.js";
 import { BUILD } from "./metrics/build.js";
 import { MetricsModule } from "./metrics/metrics.module.js";

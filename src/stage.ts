@@ -1,4 +1,4 @@
-import { messageOf } from "./logging/message-of.js";
+import { messageOf } from "./logging/index.js";
 
 /** Where in the start something failed. */
 export type Stage = "database" | "schema" | "management listener" | "public listener" | "embedded PostgreSQL";

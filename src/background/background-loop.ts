@@ -1,6 +1,5 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
-import { messageOf } from "../logging/message-of.js";
-import { Outage } from "../logging/outage.js";
+import { messageOf, Outage } from "../logging/index.js";
 import { backoff } from "./backoff.js";
 
 /** `again`: run the next round now; `idle`: rest for the interval; `restSeconds`: rest for that long. */

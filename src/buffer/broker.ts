@@ -1,9 +1,9 @@
 import { backoff } from "../background/backoff.js";
 import { withTimeout } from "../background/with-timeout.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Delivery } from "../intake/delivery.js";
+import type { Delivery } from "../intake/index.js";
 
 /** A delivery on its way out of the buffer. */
 export interface Message {
@@ -105,8 +105,7 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
         failures += 1;
         this.lost(messageOf(error));
       }
-      const pause =
-        failures > 0 ? backoff(failures, BACKOFF.first, BACKOFF.most) : CHECK_EVERY;
+      const pause = failures > 0 ? backoff(failures, BACKOFF.first, BACKOFF.most) : CHECK_EVERY;
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -1,5 +1,5 @@
 import { Module } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { Broker } from "./broker.js";
 
 /**

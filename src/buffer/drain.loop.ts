@@ -1,16 +1,10 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config, ConfigError } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import { isTransient } from "../database/errors.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import type { Pending } from "../intake/accept.sql.js";
+import { CONFIG, type Config, ConfigError, LiveConfig } from "../config/index.js";
+import { isTransient, SchemaGate } from "../database/index.js";
+import { type Delivery, type Pending, pendingFields, signingSecret } from "../intake/index.js";
 import { BatchIntake } from "../intake/batch-intake.js";
-import type { Delivery } from "../intake/delivery.js";
-import { pendingFields } from "../intake/delivery-fields.js";
-import { signingSecret } from "../intake/signature.js";
-import { type LogFields, logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
+import { isLogged, type LogConfig, logEntry, type LogFields } from "../logging/index.js";
 import { Broker, type Message } from "./broker.js";
 import { DrainMetrics } from "./drain.metrics.js";
 

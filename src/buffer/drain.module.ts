@@ -1,5 +1,5 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { IntakeModule } from "../intake/intake.module.js";
 import { BufferModule } from "./buffer.module.js";
 import { DrainLoop } from "./drain.loop.js";

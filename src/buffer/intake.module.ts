@@ -1,6 +1,6 @@
 import { Module } from "@nestjs/common";
 import { IntakeModule } from "../intake/intake.module.js";
-import { Intake } from "../intake/intake.js";
+import { Intake } from "../intake/index.js";
 import { BufferModule } from "./buffer.module.js";
 import { BufferedIntake } from "./buffered-intake.js";
 import { bufferIntakeMetricProviders, BufferIntakeMetrics } from "./intake.metrics.js";

@@ -1,6 +1,5 @@
-import { contextOf, traceparentOf } from "../tracing/traceparent.js";
-import type { Delivery } from "../intake/delivery.js";
-import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
+import { contextOf, traceparentOf } from "../tracing/index.js";
+import { type Delivery, hookIdOf, isDeliveryId, isEventName } from "../intake/index.js";
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";

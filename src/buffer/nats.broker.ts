@@ -1,8 +1,8 @@
 import { AckPolicy, DiscardPolicy, JetStreamApiCodes, JetStreamApiError } from "@nats-io/jetstream";
 import { type JetStreamManager, jetstreamManager, RetentionPolicy, StorageType } from "@nats-io/jetstream";
 import { connect, errors, headers, type Msg, type NatsConnection, nanos } from "@nats-io/transport-node";
-import type { Config } from "../config/config.js";
-import type { Delivery } from "../intake/delivery.js";
+import type { Config } from "../config/index.js";
+import type { Delivery } from "../intake/index.js";
 import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, answered } from "./broker.js";
 import { deliveryOf, fieldsOf } from "./message.js";
 import { pull } from "./nats-pull.js";

@@ -1,7 +1,7 @@
 import { createClient, RESP_TYPES } from "@redis/client";
 import { randomUUID } from "node:crypto";
-import type { Config } from "../config/config.js";
-import type { Delivery } from "../intake/delivery.js";
+import type { Config } from "../config/index.js";
+import type { Delivery } from "../intake/index.js";
 import { TimedOut } from "../background/with-timeout.js";
 import { Broker, FETCH, type Message, PATIENCE, RETURN_AFTER, answered } from "./broker.js";
 import { fieldsOf } from "./message.js";

@@ -1,5 +1,5 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { CiExporter } from "./exporter.js";
 import { CiTracesRetention } from "./retention.loop.js";
 import { SendLoop } from "./send.loop.js";

@@ -3,7 +3,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { setImmediate as turn } from "node:timers/promises";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { logComplaints } from "../tracing/diagnostics.js";
 import { otlpExporter } from "../tracing/otlp-exporter.js";
 
@@ -51,8 +51,7 @@ export class CiExporter {
 
   async close(): Promise<void> {
     const exporter = await this.#exporter?.catch(() => undefined);
-    if (exporter)
-      await withTimeout(SHUTDOWN * 1_000, exporter.shutdown(), "the exporter did not end").catch(() => undefined);
+    if (exporter) await withTimeout(SHUTDOWN * 1_000, exporter.shutdown(), "the exporter did not end").catch(() => undefined);
   }
 
   #made(): Promise<SpanExporter> {

@@ -1,9 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { RetentionLoop } from "../background/retention-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate } from "../database/index.js";
 import { removeOld } from "./outbox-retention.sql.js";
 import { CiTracesMetrics } from "./ci-traces.metrics.js";
 

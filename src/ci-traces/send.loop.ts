@@ -1,10 +1,8 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { backoff } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { withoutSecrets } from "../config/secret-values.js";
-import { Database } from "../database/database.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config, withoutSecrets } from "../config/index.js";
+import { Database, SchemaGate } from "../database/index.js";
 import { CiExporter } from "./exporter.js";
 import { claimDue, endSending, jobsOf, keyOf, type Sending, type Sent } from "./outbox.sql.js";
 import type { JobRecord } from "./records.js";

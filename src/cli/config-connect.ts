@@ -1,10 +1,8 @@
-import type { Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import { withoutSecrets } from "../config/secret-values.js";
+import { type Config, LiveConfig, withoutSecrets } from "../config/index.js";
 import { createDataSource, statementsOf } from "../database/data-source.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { missingMigrations } from "../database/migrate.js";
-import { Credentials } from "../github/credentials.js";
+import { Credentials } from "../github/index.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 

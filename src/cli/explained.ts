@@ -1,9 +1,6 @@
-import { type Config, ConfigError } from "../config/config.js";
-import { readDatabaseUrl } from "../config/database-url.js";
-import { rememberSecrets, withoutSecrets } from "../config/secret-values.js";
-import { messageOf } from "../logging/message-of.js";
-import { UnusableFile } from "../database/routes.js";
-import { UnsuitableDatabase } from "../database/session.js";
+import { type Config, ConfigError, readDatabaseUrl, rememberSecrets, withoutSecrets } from "../config/index.js";
+import { messageOf } from "../logging/index.js";
+import { UnsuitableDatabase, UnusableFile } from "../database/index.js";
 import { type Stage, StageError } from "../stage.js";
 
 /** What went wrong, by the error's code or words: what to say of it, and what is allowed. */

@@ -1,6 +1,6 @@
 import pg from "pg";
-import { type DatabaseAddress, readDatabaseUrl } from "../config/database-url.js";
-import { messageOf } from "../logging/message-of.js";
+import { type DatabaseAddress, readDatabaseUrl } from "../config/index.js";
+import { messageOf } from "../logging/index.js";
 import { type Route, routesOf } from "./routes.js";
 import { inspect, type Session } from "./session.js";
 

@@ -1,14 +1,13 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from "@nestjs/common";
 import type { Pool, PoolClient } from "pg";
 import type { DataSource } from "typeorm";
-import { CONFIG, type Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
+import { CONFIG, type Config, LiveConfig } from "../config/index.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { Connections } from "./connections.js";
 import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient } from "./errors.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { AdaptiveTimeout } from "./adaptive-timeout.js";
 import { BEGIN } from "./session.js";
 import { type Queryable } from "./sql.js";

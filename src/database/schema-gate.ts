@@ -1,8 +1,7 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { Database } from "./database.js";
-import { Outage } from "../logging/outage.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf, Outage } from "../logging/index.js";
 import { migrateDatabase, missingMigrations } from "./migrate.js";
 
 const POLL_MS = 500;

@@ -1,9 +1,7 @@
-import { type Queryable, sql } from "../database/sql.js";
-import { asLabel } from "../events/fields.js";
-import { projectionOf } from "../events/project.js";
-import type { Claimed } from "../queue/claim.sql.js";
-import { priorityOf } from "../intake/lanes.js";
-import { BYTES } from "../intake/payloads.sql.js";
+import { type Queryable, sql } from "../database/index.js";
+import { asLabel, projectionOf } from "../events/index.js";
+import type { Claimed } from "../queue/index.js";
+import { BYTES, priorityOf } from "../intake/index.js";
 
 /** Why a delivery could not be processed. */
 export interface FailureCause {

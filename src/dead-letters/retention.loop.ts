@@ -2,10 +2,8 @@ import { Inject, Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
 import { Counter } from "prom-client";
 import { RetentionLoop } from "../background/retention-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate } from "../database/index.js";
 import { dropExcess } from "./dead-letters.sql.js";
 
 const DROPPED = "octogauge_dead_letters_dropped_total";

@@ -1,8 +1,7 @@
-import { LANE_COUNT } from "../config/priorities.js";
-import { int2Array, int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { type Claimed, type InboxKey, COLUMNS, THOSE_OF_KEYS } from "../queue/claim.sql.js";
-import { PLACE, placeOf, withPayloads } from "../intake/payloads.sql.js";
+import { LANE_COUNT } from "../config/index.js";
+import { int2Array, int8Array, type Queryable, sql } from "../database/index.js";
+import { type Claimed, COLUMNS, type InboxKey, THOSE_OF_KEYS } from "../queue/index.js";
+import { PLACE, placeOf, withPayloads } from "../intake/index.js";
 import { addDeadLetter, type FailureCause, fit } from "./dead-letters.sql.js";
 
 /** One attempt at a delivery that failed before. Its number is the fence: whoever holds it may end the attempt. */

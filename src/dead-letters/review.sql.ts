@@ -1,6 +1,6 @@
-import { LANE_COUNT } from "../config/priorities.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { BYTES, PLACE, type PayloadPlace, placeOf, withPayloads } from "../intake/payloads.sql.js";
+import { LANE_COUNT } from "../config/index.js";
+import { type Queryable, sql } from "../database/index.js";
+import { BYTES, type PayloadPlace, PLACE, placeOf, withPayloads } from "../intake/index.js";
 
 /** Which dead letters are meant; what is undefined does not narrow. */
 export interface DeadLetterFilter {

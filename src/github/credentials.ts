@@ -2,9 +2,7 @@ import { createHash } from "node:crypto";
 import type { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Hook } from "../config/hooks.js";
-import { LiveConfig } from "../config/live-config.js";
+import { CONFIG, type Config, type Hook, LiveConfig } from "../config/index.js";
 import { GitHubError } from "./failure.js";
 
 /** Seconds that GitHub may take for one answer. */

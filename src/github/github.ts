@@ -1,7 +1,6 @@
 import { Injectable, Logger } from "@nestjs/common";
 import { SpanKind } from "@opentelemetry/api";
-import { now } from "../tracing/clock.js";
-import { end, Tracing } from "../tracing/tracing.js";
+import { end, now, Tracing } from "../tracing/index.js";
 import { Credentials, type Principal, type Whose } from "./credentials.js";
 import { GitHubError, judge, resetsIn } from "./failure.js";
 import { GitHubMetrics } from "./github.metrics.js";

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from "@nestjs/common";
 import { z } from "zod";
-import type { Hook } from "../config/hooks.js";
+import type { Hook } from "../config/index.js";
 import { GitHubError } from "./failure.js";
 import { GitHub } from "./github.js";
 import { Limits } from "./limits.js";

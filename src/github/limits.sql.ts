@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import type { PauseReason, RateLimit, Wait } from "./limits.js";
 
 // All times are the database's: the processes of a fleet need not agree about the hour. Before PostgreSQL 17 nothing can

@@ -1,15 +1,14 @@
 import { withTimeout } from "../background/with-timeout.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { Inject, Injectable } from "@nestjs/common";
 import { HealthIndicatorService } from "@nestjs/terminus";
 import { Broker } from "../buffer/broker.js";
 import { Children } from "../cluster/children.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, type Queryable, sql } from "../database/index.js";
 import { missingMigrations } from "../database/migrate.js";
-import { type Queryable, sql } from "../database/sql.js";
 import { oldestPendingAge } from "../queue/backlog.sql.js";
-import { probeInbox } from "../intake/probe.sql.js";
+import { probeInbox } from "../intake/index.js";
 
 /** A probe must be answered before it times out, whatever the database does. Milliseconds. */
 const PROBE_MS = 2_000;

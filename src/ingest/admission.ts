@@ -1,9 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { RateLimiter } from "../intake/rate-limiter.js";
-import type { Delivery } from "../intake/delivery.js";
-import { projectionOf } from "../events/project.js";
-import { repositoryOfBytes } from "../events/repository-of.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { type Delivery, RateLimiter } from "../intake/index.js";
+import { projectionOf, repositoryOfBytes } from "../events/index.js";
 
 const BURST_SECONDS = 10;
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
+import { hookIdOf, isDeliveryId, isEventName } from "../intake/index.js";
 import { type WebhookAnswer, problem } from "./answer.js";
 
 /** What the headers of a delivery say. */

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider, makeGaugeProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Gauge, Histogram } from "prom-client";
-import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
+import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/index.js";
 import type { AdmissionControl } from "./admission.js";
 import type { WebhookAnswer } from "./answer.js";
 

@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { GroupCommit } from "../intake/group-commit.js";
 import { IntakeModule } from "../intake/intake.module.js";
-import { Intake } from "../intake/intake.js";
+import { Intake } from "../intake/index.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
 import { PublicListener } from "./public-listener.js";

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { CONFIG, type Config } from "../config/config.js";
-import { Tracing } from "../tracing/tracing.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Tracing } from "../tracing/index.js";
 import { type WebhookAnswer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";

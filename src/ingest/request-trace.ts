@@ -1,8 +1,6 @@
 import { type Span, SpanKind } from "@opentelemetry/api";
 import type { IncomingMessage } from "node:http";
-import { now } from "../tracing/clock.js";
-import { contextOf, isSampled, traceparentOf } from "../tracing/traceparent.js";
-import { end, type Tracing } from "../tracing/tracing.js";
+import { contextOf, end, isSampled, now, traceparentOf, type Tracing } from "../tracing/index.js";
 import type { WebhookAnswer } from "./answer.js";
 import type { DeliveryHeaders } from "./headers.js";
 

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Networks } from "../config/networks.js";
+import { CONFIG, type Config, type Networks } from "../config/index.js";
 
 /** Which addresses may send at all. The signature decides what is true; this keeps strangers from taking up memory before it can. */
 @Injectable()

@@ -1,14 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
-import { CONFIG, type Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import type { Delivery } from "../intake/delivery.js";
-import { receivedFields } from "../intake/delivery-fields.js";
-import { Intake } from "../intake/intake.js";
-import { signingSecret } from "../intake/signature.js";
-import { type LogFields, logEntry } from "../logging/fields.js";
-import { Outage } from "../logging/outage.js";
-import { deliveryLevel } from "../logging/levels.js";
+import { CONFIG, type Config, LiveConfig } from "../config/index.js";
+import { type Delivery, Intake, receivedFields, signingSecret } from "../intake/index.js";
+import { deliveryLevel, logEntry, type LogFields, Outage } from "../logging/index.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type WebhookAnswer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH, TOO_SLOW } from "./answer.js";
 import { watchBody } from "./body-clock.js";

@@ -1,5 +1,15 @@
-import { boolArray, int2Array, int4Array, int8Array, textArray, timestamptzArray, utf8Array, uuidArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import {
+  boolArray,
+  int2Array,
+  int4Array,
+  int8Array,
+  type Queryable,
+  sql,
+  textArray,
+  timestamptzArray,
+  utf8Array,
+  uuidArray,
+} from "../database/index.js";
 import type { Delivery } from "./delivery.js";
 import { offsetsOf, packOf } from "./pack.js";
 

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { Database } from "../database/database.js";
-import { Tracing } from "../tracing/tracing.js";
+import { Database } from "../database/index.js";
+import { Tracing } from "../tracing/index.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";

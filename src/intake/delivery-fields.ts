@@ -1,7 +1,5 @@
-import { projectionOf } from "../events/project.js";
-import { repositoryOfBytes } from "../events/repository-of.js";
-import type { LogFields } from "../logging/fields.js";
-import { traceFields } from "../logging/trace-fields.js";
+import { projectionOf, repositoryOfBytes } from "../events/index.js";
+import { type LogFields, traceFields } from "../logging/index.js";
 import type { Delivery } from "./delivery.js";
 
 type Named = Pick<Delivery, "id" | "event"> & { readonly traceparent?: string | null | undefined };

@@ -1,12 +1,11 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { now } from "../tracing/clock.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { now } from "../tracing/index.js";
 import type { Pending } from "./accept.sql.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { Delivery } from "./delivery.js";
 import { laneOf, surplusLaneOf } from "./lanes.js";
-import { projectionOf } from "../events/project.js";
-import { repositoryOfBytes } from "../events/repository-of.js";
+import { projectionOf, repositoryOfBytes } from "../events/index.js";
 
 /** A matrix of jobs is queued at once. Seconds of the rate. */
 const BURST = 10;

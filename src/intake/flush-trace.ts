@@ -1,8 +1,6 @@
 import type { Span, SpanContext } from "@opentelemetry/api";
-import type { Queryable } from "../database/sql.js";
-import { now } from "../tracing/clock.js";
-import { contextOf } from "../tracing/traceparent.js";
-import { end, type Tracing } from "../tracing/tracing.js";
+import type { Queryable } from "../database/index.js";
+import { contextOf, end, now, type Tracing } from "../tracing/index.js";
 import { firstTraceparents, type Pending } from "./accept.sql.js";
 
 interface Traced {

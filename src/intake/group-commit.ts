@@ -1,7 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Tracing } from "../tracing/tracing.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database } from "../database/index.js";
+import { Tracing } from "../tracing/index.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeGaugeProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
 import { Gauge, Histogram } from "prom-client";
-import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
+import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/index.js";
 
 const SIZE = "octogauge_inbox_flush_size";
 const WAITING = "octogauge_inbox_waiting_deliveries";

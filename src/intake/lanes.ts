@@ -1,4 +1,4 @@
-import { LANE_COUNT, type Priorities } from "../config/priorities.js";
+import { LANE_COUNT, type Priorities } from "../config/index.js";
 
 const range = (from: number): readonly number[] => Array.from({ length: LANE_COUNT }, (_, index) => from + index);
 

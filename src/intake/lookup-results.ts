@@ -1,7 +1,6 @@
-import type { Queryable } from "../database/sql.js";
+import type { Queryable } from "../database/index.js";
 import { acceptBatch } from "./accept.sql.js";
-import { type LookupEvent, payloadEventOf } from "../events/lookup-event.js";
-import { projectionOf } from "../events/project.js";
+import { type LookupEvent, payloadEventOf, projectionOf } from "../events/index.js";
 
 /** That of runs and jobs, unless it is configured otherwise. */
 const LANE = 0;

@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import { unpack } from "./pack.js";
 
 /** Where the payload of a row is: with the row, or in a pack that it shares with others of its flush. */

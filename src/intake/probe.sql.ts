@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Database } from "../database/database.js";
+import type { Database } from "../database/index.js";
 import { acceptBatch } from "./accept.sql.js";
 
 /** About a delivery's size; random, so that it takes its room on the disk. Bytes. */

@@ -1,5 +1,4 @@
-import type { Config } from "../config/config.js";
-import { isLogRoom, LOG_LEVELS, type LogLevel, type LogRoom } from "../config/log-levels.js";
+import { type Config, isLogRoom, LOG_LEVELS, type LogLevel, type LogRoom } from "../config/index.js";
 
 /** The part of the configuration that says what is logged. */
 export type LogConfig = Pick<Config, "LOG_LEVEL" | "LOG_LEVELS" | "LOG_DELIVERIES">;

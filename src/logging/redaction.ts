@@ -1,4 +1,4 @@
-import { secretPattern } from "../config/secret-values.js";
+import { secretPattern } from "../config/index.js";
 import { mayBeLogged } from "./fields.js";
 
 const REDACTED = "[redacted]";

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from "@nestjs/common";
 import { STATUS_CODES } from "node:http";
 import type { Response } from "express";
-import { logEntry } from "../logging/fields.js";
+import { logEntry } from "../logging/index.js";
 
 /** Errors of the management listener in the form of RFC 9457. Health answers keep their own body, which probes' users know. */
 @Catch()

@@ -1,11 +1,10 @@
 import { withTimeout } from "../background/with-timeout.js";
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { Span } from "@opentelemetry/api";
-import { GAUGES } from "../counters/catalogue.js";
-import { Database } from "../database/database.js";
-import { now } from "../tracing/clock.js";
-import { end, Tracing } from "../tracing/tracing.js";
+import { GAUGES } from "../counters/index.js";
+import { Database } from "../database/index.js";
+import { end, now, Tracing } from "../tracing/index.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { type CollectedFamily, expose, type Format, Samples } from "./exposition.js";
 

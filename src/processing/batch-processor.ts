@@ -1,19 +1,13 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { isTransient } from "../database/errors.js";
-import type { Queryable } from "../database/sql.js";
-import { BatchJournal } from "../queue/batch-journal.js";
-import { type Claimed, claimOne } from "../queue/claim.sql.js";
-import { claimedFields } from "../queue/claimed-fields.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, isTransient, type Queryable } from "../database/index.js";
+import { BatchJournal, type Claimed, claimedFields, claimOne, EMPTY_BATCH, Queue } from "../queue/index.js";
 import { setAside } from "../dead-letters/retries.sql.js";
-import { logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
-import { Tracing } from "../tracing/tracing.js";
+import { isLogged, type LogConfig, logEntry } from "../logging/index.js";
+import { Tracing } from "../tracing/index.js";
 import { Applier, Unreadable } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
 import { causeOf, retryDelay } from "./failure.js";
-import { EMPTY_BATCH, Queue } from "../queue/queue.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 /** What became of a batch. */

@@ -1,6 +1,6 @@
 import { backoff } from "../background/backoff.js";
-import { messageOf } from "../logging/message-of.js";
-import { sqlState } from "../database/errors.js";
+import { messageOf } from "../logging/index.js";
+import { sqlState } from "../database/index.js";
 import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
 
 /** Why a delivery could not be applied. */

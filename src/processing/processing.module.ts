@@ -1,7 +1,7 @@
 import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
 import { RollupModule } from "../counters/rollup.module.js";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { DeadLettersModule } from "../dead-letters/dead-letters.module.js";
 import { IntakeRetentionModule } from "../intake/intake-retention.module.js";
 import { QueueModule } from "../queue/queue.module.js";

@@ -1,6 +1,5 @@
-import { heads, values } from "../intake/heads.sql.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { DELAYED_LANES, isSurplus, LANES, PRIORITY_LANES, priorityOf } from "../intake/lanes.js";
+import { DELAYED_LANES, heads, isSurplus, LANES, PRIORITY_LANES, priorityOf, values } from "../intake/index.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** What waits of one priority. */
 export interface Backlog {

@@ -1,4 +1,4 @@
-import { LANES } from "../intake/lanes.js";
+import { LANES } from "../intake/index.js";
 import type { InboxKey } from "./claim.sql.js";
 
 /** Full scans take at most this share of the time. */

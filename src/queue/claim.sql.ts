@@ -1,7 +1,5 @@
-import { int2Array, int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { LANES } from "../intake/lanes.js";
-import { BYTES, type PayloadPlace, placeOf, withPayloads } from "../intake/payloads.sql.js";
+import { int2Array, int8Array, type Queryable, sql } from "../database/index.js";
+import { BYTES, LANES, type PayloadPlace, placeOf, withPayloads } from "../intake/index.js";
 
 /** A delivery that this transaction has removed from the inbox; a rollback puts it back. */
 export interface Claimed extends PayloadPlace {

@@ -1,6 +1,6 @@
-import { repositoryOf } from "../events/repository-of.js";
-import { deliveryFields } from "../intake/delivery-fields.js";
-import type { LogFields } from "../logging/fields.js";
+import { repositoryOf } from "../events/index.js";
+import { deliveryFields } from "../intake/index.js";
+import type { LogFields } from "../logging/index.js";
 import type { Claimed } from "./claim.sql.js";
 
 /** Log fields of a claimed delivery. */

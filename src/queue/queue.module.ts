@@ -1,5 +1,5 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { BatchJournal } from "./batch-journal.js";
 import { Queue } from "./queue.js";
 import { RateLimits } from "./rate-limits.js";

@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Queryable } from "../database/sql.js";
-import { LANES } from "../intake/lanes.js";
-import { logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
+import { CONFIG, type Config } from "../config/index.js";
+import type { Queryable } from "../database/index.js";
+import { LANES } from "../intake/index.js";
+import { isLogged, type LogConfig, logEntry } from "../logging/index.js";
 import { ClaimCursor, type ClaimPosition } from "./claim-cursor.js";
 import { claim, type Claimed, hold, isPartOfMore, remove } from "./claim.sql.js";
 import { claimedFields } from "./claimed-fields.js";

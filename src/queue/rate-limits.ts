@@ -1,12 +1,8 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { float8Array, int2Array, int4Array, int8Array, textArray } from "../database/binary-array.js";
-import { Database } from "../database/database.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { payloadEventOf } from "../events/lookup-event.js";
-import { projectionOf } from "../events/project.js";
-import { repositoryOf } from "../events/repository-of.js";
-import { DELAYED_LANES, LANES } from "../intake/lanes.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, float8Array, int2Array, int4Array, int8Array, type Queryable, sql, textArray } from "../database/index.js";
+import { payloadEventOf, projectionOf, repositoryOf } from "../events/index.js";
+import { DELAYED_LANES, LANES } from "../intake/index.js";
 import type { HeldRow } from "./claim.sql.js";
 
 /** Longest wait for the limits of one batch. */

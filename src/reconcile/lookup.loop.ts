@@ -1,11 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { doubled } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { isTransient } from "../database/errors.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { GitHubError } from "../github/failure.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { isTransient, Leadership, SchemaGate } from "../database/index.js";
+import { GitHubError } from "../github/index.js";
 import { StaleRuns } from "./stale-runs.js";
 
 /** Attempts in one round. */

@@ -1,13 +1,10 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { doubled } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Hook } from "../config/hooks.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { GitHubError } from "../github/failure.js";
-import { HookLog } from "../github/hook-log.js";
-import { logEntry } from "../logging/fields.js";
+import { CONFIG, type Config, type Hook } from "../config/index.js";
+import { Leadership, SchemaGate } from "../database/index.js";
+import { GitHubError, HookLog } from "../github/index.js";
+import { logEntry } from "../logging/index.js";
 import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import type { Due } from "./missed-deliveries.sql.js";

@@ -1,4 +1,4 @@
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import { Logger } from "@nestjs/common";
 import { diag, type DiagLogger, DiagLogLevel } from "@opentelemetry/api";
 import { setGlobalErrorHandler } from "@opentelemetry/core";

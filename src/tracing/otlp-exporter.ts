@@ -1,5 +1,5 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 
 /** The part of the configuration that says where OTLP goes. */
 export type OtlpConfig = Pick<

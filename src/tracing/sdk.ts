@@ -12,7 +12,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from "@opentelemetry/semantic-conventions";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { BatchSampler } from "./batch-sampler.js";
 import { logComplaints } from "./diagnostics.js";
 import { otlpExporter } from "./otlp-exporter.js";

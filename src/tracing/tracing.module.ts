@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from "@nestjs/common";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { Tracing } from "./tracing.js";
 
 /** Whether traces of deliveries are exported anywhere. */

@@ -1,4 +1,4 @@
-import { messageOf } from "../logging/message-of.js";
+import { messageOf } from "../logging/index.js";
 import {
   type Attributes,
   ROOT_CONTEXT,
@@ -10,7 +10,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
-import { withoutSecrets } from "../config/secret-values.js";
+import { withoutSecrets } from "../config/index.js";
 import { now } from "./clock.js";
 
 /** How a span begins. */

@@ -1,10 +1,7 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { RetentionLoop } from "../background/retention-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { sql } from "../database/sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate, sql } from "../database/index.js";
 import { STATE } from "./facts.js";
 
 const BATCH = 2_000;
