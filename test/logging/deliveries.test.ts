@@ -177,7 +177,7 @@ describe("what goes wrong with a delivery", () => {
         level: "warn",
         room: "processing",
         deliveries: 1,
-        msg: "1 deliveries were left by a worker that ended or hung; each is tried again alone",
+        msg: "a worker ended or hung and left 1 deliveries; each is tried again alone",
       },
       { level: "info", room: "processing", ...ofJob(id), source: "crash", msg: "a delivery was set aside" },
     ]);

@@ -24,9 +24,9 @@ const roomsOf = (files: readonly string[]) => new Set(files.map((file) => file.s
 
 it("a gateway loads nothing of processing, look-ups and GitHub's API", async () => {
   const files = await loadedIn("gateway");
-  expect(files).toContain("ingest/webhook.controller.js");
+  expect(files).toContain("ingest/webhook-handler.js");
   expect(roomsOf(files)).not.toContain("processing");
-  expect(roomsOf(files)).not.toContain("github");
+  expect(files).not.toContain("github/github.js");
   expect(files.filter((file) => file.endsWith(".loop.js") && !file.startsWith("background/"))).toEqual([]);
 });
 
@@ -34,7 +34,7 @@ it("a worker loads nothing of the webhook", async () => {
   const files = await loadedIn("worker");
   expect(files).toContain("processing/worker.loop.js");
   expect(roomsOf(files)).not.toContain("ingest");
-  expect(files).not.toContain("inbox/group-commit.js");
+  expect(files).not.toContain("intake/group-commit.js");
 });
 
 it.each([
@@ -45,13 +45,13 @@ it.each([
   { timeout: 120_000 },
   async (_, settings, expected) => {
     const both = [await loadedIn("gateway", settings), await loadedIn("worker", settings)];
-    for (const file of ["outbound/completions.js", "outbound/send.loop.js", "tracing/otlp-exporter.js"])
+    for (const file of ["ci-traces/completions.js", "ci-traces/send.loop.js", "tracing/otlp-exporter.js"])
       expect(both.map((files) => files.includes(file))).toEqual(expected);
   },
 );
 
 it("standalone loads both", async () => {
-  expect(await loadedIn("standalone")).toEqual(expect.arrayContaining(["ingest/webhook.controller.js", "processing/worker.loop.js"]));
+  expect(await loadedIn("standalone")).toEqual(expect.arrayContaining(["ingest/webhook-handler.js", "processing/worker.loop.js"]));
 });
 
 it.each([
