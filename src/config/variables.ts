@@ -125,7 +125,7 @@ export const variables = {
   REDIS_URL: text<string | undefined>(
     undefined,
     readRedisUrl,
-    "a URL such as redis://user:password@host:6379/0 or rediss://…, whose path is the number of a database",
+    "a URL that begins with redis:// or rediss://; its path, if any, is the number of a database",
   ).describe("the Redis for `BUFFER=redis`, with user and password"),
 
   MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
