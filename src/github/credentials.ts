@@ -6,6 +6,7 @@ import { CONFIG, type Config } from "../config/config.js";
 import type { Hook } from "../config/hooks.js";
 import { LiveConfig } from "../config/live-config.js";
 import { GitHubError } from "./failure.js";
+import { proxiedFetch } from "./proxied-fetch.js";
 
 /** Seconds that GitHub may take for one answer. */
 const REQUEST_SECONDS = 20;
@@ -122,4 +123,4 @@ const ownerOf = (whose: Exclude<Whose, { kind: "app" }>): string => (whose.kind 
 
 /** An answer that does not come, or stops coming, is an error. */
 const fetchInTime = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
-  fetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_SECONDS * 1_000) });
+  proxiedFetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_SECONDS * 1_000) });
