@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { deadLettersCommand } from "../../src/commands/dead-letters.js";
-import { loadConfig } from "../../src/config/config.js";
+import { runCommand } from "../support/command.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
@@ -12,25 +12,7 @@ import { childEnvironment } from "../support/environment.js";
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 const run = promisify(execFile);
 
-/** Runs the command in this process. @returns what it said */
-async function octogauge(url: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const said = { stdout: "", stderr: "" };
-  const spies = [
-    vi.spyOn(console, "log").mockImplementation((line: string) => void (said.stdout += `${line}\n`)),
-    vi.spyOn(console, "error").mockImplementation((line: string) => void (said.stderr += `${line}\n`)),
-  ];
-  const group = deadLettersCommand(() => loadConfig({ DATABASE_URL: url, MODE: "worker" }));
-  for (const command of [group, ...group.commands])
-    command.exitOverride().configureOutput({ writeErr: (text) => void (said.stderr += text) });
-  try {
-    await group.parseAsync(args, { from: "user" });
-  } catch (error) {
-    said.stderr += (error as Error).message;
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return said;
-}
+const octogauge = (url: string, ...args: string[]) => runCommand(deadLettersCommand, url, args);
 
 /** Runs it as an operator does. @returns what it said, and its exit code */
 async function asProcess(url: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
