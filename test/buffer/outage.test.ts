@@ -11,10 +11,10 @@ import { roundRobin } from "../support/round-robin.js";
 import { expectMetrics, simulate } from "../support/simulation.js";
 
 /** How long PostgreSQL is away. Seconds. */
-const OUTAGE = Number(process.env["OCTOGAUGE_OUTAGE_SECONDS"] ?? 8);
+const OUTAGE = Number(process.env["OCTOGAUGE_OUTAGE_SECONDS"] ?? 5);
 const RATE = 80;
-const BEFORE = 3;
-const AFTER = 4;
+const BEFORE = 2;
+const AFTER = 3;
 const SEED = Number(process.env["SIMULATION_SEED"] ?? 4711);
 
 async function ownPostgres(): Promise<ChaosPostgres> {
@@ -34,14 +34,16 @@ const publishedBy = async (replica: Replica): Promise<number> => {
   return parseExposition(text).get('octogauge_buffer_published_total{outcome="stored"}') ?? 0;
 };
 
-describe.each(BROKERS)("%s", { timeout: 120_000 + OUTAGE * 3_000 }, (kind, isThere, prepare) => {
-  it.skipIf(!isThere)("three gateways and three workers refuse nothing while PostgreSQL is away, and count all of it once", async () => {
+describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
+  it.skipIf(!isThere)("gateways and workers refuse nothing while PostgreSQL is away, and count all of it once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const postgres = await ownPostgres();
     const start = (mode: string) => Replica.start(postgres.urlOf(SERVICE), { ...broker.environment, MODE: mode, LOG_LEVEL: "fatal" });
-    const gateways = [await start("gateway"), await start("gateway"), await start("gateway")];
-    const workers = [await start("worker"), await start("worker"), await start("worker")];
+    // The first one migrates the database. Two of each are a fleet: more would only repeat what two do.
+    const first = await start("gateway");
+    const [second, ...workers] = await Promise.all([start("gateway"), start("worker"), start("worker")]);
+    const gateways = [first, second!];
     const balancer = { webhook: await roundRobin(gateways.map(({ webhook }) => webhook)) } as Replica;
 
     let outage: Promise<void> | undefined;
@@ -64,6 +66,6 @@ describe.each(BROKERS)("%s", { timeout: 120_000 + OUTAGE * 3_000 }, (kind, isThe
     );
     expect({ refused, lost, firstTrouble }).toEqual({ refused: 0, lost: 0, firstTrouble: undefined });
     expect(buffered).toBeGreaterThan((RATE * OUTAGE) / 2);
-    await expectMetrics([...gateways, ...workers], expectation, 60);
+    await expectMetrics([...gateways, ...workers], expectation);
   });
 });

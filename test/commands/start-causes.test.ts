@@ -33,8 +33,13 @@ afterAll(() => {
 
 const as = (user: string, password = "right-password") => Object.assign(new URL(url), { username: user, password }).href;
 
+/** Where an attempt fails that is made again until the time is over. */
+const UNREACHABLE = { DATABASE_CONNECT_TIMEOUT: "0.2" };
+/** The same, where the server has to have its say in this time. */
+const REFUSED = { DATABASE_CONNECT_TIMEOUT: "2" };
+
 async function failure(overrides: Record<string, string>): Promise<string> {
-  const environment = testEnvironment(url, { DATABASE_CONNECT_TIMEOUT: "0.2", ...overrides });
+  const environment = testEnvironment(url, { DATABASE_CONNECT_TIMEOUT: "10", ...overrides });
   const service = startService(loadConfig(environment));
   return service.then(
     async (started) => (await started.stop(), "started"),
@@ -115,32 +120,32 @@ describe("a start that fails names the variable, its value without secrets, and 
     ],
     [
       "TLS with a server without it",
-      () => ({ DATABASE_URL: `${url}?sslmode=require` }),
+      () => ({ ...REFUSED, DATABASE_URL: `${url}?sslmode=require` }),
       /^DATABASE_URL asks for TLS, which 127\.0\.0\.1:\d+ does not speak; allowed: sslmode=prefer/,
     ],
     [
       "a socket that is not there",
-      () => ({ DATABASE_URL: "postgres://u@/db?host=/no/such" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@/db?host=/no/such" }),
       /^DATABASE_URL leads to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
     ],
     [
       "a name that does not resolve",
-      () => ({ DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
       /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 is no name that resolves/,
     ],
     [
       "a port where nothing listens",
-      () => ({ DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
       /^DATABASE_URL cannot be reached at 127\.0\.0\.1:1 \(.*ECONNREFUSED/,
     ],
     [
       "a wrong password",
-      () => ({ DATABASE_URL: as(role, "wrong-password") }),
+      () => ({ ...REFUSED, DATABASE_URL: as(role, "wrong-password") }),
       /^DATABASE_URL names the user "role_\w+", whom the server at .* refuses/,
     ],
     [
       "a database that is not there",
-      () => ({ DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
+      () => ({ ...REFUSED, DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
       /^DATABASE_URL names a database that .* does not have/,
     ],
     [
