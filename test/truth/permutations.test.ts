@@ -30,8 +30,7 @@ import { Tracing } from "../../src/tracing/tracing.js";
 
 const HISTORIES = sized(40, 300);
 const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
-/** Of a few rows each this is a tenth of the time of TRUNCATE, which makes new files. */
-const EMPTY = TABLES.map((table) => `DELETE FROM octogauge.${table}`).join("; ");
+const EMPTY = `TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`;
 /** Of the workers, in the journal: one each, in all histories. */
 const NAMES = [randomUUID(), randomUUID(), randomUUID()];
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
