@@ -4,6 +4,7 @@ import { messageOf } from "../logging/index.js";
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Delivery } from "../intake/index.js";
+import { brokerTrouble } from "./causes.js";
 
 /** A delivery on its way out of the buffer. */
 export interface Message {
@@ -33,6 +34,8 @@ const BACKOFF = { first: 100, most: 2_000 } as const;
  */
 export abstract class Broker implements OnApplicationBootstrap, OnApplicationShutdown {
   abstract readonly kind: "nats" | "redis";
+  /** The variable that names its servers, and their addresses without credentials. */
+  protected abstract readonly named: { readonly variable: "NATS_URL" | "REDIS_URL"; readonly addresses: readonly string[] };
   protected readonly logger = new Logger("buffer");
   readonly #ending = new AbortController();
   #trouble: string | undefined = "not connected yet";
@@ -114,6 +117,9 @@ export abstract class Broker implements OnApplicationBootstrap, OnApplicationShu
     if (this.#loggedUp === this.isUp || this.#ending.signal.aborted) return;
     this.#loggedUp = this.isUp;
     if (this.isUp) this.logger.log(`the buffer (${this.kind}) takes deliveries`);
-    else this.logger.warn(`the buffer (${this.kind}) takes no deliveries, trying for ever: ${this.#trouble}`);
+    else {
+      const cause = brokerTrouble(this.#trouble ?? "", this.named.variable, this.named.addresses);
+      this.logger.warn(`the buffer (${this.kind}) takes no deliveries, trying for ever: ${cause}`);
+    }
   }
 }

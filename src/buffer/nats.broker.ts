@@ -18,6 +18,7 @@ type NatsConfig = Pick<Config, "BUFFER_STREAM" | "NATS_URL" | "NATS_REPLICAS">;
 /** The buffer in NATS JetStream: a work queue in files, one durable consumer for all workers. */
 export class NatsBroker extends Broker {
   readonly kind = "nats";
+  protected readonly named: Broker["named"];
   readonly #subject: string;
   #connection: NatsConnection | undefined;
   #manager: JetStreamManager | undefined;
@@ -28,6 +29,7 @@ export class NatsBroker extends Broker {
     private readonly returnAfter = RETURN_AFTER,
   ) {
     super();
+    this.named = { variable: "NATS_URL", addresses: serversOf(config.NATS_URL).servers };
     this.#subject = `${config.BUFFER_STREAM}.deliveries`;
   }
 

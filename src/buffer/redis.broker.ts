@@ -1,5 +1,6 @@
 import { createClient, RESP_TYPES } from "@redis/client";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import type { Config } from "../config/index.js";
 import type { Delivery } from "../intake/index.js";
 import { TimedOut } from "../background/with-timeout.js";
@@ -25,6 +26,7 @@ type Client = ReturnType<typeof connectTo>;
 /** The buffer in Redis: two streams, small bodies and large, each with one consumer group for all workers. */
 export class RedisBroker extends Broker {
   readonly kind = "redis";
+  protected readonly named: Broker["named"];
   readonly #small: string;
   readonly #large: string;
   /** A name in each group, a hundred bytes that stay: to delete one that just fetched something would hide that from all. */
@@ -41,6 +43,7 @@ export class RedisBroker extends Broker {
     private readonly returnAfter = RETURN_AFTER,
   ) {
     super();
+    this.named = { variable: "REDIS_URL", addresses: config.REDIS_URL ? [new URL(config.REDIS_URL).host] : [] };
     this.#small = config.BUFFER_STREAM;
     this.#large = `${config.BUFFER_STREAM}:large`;
   }
@@ -85,6 +88,7 @@ export class RedisBroker extends Broker {
   protected async check(): Promise<void> {
     this.#client ??= this.#connect();
     try {
+      await whenReady(this.#client);
       await this.#ensure();
     } catch (error) {
       // Demoted, or silent: the address may lead to another server by now, but this connection never will.
@@ -100,6 +104,8 @@ export class RedisBroker extends Broker {
     const client = this.#client;
     this.#client = undefined;
     client?.destroy();
+    // Ends a check that waits for it.
+    client?.emit("error", new Error("the connection was closed"));
   }
 
   #connect(): Client {
@@ -172,6 +178,15 @@ function connectTo(url: string) {
       reconnectStrategy: (retries: number) =>
         Math.min(RECONNECT.most, RECONNECT.first * 2 ** Math.min(retries, 10)) * (0.5 + Math.random() / 2),
     },
+  });
+}
+
+/** @throws what the next attempt to connect fails with: it names the cause, which "not connected" does not */
+async function whenReady(client: Client): Promise<void> {
+  if (client.isReady) return;
+  const signal = AbortSignal.timeout(PATIENCE);
+  await once(client, "ready", { signal }).catch((error: unknown) => {
+    throw signal.aborted ? new Silent(`no answer within ${PATIENCE} ms`) : error;
   });
 }
 

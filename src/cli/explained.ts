@@ -9,7 +9,7 @@ type Cause = readonly [when: RegExp, problem: string, allowed: string];
 /** `{…}` is filled in: reason, code, address, port, user, directory. */
 const LISTENER: readonly Cause[] = [
   [/^EADDRINUSE$/, 'PORT is "{port}", which is taken by another process', "a free port"],
-  [/^EACCES$/, 'PORT is "{port}", which this user may not open', "a port from 1024"],
+  [/^EACCES$/, 'PORT is "{port}", which this user may not open', "a port from 1024, or a process with the capability CAP_NET_BIND_SERVICE"],
   [
     /^(EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN|EINVAL|EAFNOSUPPORT)$/,
     'HOST is "{host}", which is no address of this machine ({code})',
@@ -54,6 +54,11 @@ const DATABASE: readonly Cause[] = [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     "DATABASE_URL has sslmode=verify-full, and the certificate of {address} is for another name ({reason})",
     "the name in the certificate as host, or sslmode=verify-ca",
+  ],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    "DATABASE_URL asks for a certificate that is valid now, and that of {address} is not ({reason})",
+    "a renewed certificate of the server, and a right clock of this machine",
   ],
   [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]+|CERT_[A-Z_]+)$/,

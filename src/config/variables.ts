@@ -122,7 +122,11 @@ export const variables = {
   NATS_REPLICAS: whole(1, 1, 5).describe(
     "on how many servers of the cluster JetStream keeps each delivery; counts when the stream is made",
   ),
-  REDIS_URL: optionalUrl("redis:", "rediss:").describe("the Redis for `BUFFER=redis`, with user and password"),
+  REDIS_URL: text<string | undefined>(
+    undefined,
+    readRedisUrl,
+    "a URL that begins with redis:// or rediss://; its path, if any, is the number of a database",
+  ).describe("the Redis for `BUFFER=redis`, with user and password"),
 
   MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
@@ -264,12 +268,24 @@ function readRatio(value: string): number | undefined {
   return ratio >= 0 && ratio <= 1 ? ratio : undefined;
 }
 
+/** Whether it names a host, and credentials whose percent-encoding is right. */
+function hasHost(url: string): boolean {
+  const { hostname, username, password } = new URL(url);
+  return hostname !== "" && [username, password].every((part) => !/%(?![0-9a-f]{2})/i.test(part));
+}
+
+function readRedisUrl(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { protocol, pathname } = new URL(value);
+  return ["redis:", "rediss:"].includes(protocol) && hasHost(value) && /^\/?\d*$/.test(pathname) ? value : undefined;
+}
+
 function readNatsUrls(value: string): readonly string[] | undefined {
   const urls = value
     .split(/[,\n]/)
     .map((entry) => entry.trim())
     .filter(Boolean);
-  return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol)) ? urls : undefined;
+  return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol) && hasHost(url)) ? urls : undefined;
 }
 
 function readPath(value: string): string | undefined {

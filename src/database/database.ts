@@ -9,12 +9,12 @@ import { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient } from "./errors.js";
 import { messageOf } from "../logging/index.js";
 import { AdaptiveTimeout } from "./adaptive-timeout.js";
-import { BEGIN } from "./session.js";
+import { BEGIN, BEGIN_DURABLE, beginOf } from "./session.js";
 import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
 
-const CHEAP = new Set([BEGIN, "ROLLBACK"]);
+const CHEAP = new Set([BEGIN, BEGIN_DURABLE, "ROLLBACK"]);
 
 /** The one pool of this process. Closed last, after every other room has stopped. */
 @Injectable()
@@ -127,7 +127,7 @@ export class Database implements Queryable, OnApplicationShutdown {
   async #inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     let isUsable = true;
     try {
-      await this.#patiently(client, BEGIN);
+      await this.#patiently(client, beginOf(sessionOf(client)));
       const result = await work();
       await this.#patiently(client, "COMMIT");
       return result;

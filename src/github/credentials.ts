@@ -4,6 +4,7 @@ import { Octokit } from "@octokit/core";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG, type Config, type Hook, LiveConfig } from "../config/index.js";
 import { GitHubError } from "./failure.js";
+import { proxiedFetch } from "./proxied-fetch.js";
 
 /** Seconds that GitHub may take for one answer. */
 const REQUEST_SECONDS = 20;
@@ -120,4 +121,4 @@ const ownerOf = (whose: Exclude<Whose, { kind: "app" }>): string => (whose.kind 
 
 /** An answer that does not come, or stops coming, is an error. */
 const fetchInTime = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
-  fetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_SECONDS * 1_000) });
+  proxiedFetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_SECONDS * 1_000) });

@@ -5,6 +5,7 @@ import { rowsOf } from "./database.js";
 import { stillFleet } from "./fleet.js";
 import { OtlpCollector, type OtlpProtocol, type ReceivedSpan } from "./otlp-collector.js";
 import { at } from "./clock.js";
+import { until } from "./wait.js";
 
 const TEN = BigInt(Date.parse(at("10:00:00"))) * 1_000_000n;
 const seconds = (time: bigint) => Number(time - TEN) / 1e9;
@@ -52,13 +53,12 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
     makeDue,
     /** Sends until it is so; the loop has pauses of its own. */
     async sendUntil(isSo: () => boolean) {
-      const until = Date.now() + 30_000;
-      while (!isSo()) {
-        if (Date.now() > until) throw new Error("it was not so after 30 s");
+      await until("traces that the collector takes", async () => {
+        if (isSo()) return true;
         await makeDue();
         await send();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+        return isSo();
+      });
     },
   };
 }
