@@ -49,7 +49,16 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   metrics: {
     imports: [
-      ...[...BASE, "cluster", "github", "events", "queue", "dead-letters", "workflow-state", "counters", "buffer", "ci-traces"],
+      ...BASE,
+      "cluster",
+      "github",
+      "events",
+      "queue",
+      "dead-letters",
+      "workflow-state",
+      "counters",
+      "buffer",
+      "ci-traces",
       "reconcile",
     ],
     door: ["build", "metrics.module"],
@@ -113,23 +122,18 @@ describe("rooms", () => {
   });
 
   it("have doors of at most five files, all of which other rooms use", () => {
-    for (const [room, { door }] of Object.entries(ROOMS)) {
-      expect(door.length, room).toBeLessThanOrEqual(5);
-      const used = all.filter(({ from, to }) => roomOf(to) === room && roomOf(from) !== room).map(({ to }) => to);
-      expect(
-        door.filter((file) => !used.includes(`${room}/${file}.js`)),
-        room,
-      ).toEqual([]);
-    }
+    const used = new Set(all.filter(({ from, to }) => roomOf(to) !== roomOf(from)).map(({ to }) => to));
+    const doors = Object.entries(ROOMS);
+    expect(doors.filter(([, { door }]) => door.length > 5)).toEqual([]);
+    expect(doors.flatMap(([room, { door }]) => door.map((file) => `${room}/${file}.js`)).filter((file) => !used.has(file))).toEqual([]);
   });
 
   it("import only rooms above them in the table", () => {
     const names = Object.keys(ROOMS);
-    for (const [room, { imports }] of Object.entries(ROOMS))
-      expect(
-        imports.filter((other) => names.indexOf(other) >= names.indexOf(room)),
-        room,
-      ).toEqual([]);
+    const upwards = Object.entries(ROOMS).flatMap(([room, { imports }]) =>
+      imports.filter((other) => names.indexOf(other) >= names.indexOf(room)).map((other) => `${room} imports ${other}`),
+    );
+    expect(upwards).toEqual([]);
   });
 
   it("ingest, metrics and health are imported by the root alone, but for the version that the command line prints", () => {

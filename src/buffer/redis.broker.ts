@@ -186,7 +186,7 @@ async function whenReady(client: Client): Promise<void> {
   if (client.isReady) return;
   const signal = AbortSignal.timeout(PATIENCE);
   await once(client, "ready", { signal }).catch((error: unknown) => {
-    throw signal.aborted ? new Silent(`no answer within ${PATIENCE} ms`) : error;
+    throw signal.aborted ? new TimedOut(`no answer within ${PATIENCE} ms`) : error;
   });
 }
 

@@ -42,7 +42,7 @@ it("`again` starts the next round at once, `idle` after the interval, `restSecon
 
 it("failed rounds are followed by a backoff that doubles, at most 2 s, and starts again after a success", async () => {
   const failure = new Error("away");
-  const pauses = await pausesMs(...Array<Error>(7).fill(failure), "again", failure);
+  const pauses = await pausesMs(...Array.from({ length: 7 }, () => failure), "again", failure);
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 0, 50]);
 });
 
