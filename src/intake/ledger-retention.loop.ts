@@ -9,8 +9,9 @@ import { HEADS } from "../queue/backlog.sql.js";
 
 const BATCH = 5_000;
 
-// An id must outlive its inbox row and GitHub's three days of redelivery. SKIP LOCKED: a leader that hung for its term may still be at it.
-const PRUNE = `
+// An id must outlive its inbox row, and the three days in which GitHub redelivers. SKIP LOCKED, because a former leader that
+// hung may still delete.
+const DELETE = `
   WITH old AS MATERIALIZED (
     SELECT delivery_id FROM octogauge.delivery_ledger
     WHERE received_at < least(now() - make_interval(secs => $1), (SELECT min(received_at) FROM ${HEADS}))
@@ -20,7 +21,7 @@ const PRUNE = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** Forgets delivery ids that GitHub can no longer send again, in small transactions. */
+/** Deletes delivery ids after `DEDUP_RETENTION`, in small transactions. */
 @Injectable()
 export class LedgerRetention extends BackgroundLoop {
   constructor(
@@ -34,7 +35,7 @@ export class LedgerRetention extends BackgroundLoop {
 
   async runOnce(): Promise<Outcome> {
     if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const [row] = await sql<{ count: number }>(this.database, PRUNE, [this.config.DEDUP_RETENTION]);
+    const [row] = await sql<{ count: number }>(this.database, DELETE, [this.config.DEDUP_RETENTION]);
     return row && row.count >= BATCH ? "again" : "idle";
   }
 }
