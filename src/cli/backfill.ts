@@ -9,7 +9,7 @@ import { Actions } from "../github/actions.js";
 import { Credentials } from "../github/credentials.js";
 import { GitHub } from "../github/github.js";
 import { GitHubMetrics } from "../github/github.metrics.js";
-import { patient } from "../github/with-retries.js";
+import { withRetries } from "../github/with-retries.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
 import { FleetLimits } from "../github/fleet-limits.js";
@@ -34,7 +34,7 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
   if (!github.isConfigured)
     throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
   const observer = process.stderr.isTTY ? bar() : lines();
-  const actions = new Actions(patient(github, (seconds) => observer.waits(seconds)));
+  const actions = new Actions(withRetries(github, (seconds) => observer.waits(seconds)));
   const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
   observer.end();
   const { values } = await requests.get();

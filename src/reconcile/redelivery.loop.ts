@@ -47,7 +47,7 @@ export class RedeliveryLoop extends BackgroundLoop {
     const due = (this.#due ??= await this.#next());
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
-    const wait = await this.log.takeTurn();
+    const wait = await this.log.takeSlot();
     if (wait > 0) {
       await sleep(1_000 * Math.min(wait, LONGEST_WAIT));
       return "again";
