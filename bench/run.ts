@@ -61,10 +61,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
-/** What fits into a minute, with the build. The others are run when they are named. */
+/** Default benchmarks; with the build they take a minute. Others run only by name. */
 const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload"];
 
-/** Other names; not run twice where all are. */
+/** Aliases; `all` does not run them twice. */
 const ALIASES: Readonly<Record<string, string>> = { peers: "process" };
 
 const number = (text: string) => Number(text);
@@ -93,7 +93,7 @@ const command = new Command("bench")
   .parse();
 
 const options = command.opts<Options>();
-/** Whether it was said on the command line. */
+/** True if the option was given on the command line. */
 const chosen = (option: keyof Options) => command.getOptionValueSource(option) !== "default";
 const scale = options.quick
   ? {
