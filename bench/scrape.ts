@@ -14,7 +14,7 @@ interface Scale {
 }
 
 const OPEN_JOBS = 5_000;
-/** Number of counters, and of histogram lines. */
+/** Counters, and histograms, that change between two scrapes. */
 const CHANGED = 500;
 
 /** Measures `/metrics` by the number of series and the length of the history. */

@@ -26,7 +26,7 @@ const command = new Command("chaos")
   .option("--seed <n>", "repeats the deliveries and the choices, though not the interleaving", number, Math.floor(Math.random() * 2 ** 31))
   .option("--seconds <n>", "how long the trouble of each case lasts", number)
   .option("--short", "the short selection", false)
-  .option("--list", "say what there is", false)
+  .option("--list", "list the cases", false)
   .option("--json", "for machines", false)
   .parse();
 
@@ -65,6 +65,6 @@ if (options.list) {
   };
   const described = Object.entries(conditions).map(([key, value]) => `- ${key}: ${value}`);
   console.log(options.json ? JSON.stringify({ conditions, results }, null, 2) : [...described, "", toTable(results)].join("\n"));
-  // What a broken case left behind must not keep us here.
+  // Exit, because a failed case may leave open handles.
   process.exit(results.some(({ findings }) => findings.length > 0) ? 1 : 0);
 }
