@@ -7,7 +7,7 @@ import type { Watch } from "./watch.js";
 /** Bound: seconds from the return of the database until everything works. */
 export const RECOVERY_SECONDS = 5;
 /** The check continues this long beyond the bound, to report the actual time. */
-const PATIENCE_SECONDS = 20;
+const MAX_WATCH_SECONDS = 20;
 
 interface Parts {
   readonly postgres: ChaosPostgres;
@@ -38,14 +38,14 @@ export async function recovered({ postgres, replicas, traffic, watch }: Parts): 
   }
   let last = "";
   for (;;) {
-    for (const [name, isSo] of checks) {
-      if (!(await isSo())) continue;
+    for (const [name, isDone] of checks) {
+      if (!(await isDone())) continue;
       checks.delete(name);
       last = name;
     }
     const seconds = (performance.now() - since) / 1_000;
     if (checks.size === 0) return { seconds, last, complete: true };
-    if (seconds > PATIENCE_SECONDS) return { seconds, last: [...checks.keys()].join(", "), complete: false };
+    if (seconds > MAX_WATCH_SECONDS) return { seconds, last: [...checks.keys()].join(", "), complete: false };
     await sleep(50);
   }
 }

@@ -97,8 +97,8 @@ export class Traffic {
     this.#underWay += 1;
     void postOnce(replica.webhook, delivery, agent).then((attempt: Attempt) => {
       this.#underWay -= 1;
-      const lived = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
-      if (this.record.note(delivery.deliveryId, replica.index, attempt, lived)) return;
+      const wasUp = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
+      if (this.record.note(delivery.deliveryId, replica.index, attempt, wasUp)) return;
       const due = performance.now() + pause * (0.5 + this.random.next());
       this.#again.push({ delivery, due, pause: Math.min(pause * 2, LONGEST_PAUSE_MS) });
     });

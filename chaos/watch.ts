@@ -48,8 +48,8 @@ export class Watch {
   async #live(replica: Replica): Promise<void> {
     const { state, incarnation } = replica;
     const answer = await ask(new URL("health/live", replica.management));
-    const lived = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
-    if (lived && answer !== 200) this.faults.push(`${replica.name}: liveness was ${answer}`);
+    const wasUp = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
+    if (wasUp && answer !== 200) this.faults.push(`${replica.name}: liveness was ${answer}`);
   }
 
   async #ready(replica: Replica): Promise<void> {
