@@ -6,7 +6,7 @@ const DIALLED_AT_ONCE = 100;
 
 /** Result of a load run. Latencies are in milliseconds. */
 export interface LoadResult {
-  /** Number of 202 answers. */
+  /** 202 answers per second. */
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
