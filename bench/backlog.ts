@@ -7,7 +7,7 @@ import { type Figures, percentile, Rounds } from "./statistics.js";
 
 interface Scale {
   readonly rounds: number;
-  /** Most pending rows. */
+  /** Maximum number of pending rows. */
   readonly most: number;
   readonly claims: number;
 }
@@ -21,7 +21,7 @@ const FILL = `
   INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, pack, pack_offset, bytes)
   SELECT i % 2, gen_random_uuid(), 'workflow_job', false, repeat('p', 400), i / 100, 0, 2048 FROM generate_series(1, $1::int) i`;
 
-/** Claim latency and rate by the size of the backlog, and under a snapshot that keeps dead rows from being cleaned away. */
+/** Measures claim latency and rate by the size of the backlog, and with a held snapshot that prevents the cleanup of dead rows. */
 export async function benchBacklog(
   server: BenchServer,
   { rounds, most, claims }: Scale,
@@ -47,7 +47,7 @@ export async function benchBacklog(
         latencies.push(performance.now() - from);
         cursor.claimed(position, claimed, performance.now() - from, claimed.length === BATCH);
       });
-      // What was claimed comes in again, so that the backlog stays as large as it is.
+      // Insert the claimed rows again, so that the size of the backlog stays the same.
       await database.query(FILL, [BATCH]);
     }
     const seconds = (performance.now() - began) / 1_000;

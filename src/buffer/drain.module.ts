@@ -5,6 +5,6 @@ import { BufferModule } from "./buffer.module.js";
 import { DrainLoop } from "./drain.loop.js";
 import { drainMetricProviders, DrainMetrics } from "./drain.metrics.js";
 
-/** The worker's half of the buffer. */
+/** The part of the buffer that runs in workers. */
 @Module({ imports: [DatabaseModule, IntakeModule, BufferModule], providers: [DrainLoop, DrainMetrics, ...drainMetricProviders] })
 export class BufferDrainModule {}

@@ -5,7 +5,7 @@ import { BufferModule } from "./buffer.module.js";
 import { BufferedIntake } from "./buffered-intake.js";
 import { bufferIntakeMetricProviders, BufferIntakeMetrics } from "./intake.metrics.js";
 
-/** The gateway's half of the buffer. */
+/** The part of the buffer that runs in gateways. */
 @Module({
   imports: [IntakeModule, BufferModule],
   providers: [BufferedIntake, { provide: Intake, useExisting: BufferedIntake }, BufferIntakeMetrics, ...bufferIntakeMetricProviders],

@@ -4,7 +4,7 @@ import { Counter } from "prom-client";
 import { type Config, LiveConfig } from "../config/index.js";
 import { LabelPolicy } from "../counters/index.js";
 import type { Queryable } from "../database/index.js";
-import { Actions, Credentials, FleetLimits, GitHub, GitHubMetrics, patient } from "../github/index.js";
+import { Actions, Credentials, FleetLimits, GitHub, GitHubMetrics, withRetries } from "../github/index.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
 import { Tracing } from "../tracing/index.js";
@@ -28,7 +28,7 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
   if (!github.isConfigured)
     throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
   const observer = process.stderr.isTTY ? bar() : lines();
-  const actions = new Actions(patient(github, (seconds) => observer.waits(seconds)));
+  const actions = new Actions(withRetries(github, (seconds) => observer.waits(seconds)));
   const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
   observer.end();
   const { values } = await requests.get();

@@ -11,11 +11,11 @@ const DROPPED = "octogauge_dead_letters_dropped_total";
 export const deadLetterMetricProviders = [
   makeCounterProvider({
     name: DROPPED,
-    help: "Dead letters that were deleted, since together they took more than DEAD_LETTERS_MAX_BYTES.",
+    help: "Dead letters deleted because all of them together exceeded DEAD_LETTERS_MAX_BYTES.",
   }),
 ];
 
-/** Keeps the dead letters within their bytes. */
+/** Deletes dead letters beyond `DEAD_LETTERS_MAX_BYTES`. */
 @Injectable()
 export class DeadLetterRetention extends RetentionLoop {
   constructor(
@@ -32,7 +32,7 @@ export class DeadLetterRetention extends RetentionLoop {
     const dropped = await dropExcess(this.database, this.config.DEAD_LETTERS_MAX_BYTES);
     if (dropped === 0) return false;
     this.dropped.inc(dropped);
-    this.logger.warn(`${dropped} dead letters were deleted: together they took more than DEAD_LETTERS_MAX_BYTES`);
+    this.logger.warn(`deleted ${dropped} dead letters, because all of them together exceeded DEAD_LETTERS_MAX_BYTES`);
     return true;
   }
 }

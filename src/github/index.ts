@@ -6,4 +6,4 @@ export { FleetLimits } from "./fleet-limits.js";
 export { GitHub } from "./github.js";
 export { GitHubMetrics } from "./github.metrics.js";
 export { HookLog, type LoggedDelivery, type LogPage } from "./hook-log.js";
-export { patient } from "./with-retries.js";
+export { withRetries } from "./with-retries.js";

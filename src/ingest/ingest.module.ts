@@ -8,10 +8,10 @@ import { PublicListener } from "./public-listener.js";
 import { Senders } from "./senders.js";
 import { WebhookHandler } from "./webhook-handler.js";
 
-/** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox or what stands before it. Nobody imports this room. */
+/** Receives deliveries from the Internet, verifies them, and stores them in the inbox or the buffer. No other room imports this one. */
 @Module({})
 export class IngestModule {
-  /** @param before a module that exports another {@link Intake} than the inbox itself */
+  /** @param before a module that exports another {@link Intake} than the inbox */
   static with(before?: DynamicModule["module"]): DynamicModule {
     return {
       module: IngestModule,

@@ -6,7 +6,8 @@ import { HEADS } from "./heads.sql.js";
 
 const BATCH = 5_000;
 
-// An id must outlive its inbox row and GitHub's three days of redelivery. SKIP LOCKED: a leader that hung for its term may still be at it.
+// An id must outlive its inbox row, and the three days in which GitHub redelivers. SKIP LOCKED, because a former leader that
+// hung may still delete.
 const DELETE_OLD = `
   WITH old AS MATERIALIZED (
     SELECT delivery_id FROM octogauge.delivery_ledger
@@ -17,7 +18,7 @@ const DELETE_OLD = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** Forgets delivery ids that GitHub can no longer send again, in small transactions. */
+/** Deletes delivery ids after `DEDUP_RETENTION`, in small transactions. */
 @Injectable()
 export class LedgerRetention extends RetentionLoop {
   constructor(

@@ -44,7 +44,7 @@ export class RedeliveryLoop extends BackgroundLoop {
     const due = (this.#due ??= await this.#next());
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
-    const wait = await this.log.takeTurn();
+    const wait = await this.log.takeSlot();
     if (wait > 0) return { restSeconds: Math.min(wait, LONGEST_WAIT) };
     this.#due = undefined;
     if (!(await this.missed.begin(due))) return "again";

@@ -176,7 +176,7 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await serving.ended;
   expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
   expect(said.length).toBeGreaterThan(500);
-  for (const line of ["a delivery was taken", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
+  for (const line of ["a delivery was accepted", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
     expect(said).toContain(`"msg":"${line}"`);
   expect(said).not.toContain("sha256");
   expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);

@@ -38,9 +38,9 @@ describe("LOG_DELIVERIES", () => {
     await fetch(instance.webhook);
     const bytes = Buffer.byteLength(body);
     expect(told(lines)).toEqual([
-      { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was taken" },
+      { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was accepted" },
       { level: "info", room: "processing", ...ofJob(id), age_seconds: "some", msg: "a delivery was applied" },
-      { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was taken" },
+      { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was accepted" },
       {
         ...GATEWAY,
         delivery_id: odd,
@@ -48,7 +48,7 @@ describe("LOG_DELIVERIES", () => {
         outcome: "accepted",
         status: 202,
         bytes: CANARY.length + 11,
-        msg: "a delivery was taken",
+        msg: "a delivery was accepted",
       },
       {
         level: "warn",
@@ -70,7 +70,7 @@ describe("LOG_DELIVERIES", () => {
 
   it.each([
     [{}, []],
-    [{ LOG_LEVELS: "ingest=debug" }, [["debug", "ingest", "a delivery was taken"]]],
+    [{ LOG_LEVELS: "ingest=debug" }, [["debug", "ingest", "a delivery was accepted"]]],
     [
       { LOG_LEVELS: "processing=debug" },
       [

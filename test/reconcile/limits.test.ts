@@ -150,7 +150,7 @@ describe("credentials", () => {
     expectLeft(await sample(one, PAUSE, TOKEN));
     expect(await sample(one, SUCCESS)).toBe(0);
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warn token: GitHub refused for its credentials \(Bad credentials.*nobody asks for 300 s$/),
+      expect.stringMatching(/^warn token: GitHub refused a request \(credentials: Bad credentials.*all replicas pause for 300 s$/),
     );
     expect(lines).toContainEqual(
       expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*are the credentials wrong, expired or revoked\?$/),
@@ -373,14 +373,14 @@ describe("the credentials", () => {
     ]);
     const jobs = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
     await expect(jobs).rejects.toThrow(GitHubError);
-    await expect(jobs).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads elsewhere: ${other.url}` });
+    await expect(jobs).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads to another host: ${other.url}` });
     expect(other.requests).toEqual([]);
     links.link = '<https://[>; rel="next"';
     const broken = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
-    await expect(broken).rejects.toMatchObject({ outcome: "invalid", message: "GitHub's link leads elsewhere: https://[" });
+    await expect(broken).rejects.toMatchObject({ outcome: "invalid", message: "GitHub's link leads to another host: https://[" });
     links.link = `<//${new URL(other.url).host}/x>; rel=next`;
     const hidden = fleet.get(Actions).jobs({ owner: "acme", repo: "api", runId: 1, runAttempt: 1 }, setting);
-    await expect(hidden).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads elsewhere: ${other.url}` });
+    await expect(hidden).rejects.toMatchObject({ outcome: "invalid", message: `GitHub's link leads to another host: ${other.url}` });
     expect(other.requests).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Turns } from "../../src/ingest/turns.js";
+import { YieldQueue } from "../../src/ingest/yield-queue.js";
 
 // The event loop and its clock are the test's own: a turn is a step of it, whatever the machine does.
 beforeEach(() => vi.useFakeTimers({ toFake: ["setImmediate", "clearImmediate", "performance"] }));
@@ -8,7 +8,7 @@ afterEach(() => void vi.useRealTimers());
 const turn = () => vi.advanceTimersToNextTimerAsync();
 
 /** Lets so many wait. @returns their numbers, in the order in which they were let through */
-function wait(turns: Turns, count: number): number[] {
+function wait(turns: YieldQueue, count: number): number[] {
   const order: number[] = [];
   for (let index = 0; index < count; index += 1) void turns.next().then(() => order.push(index));
   return order;
@@ -25,19 +25,19 @@ async function throughEach(order: readonly number[], count: number): Promise<num
   return each;
 }
 
-describe("Turns", () => {
+describe("YieldQueue", () => {
   it("lets a sixteenth through in a turn, and at least 128, in their order", async () => {
-    const many = wait(new Turns(), 4_000);
+    const many = wait(new YieldQueue(), 4_000);
     expect(await throughEach(many, 4)).toEqual([250, 235, 220, 206]);
     expect(many).toEqual(many.map((_, index) => index));
   });
 
   it("lets all through where few wait", async () => {
-    expect(await throughEach(wait(new Turns(), 300), 3)).toEqual([128, 128, 44]);
+    expect(await throughEach(wait(new YieldQueue(), 300), 3)).toEqual([128, 128, 44]);
   });
 
   it("lets only few through in a turn that was shortened while deliveries waited, and in that alone", async () => {
-    const turns = new Turns();
+    const turns = new YieldQueue();
     turns.shorten();
     const order = wait(turns, 4_000);
     turns.shorten();
@@ -45,7 +45,7 @@ describe("Turns", () => {
   });
 
   it("lets a quarter through in each turn once they have waited for a second, however often turns are shortened", async () => {
-    const turns = new Turns();
+    const turns = new YieldQueue();
     const order = wait(turns, 4_000);
     const later = vi.spyOn(performance, "now").mockReturnValue(performance.now() + 1_000);
     turns.shorten();
@@ -56,7 +56,7 @@ describe("Turns", () => {
   });
 
   it("goes on when more come after it was empty", async () => {
-    const turns = new Turns();
+    const turns = new YieldQueue();
     for (let round = 0; round < 2; round += 1) expect(await throughEach(wait(turns, 1), 1)).toEqual([1]);
     expect(await throughEach(wait(turns, 2), 1)).toEqual([2]);
   });
