@@ -1,12 +1,5 @@
 #!/usr/bin/env node
 import { program } from "./cli/program.js";
+import { runCommand } from "./cli/run.js";
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  const wantsStack = ["debug", "trace", "verbose"].includes(process.env["LOG_LEVEL"] ?? "");
-  console.error(error instanceof Error && !wantsStack ? error.message || String(error) : error);
-  process.exitCode = 1;
-  // A failed start can leave timers behind; what is to be said has been said.
-  setImmediate(() => process.exit(1));
-}
+await runCommand(() => program.parseAsync());

@@ -67,7 +67,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   simulator: { imports: [], door: ["simulate", "send", "history", "compare"] },
   cli: {
     imports: [...BASE, "cluster", "github", "counters", "dead-letters", "reconcile", "simulator", "metrics", ""],
-    door: ["program"],
+    door: ["program", "run", "serve"],
   },
 };
 

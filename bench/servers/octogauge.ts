@@ -1,4 +1,4 @@
-import { start } from "../../src/main.js";
+import { start } from "../../src/start.js";
 import { benchConfig } from "./parts.js";
 
 // The product; MODE selects its components.

@@ -4,7 +4,7 @@ import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
 import { type Config, misspelt, unusedProxy } from "../config/index.js";
 import { logEntry } from "../logging/index.js";
-import { type Running, start } from "../main.js";
+import { type Running, start } from "../start.js";
 import { explained } from "./explained.js";
 import { type Prepared, prepare } from "./quick-start.js";
 

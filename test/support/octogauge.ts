@@ -1,7 +1,7 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
-import { type Running, start } from "../../src/main.js";
+import { type Running, start } from "../../src/start.js";
 import { freshDatabase } from "./database.js";
 import { until } from "./wait.js";
 
