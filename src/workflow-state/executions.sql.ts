@@ -1,5 +1,6 @@
 import { int4Array, int8Array, type Queryable, sql } from "../database/index.js";
 import type { ExecutionRow } from "./executions.js";
+import { COMPLETED_EXECUTION } from "./execution-id.js";
 import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 
@@ -17,7 +18,7 @@ const LOCK = `SELECT CASE WHEN exclusive THEN pg_advisory_xact_lock(${WRITE}, st
 const LOCK_COUNT = `SELECT pg_advisory_xact_lock(${COUNT}, stripe) FROM unnest($1::int[]) stripe`;
 const WITH_COPIES = `SELECT DISTINCT run_id::float8 AS "runId" FROM octogauge.workflow_jobs WHERE run_id = ANY ($1::bigint[]) AND is_copy`;
 const ROWS = `
-  SELECT job_id::float8 AS "jobId", run_id::float8 AS "runId", run_attempt AS "runAttempt", name_hash::float8 AS "nameHash", execution::float8 AS execution, facts
+  SELECT job_id::float8 AS "jobId", run_id::float8 AS "runId", run_attempt AS "runAttempt", name_hash::float8 AS "nameHash", (execution & ${COMPLETED_EXECUTION - 1})::float8 AS execution, facts
   FROM octogauge.workflow_jobs WHERE run_id = ANY ($1::bigint[])`;
 
 const stripesOf = (runs: Iterable<number>): number[] => [...new Set([...runs].map((run) => run % STRIPES))].sort((a, b) => a - b);

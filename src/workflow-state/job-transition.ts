@@ -36,7 +36,7 @@ export function observeJob(event: WorkflowJob, eventTime: number, isEvent: boole
     workflow: event.workflow,
     runsOn: event.labels.join(","),
     nameHash: nameHashOf(event.name),
-    execution: hasTrueStart(event, rank) ? executionOf(event.name, event.startedAt ?? 0, event.runnerId ?? 0) : 0,
+    execution: hasTrueStart(event, rank) ? executionOf(event.name, event.startedAt ?? 0, event.runnerId ?? 0, rank === 2) : 0,
     status,
     conclusion: event.conclusion,
     completed: rank === 2,
@@ -92,7 +92,7 @@ export function joinJobs(a: JobObservation, b: JobObservation): JobObservation {
   if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) joined.runsOn = other.runsOn;
   joined.runAttempt = Math.max(a.runAttempt, b.runAttempt);
   joined.nameHash = Math.max(a.nameHash, b.nameHash);
-  joined.execution = greater.execution || other.execution;
+  joined.execution = Math.max(a.execution, b.execution);
   // 0 where it is not known. Copies that contradict each other are joined the same way whatever their order.
   joined.queueSeconds = Math.max(a.queueSeconds, b.queueSeconds);
   return joined;

@@ -41,8 +41,7 @@ const UPSERT = guardedUpsert(
   {
     run_attempt: "greatest(t.run_attempt, excluded.run_attempt)",
     name_hash: "greatest(t.name_hash, excluded.name_hash)",
-    execution:
-      "CASE WHEN excluded.execution <> 0 AND (t.execution = 0 OR excluded.updated_at >= t.updated_at) THEN excluded.execution ELSE t.execution END",
+    execution: "greatest(t.execution, excluded.execution)",
     conclusion: "CASE WHEN excluded.conclusion <> '' THEN excluded.conclusion ELSE t.conclusion END",
     queue_seconds: "greatest(t.queue_seconds, excluded.queue_seconds)",
     is_copy: "t.is_copy OR excluded.is_copy",
