@@ -9,7 +9,7 @@ import type { Queryable } from "../database/sql.js";
 import { GitHubError } from "../github/failure.js";
 import { GitHub } from "../github/github.js";
 import { putLookupResults } from "../intake/lookup-results.js";
-import { closeAbsentJobs, closeGone, knowsRuns, noteAsked, type SilentAttempt, staleRuns } from "../workflow-state/lookups.sql.js";
+import { closeAbsentJobs, closeGone, knowsRuns, recordLookup, type StaleAttempt, staleRuns } from "../workflow-state/lookups.sql.js";
 import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
 
 /** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
@@ -31,7 +31,7 @@ export class StaleRuns {
   }
 
   /** Those with the oldest news first. */
-  async next(most: number): Promise<SilentAttempt[]> {
+  async next(most: number): Promise<StaleAttempt[]> {
     // Whether events of runs come is seen in the counters.
     await this.rollup.run();
     return staleRuns(this.database, this.config.RECONCILE_AFTER, most);
@@ -41,7 +41,7 @@ export class StaleRuns {
    * Asks GitHub and puts its answers into the inbox.
    * @throws {GitHubError} where it did not answer; unless that was for a pause, the attempt has had its turn all the same
    */
-  async lookUp(attempt: SilentAttempt): Promise<void> {
+  async lookUp(attempt: StaleAttempt): Promise<void> {
     const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
     const options = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
     try {
@@ -50,7 +50,7 @@ export class StaleRuns {
     } catch (error) {
       if (error instanceof GitHubError ? error.waitSeconds !== undefined : isTransient(error)) throw error;
       // Whatever it is, it must not come first again and again.
-      await this.#settle("failed", (transaction) => noteAsked(transaction, attempt, false, etags, false));
+      await this.#settle("failed", (transaction) => recordLookup(transaction, attempt, false, etags, false));
       this.#logger.warn(
         `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, trying again later: ${messageOf(error)}`,
       );
@@ -58,12 +58,12 @@ export class StaleRuns {
     }
   }
 
-  async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
+  async #take(transaction: Queryable, attempt: StaleAttempt, said: LookedUp): Promise<void> {
     if (said.outcome === "answered") await putLookupResults(transaction, said.answers, this.config.CI_TRACES === "on");
     if (said.outcome === "gone") await closeGone(transaction, attempt);
     if (said.outcome === "answered" && said.jobs) await closeAbsentJobs(transaction, attempt, said.jobs);
     const isFound = said.outcome === "answered" || said.outcome === "unchanged";
-    await noteAsked(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null }, said.outcome === "answered");
+    await recordLookup(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null }, said.outcome === "answered");
   }
 
   async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {

@@ -9,7 +9,7 @@ import { STATE } from "./facts.js";
 
 const BATCH = 2_000;
 
-const prune = (table: string) => `
+const deleteOld = (table: string) => `
   WITH old AS MATERIALIZED (
     SELECT ctid FROM octogauge.${table} WHERE changed_at < now() - make_interval(secs => $1) AND state <> ${STATE.open}
     LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
@@ -18,14 +18,14 @@ const prune = (table: string) => `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-const PRUNE_JOBS = prune("workflow_jobs");
-const PRUNE_RUNS = prune("workflow_runs");
+const DELETE_JOBS = deleteOld("workflow_jobs");
+const DELETE_RUNS = deleteOld("workflow_runs");
 
-const PRUNE_LOOKUPS = `
+const DELETE_LOOKUPS = `
   DELETE FROM octogauge.lookups WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM octogauge.lookups WHERE asked_at < now() - make_interval(secs => $1) LIMIT ${BATCH}))`;
 
-/** Forgets finished runs and jobs after STATE_RETENTION; the counters keep what they counted. */
+/** Deletes finished runs and jobs after STATE_RETENTION. The counters do not change. */
 @Injectable()
 export class StateRetention extends BackgroundLoop {
   constructor(
@@ -39,13 +39,13 @@ export class StateRetention extends BackgroundLoop {
 
   async runOnce(): Promise<Outcome> {
     if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const jobs = await this.#prune(PRUNE_JOBS);
-    const runs = await this.#prune(PRUNE_RUNS);
-    await sql(this.database, PRUNE_LOOKUPS, [this.config.STATE_RETENTION]);
+    const jobs = await this.#deleteOld(DELETE_JOBS);
+    const runs = await this.#deleteOld(DELETE_RUNS);
+    await sql(this.database, DELETE_LOOKUPS, [this.config.STATE_RETENTION]);
     return Math.max(jobs, runs) >= BATCH ? "again" : "idle";
   }
 
-  async #prune(statement: string): Promise<number> {
+  async #deleteOld(statement: string): Promise<number> {
     const [row] = await sql<{ count: number }>(this.database, statement, [this.config.STATE_RETENTION]);
     return row?.count ?? 0;
   }
