@@ -146,7 +146,7 @@ describe("credentials", () => {
       expect.stringMatching(/^warn token: GitHub refused for its credentials \(Bad credentials.*nobody asks for 300 s$/),
     );
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*are the credentials wrong, expired or revoked\?$/),
+      expect.stringMatching(/^warn the audit of org:acme:7 failed \(1 .*are the credentials wrong, expired or revoked\?$/),
     );
     expect(lines.join("\n")).not.toContain(github.token);
     github.restore();
@@ -280,7 +280,7 @@ describe("a GitHub that fails", () => {
     }
     expect(rests).toEqual([300, 600, 1_200, 2_400, 3_600]);
     expect([await sample(fleet, SUCCESS), (await sample(fleet, PAUSE, TOKEN)) ?? 0]).toEqual([0, 0]);
-    expect(lines.filter((line) => line.startsWith("warn org:acme:7 cannot be audited now"))).toHaveLength(5);
+    expect(lines.filter((line) => line.startsWith("warn the audit of org:acme:7 failed"))).toHaveLength(5);
     expect(lines.filter((line) => line.length > 600)).toEqual([]);
     github.heal();
     await audit(fleet);
