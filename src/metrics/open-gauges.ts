@@ -4,7 +4,7 @@ import type { Family } from "../counters/catalogue.js";
 import { LabelPolicy } from "../counters/label-policy.js";
 import { Samples } from "./exposition.js";
 
-/** Makes gauges of grouped rows by the same label policy and budget that the counters obey. */
+/** Builds gauges from grouped rows with the label policy and budget of the counters. */
 @Injectable()
 export class OpenGauges {
   constructor(

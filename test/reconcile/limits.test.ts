@@ -224,7 +224,7 @@ describe("credentials", () => {
     const fleet = await replica(appSettings(github));
     await audit(fleet);
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warn org:acme:7 cannot be audited.*the App is not installed on acme; install it there/),
+      expect.stringMatching(/^warn the audit of org:acme:7 failed.*the App is not installed on acme; install it there/),
     );
     expect([await sample(fleet, SUCCESS), await sample(fleet, SUCCESS, 'hook="org:globex:9"')]).toEqual([0, 1]);
     expect((await missed(url, "org:globex:9")).size).toBe(1);
@@ -314,7 +314,7 @@ describe("a GitHub that fails", () => {
     const fleet = await replica();
     await audit(fleet);
     await redeliver(fleet);
-    expect(lines.filter((line) => line.startsWith("warn org:acme:7"))).toEqual([
+    expect(lines.filter((line) => line.startsWith("warn the audit of org:acme:7"))).toEqual([
       expect.stringMatching(
         /was answered 404: Not Found.*; is the hook's id right \(and GITHUB_API_URL\), and may the credentials read its deliveries\?$/,
       ),
