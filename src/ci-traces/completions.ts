@@ -4,23 +4,23 @@ import type { GitHubEvent } from "../events/event-types.js";
 import { addJobs, addRuns, keyOf, reopen, withAttempts } from "./outbox.sql.js";
 import { type JobRecord, recordJob, recordRun, type RunRecord } from "./records.js";
 
-/** What the deliveries of one batch say of jobs and runs that have completed, for their traces. */
+/** Collects the completed jobs and runs of a batch for their traces. */
 export class Completions {
   readonly #jobs = new Map<number, JobRecord>();
   readonly #runs = new Map<string, RunRecord>();
 
-  /** @param settle seconds that the jobs of a completed run still have to come in */
+  /** @param settle seconds to wait for late jobs of a completed run */
   constructor(private readonly settle: number) {}
 
-  /** Reads the body of a delivery. Whatever it lacks, it does not throw: a trace is not worth a delivery. */
+  /** Reads the body of a delivery. It does not throw on missing fields, because a trace must not fail a delivery. */
   note(projection: GitHubEvent, body: JsonObject): void {
     if (projection.kind === "workflow_job" && mayHaveCompleted(projection)) {
       const job = recordJob(projection, body);
       const before = this.#jobs.get(projection.id);
-      // A check run of another app comes with less than the job that it is about.
+      // A check run of another app can have the id of the job, but fewer steps.
       if (job && !(before && before.steps.length > job.steps.length)) this.#jobs.set(job.jobId, job);
     }
-    // `action_required` waits for an approval, and has completed nothing (truth rule 3).
+    // `action_required` waits for an approval and is not a completion (truth rule 3).
     if (projection.kind === "workflow_run" && mayHaveCompleted(projection) && projection.conclusion !== "action_required") {
       const run = recordRun(projection, body);
       const before = run && this.#runs.get(keyOf(run));
@@ -29,7 +29,7 @@ export class Completions {
   }
 
   /**
-   * Keeps those whose completion was not known before this batch, in its transaction, as the last of its locks.
+   * Writes the completions that are new in this batch, in its transaction, as its last locks.
    * @param runs by {@link keyOf}
    */
   async write(on: Queryable, freshJobs: readonly number[], freshRuns: readonly string[]): Promise<void> {
@@ -46,6 +46,6 @@ export class Completions {
   }
 }
 
-/** Whether it has is decided by the state that it leads to; what is noted too often is not written. */
+/** A cheap filter: write() keeps only jobs and runs whose completed fact is new. */
 const mayHaveCompleted = ({ action, status }: { readonly action: string; readonly status: string }): boolean =>
   action === "completed" || status === "completed";

@@ -1,18 +1,18 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
-import { setImmediate as turn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { CONFIG, type Config } from "../config/config.js";
 import { logComplaints } from "../tracing/diagnostics.js";
 import { otlpExporter } from "../tracing/otlp-exporter.js";
 
-/** In one request: 4 MB, which is what a collector takes by gRPC unless told otherwise, hold some thousands. */
-const MOST_SPANS = 1_000;
-/** Seconds for one request. The exporter gives up after OTEL_EXPORTER_OTLP_TIMEOUT, 10 s; this is for one that does not. */
-const DEADLINE = 20;
-/** Seconds for all requests of a trace; less than a lease. */
-const LAST = 45;
-const SHUTDOWN = 1;
+/** Per request. A collector's default limit for gRPC, 4 MB, holds batch thousands of spans. */
+const MAX_SPANS_PER_REQUEST = 1_000;
+/** For one request. The exporter should time out before, after OTEL_EXPORTER_OTLP_TIMEOUT (10 s). */
+const REQUEST_TIMEOUT_SECONDS = 20;
+/** For all requests of a trace; less than a lease. */
+const TRACE_TIMEOUT_SECONDS = 45;
+const SHUTDOWN_TIMEOUT_SECONDS = 1;
 
 /** Sends spans to the collector. */
 @Injectable()
@@ -22,28 +22,28 @@ export class CiExporter {
 
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
-  /** @returns once the collector has taken all of them @throws where it did not; some may have been taken then */
+  /** Resolves once the collector has accepted all spans. @throws if a request failed; batch spans may be accepted then */
   async send(spans: Iterable<ReadableSpan>): Promise<void> {
-    const exporter = await this.#made();
-    const until = Date.now() + LAST * 1_000;
-    let some: ReadableSpan[] = [];
+    const exporter = await this.#getExporter();
+    const until = Date.now() + TRACE_TIMEOUT_SECONDS * 1_000;
+    let batch: ReadableSpan[] = [];
     for (const span of spans) {
-      some.push(span);
-      if (some.length < MOST_SPANS) continue;
-      await this.#export(exporter, some, until);
-      some = [];
-      // Others have waited while these were made.
-      await turn();
+      batch.push(span);
+      if (batch.length < MAX_SPANS_PER_REQUEST) continue;
+      await this.#export(exporter, batch, until);
+      batch = [];
+      // Yield to the event loop after building a request.
+      await yieldToEventLoop();
     }
-    if (some.length > 0) await this.#export(exporter, some, until);
+    if (batch.length > 0) await this.#export(exporter, batch, until);
   }
 
-  /** Whether nothing is sent any more. */
+  /** Whether the shutdown has started; nothing is sent then. */
   get isStopping(): boolean {
     return this.#stop.signal.aborted;
   }
 
-  /** What is under way fails at once: a collector that thinks must not hold a stop up. */
+  /** Fails running requests at once, so that a slow collector does not delay the shutdown. */
   abandon(): void {
     this.#stop.abort();
   }
@@ -52,12 +52,12 @@ export class CiExporter {
     const exporter = await this.#exporter?.catch(() => undefined);
     if (exporter)
       await within(
-        SHUTDOWN * 1_000,
+        SHUTDOWN_TIMEOUT_SECONDS * 1_000,
         exporter.shutdown().catch(() => undefined),
       );
   }
 
-  #made(): Promise<SpanExporter> {
+  #getExporter(): Promise<SpanExporter> {
     logComplaints();
     this.#exporter ??= otlpExporter(this.config).catch((error: unknown) => {
       this.#exporter = undefined;
@@ -68,26 +68,26 @@ export class CiExporter {
 
   async #export(exporter: SpanExporter, spans: ReadableSpan[], until: number): Promise<void> {
     const exported = new Promise<ExportResult>((resolve) => exporter.export(spans, resolve));
-    const seconds = Math.min(DEADLINE, (until - Date.now()) / 1_000);
+    const seconds = Math.min(REQUEST_TIMEOUT_SECONDS, (until - Date.now()) / 1_000);
     const result = await within(seconds * 1_000, exported, this.#stop.signal);
-    if (this.isStopping && result === undefined) throw new Error("this process stops");
+    if (this.isStopping && result === undefined) throw new Error("this process is shutting down");
     if (result === undefined) throw new Error(`the collector did not answer within ${Math.round(seconds)} s`);
-    if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error("the collector did not take it");
+    if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error("the collector rejected the request");
   }
 }
 
-/** @returns undefined where it takes longer than so many milliseconds, or the signal comes */
-async function within<T>(milliseconds: number, work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+/** @returns undefined after the timeout, or when the signal aborts */
+async function within<T>(timeoutMs: number, work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
-  let give = (): void => undefined;
+  let giveUp = (): void => undefined;
   const tooLate = new Promise<undefined>((resolve) => {
-    give = () => resolve(undefined);
-    timer = setTimeout(give, Math.max(0, milliseconds));
-    if (signal?.aborted) give();
-    signal?.addEventListener("abort", give);
+    giveUp = () => resolve(undefined);
+    timer = setTimeout(giveUp, Math.max(0, timeoutMs));
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener("abort", giveUp);
   });
   return Promise.race([work, tooLate]).finally(() => {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", give);
+    signal?.removeEventListener("abort", giveUp);
   });
 }

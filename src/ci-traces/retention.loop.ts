@@ -7,7 +7,7 @@ import { SchemaGate } from "../database/schema-gate.js";
 import { removeOld } from "./outbox-retention.sql.js";
 import { OutboundMetrics } from "./ci-traces.metrics.js";
 
-/** Keeps the outbox bounded: what could not be sent for CI_TRACES_RETENTION is dropped, what was sent is forgotten. */
+/** Bounds the outbox: deletes unsent and sent traces after CI_TRACES_RETENTION. */
 @Injectable()
 export class CiTracesRetention extends BackgroundLoop {
   constructor(
@@ -23,8 +23,8 @@ export class CiTracesRetention extends BackgroundLoop {
   async runOnce(): Promise<Outcome> {
     if ((await this.leadership.lead("retention")) === undefined) return "idle";
     const { dropped, jobs, isAll } = await removeOld(this.database, this.config.CI_TRACES_RETENTION);
-    if (dropped > 0) this.logger.error(`${dropped} traces of runs were dropped: the collector did not take them for CI_TRACES_RETENTION`);
-    if (jobs > 0) this.logger.log(`${jobs} jobs were forgotten whose runs did not complete within CI_TRACES_RETENTION`);
+    if (dropped > 0) this.logger.error(`${dropped} traces were dropped: the collector did not accept them within CI_TRACES_RETENTION`);
+    if (jobs > 0) this.logger.log(`${jobs} jobs were deleted because their runs did not complete within CI_TRACES_RETENTION`);
     this.metrics.dropped(dropped);
     return isAll ? "idle" : "again";
   }

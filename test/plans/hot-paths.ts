@@ -112,7 +112,7 @@ async function traceRuns(database: Database): Promise<void> {
       0,
     );
   });
-  const { sendings } = await claimDue(database, 10, { lease: 60, most: 600, recheck: 5 });
+  const { sendings } = await claimDue(database, 10, { leaseSeconds: 60, maxWaitSeconds: 600, recheckSeconds: 5 });
   const found = await jobsOf(database, sendings);
   const ended = sendings.map((sending, index) => ({ sending, jobs: found, error: index % 2 === 0 ? "" : "refused", delay: 1 }));
   await database.transaction((transaction) => endSending(transaction, ended, 0));
