@@ -9,8 +9,8 @@ export class Completions {
   readonly #jobs = new Map<number, JobRecord>();
   readonly #runs = new Map<string, RunRecord>();
 
-  /** @param settle seconds to wait for late jobs of a completed run */
-  constructor(private readonly settle: number) {}
+  /** @param settleSeconds time to wait for late jobs of a completed run */
+  constructor(private readonly settleSeconds: number) {}
 
   /** Reads the body of a delivery. It does not throw on missing fields, because a trace must not fail a delivery. */
   note(projection: GitHubEvent, body: JsonObject): void {
@@ -39,10 +39,10 @@ export class Completions {
     );
     const runs = freshRuns.flatMap((key) => this.#runs.get(key) ?? []);
     await addJobs(on, jobs);
-    await addRuns(on, runs, this.settle);
+    await addRuns(on, runs, this.settleSeconds);
     const [added, others] = [new Set(runs.map(keyOf)), new Map(jobs.map((job) => [keyOf(job), job]))];
     for (const key of added) others.delete(key);
-    await reopen(on, [...others.values()], this.settle);
+    await reopen(on, [...others.values()], this.settleSeconds);
   }
 }
 

@@ -34,10 +34,10 @@ const ADD_RUNS = `
   FROM unnest($1::bigint[], $2::int[], $3::text[]) AS u(run_id, run_attempt, record) ORDER BY u.run_id, u.run_attempt
   ON CONFLICT (run_id, run_attempt) DO NOTHING`;
 
-/** Stores completed attempts. @param settle seconds until their traces are due */
-export async function addRuns(on: Queryable, runs: readonly RunRecord[], settle: number): Promise<void> {
+/** Stores completed attempts. @param settleSeconds time until their traces are due */
+export async function addRuns(on: Queryable, runs: readonly RunRecord[], settleSeconds: number): Promise<void> {
   if (runs.length === 0) return;
-  await sql(on, ADD_RUNS, [...keysOf(runs), textArray(runs.map((run) => JSON.stringify(run))), settle]);
+  await sql(on, ADD_RUNS, [...keysOf(runs), textArray(runs.map((run) => JSON.stringify(run))), settleSeconds]);
 }
 
 // Locks the row even if it does not change. So a concurrent endSending() either commits before and is visible here,
@@ -53,9 +53,9 @@ const REOPEN = `
     due_at = coalesce(o.due_at, now() + make_interval(secs => $3))
   FROM known k WHERE o.run_id = k.run_id AND o.run_attempt = k.run_attempt`;
 
-/** Makes sent attempts due again for jobs that completed later; only those jobs are sent. @param settle seconds until then */
-export async function reopen(on: Queryable, attempts: readonly AttemptKey[], settle: number): Promise<void> {
-  if (attempts.length > 0) await sql(on, REOPEN, [...keysOf(attempts), settle]);
+/** Makes sent attempts due again for jobs that completed later; only those jobs are sent. @param settleSeconds time until they are due */
+export async function reopen(on: Queryable, attempts: readonly AttemptKey[], settleSeconds: number): Promise<void> {
+  if (attempts.length > 0) await sql(on, REOPEN, [...keysOf(attempts), settleSeconds]);
 }
 
 /** A claim on a due trace. Its number is a fencing token: only the newest claim can end it. */
@@ -155,9 +155,9 @@ export interface Sent {
 
 /**
  * Ends claims, in a transaction. The jobs of sent traces are deleted; a row records that the trace was sent.
- * @param settle seconds until jobs are due that arrived during sending
+ * @param settleSeconds time until jobs that arrived during sending are due
  */
-export async function endSending(on: Queryable, all: readonly Sent[], settle: number): Promise<void> {
+export async function endSending(on: Queryable, all: readonly Sent[], settleSeconds: number): Promise<void> {
   type Row = AttemptKey & { isSent: boolean };
   const ended = await sql<Row>(on, END, [
     ...keysOf(all.map(({ sending }) => sending)),
@@ -170,7 +170,7 @@ export async function endSending(on: Queryable, all: readonly Sent[], settle: nu
   const own = new Set(sent.map(keyOf));
   const jobs = all.filter(({ sending }) => own.has(keyOf(sending))).flatMap((ended) => ended.jobs);
   if (jobs.length > 0) await sql(on, DELETE_JOBS, [int8Array(jobs.map(({ jobId }) => jobId))]);
-  await sql(on, REOPEN_SENT, [...keysOf(sent), settle]);
+  await sql(on, REOPEN_SENT, [...keysOf(sent), settleSeconds]);
 }
 
 /** Key of an attempt in maps. */

@@ -32,7 +32,7 @@ export function writeIncrements(increments: Increments): string {
   return JSON.stringify(written);
 }
 
-/** Adds to `into` what {@link writeIncrements} wrote. */
+/** Adds increments serialized by {@link writeIncrements} to `into`. */
 export function readIncrements(text: string, into: Increments): void {
   const { counters, histograms } = JSON.parse(text) as Written;
   for (const [metric, series] of Object.entries(counters)) for (const [labels, value] of series) into.add(metric, labels, value);

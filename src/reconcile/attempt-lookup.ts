@@ -43,18 +43,19 @@ export class AttemptLookup {
    * @throws {GitHubError} unless the attempt is gone
    */
   async ask(name: AttemptName, options: RequestOptions, withRun: boolean, etags: Etags = NO_ETAGS): Promise<LookedUp> {
-    const askedRun = Date.now();
+    const runRequestedAtMs = Date.now();
     const run = withRun ? await unlessGone(() => this.actions.attempt(name, options, etags.run ?? undefined)) : undefined;
-    const askedJobs = Date.now();
+    const jobsRequestedAtMs = Date.now();
     const jobs = await unlessGone(() => this.actions.jobs(name, options, etags.jobs ?? undefined));
     // The attempt is gone only if both the run and its jobs are gone.
     if (jobs instanceof GitHubError && (run === undefined || run instanceof GitHubError))
       return { outcome: await this.#gone(name, jobs, options) };
     const [freshRun, freshJobs] = [fresh(run), fresh(jobs)];
     const answers: LookupResult[] = [];
-    if (freshRun) answers.push(await this.runAnswer(name, freshRun.said, askedRun, options));
+    if (freshRun) answers.push(await this.runAnswer(name, freshRun.said, runRequestedAtMs, options));
     const repository = freshRun ? repositoryOf(freshRun.said, name) : name;
-    for (const job of freshJobs?.said ?? []) if (!isTooOld(job, askedJobs)) answers.push(jobAnswer(name, repository, job, askedJobs));
+    for (const job of freshJobs?.said ?? [])
+      if (!isTooOld(job, jobsRequestedAtMs)) answers.push(jobAnswer(name, repository, job, jobsRequestedAtMs));
     const now = {
       run: run === "unchanged" ? etags.run : (freshRun?.etag ?? null),
       jobs: jobs === "unchanged" ? etags.jobs : (freshJobs?.etag ?? null),
@@ -63,12 +64,12 @@ export class AttemptLookup {
     return { outcome: "answered", answers, etags: now, jobs: freshJobs?.said.map((job) => Number(job["id"])) };
   }
 
-  /** Converts a REST run to an event payload and adds the default branch, which the REST run lacks. @param asked milliseconds since 1970 @throws {GitHubError} */
-  async runAnswer(name: RepositoryName, run: JsonObject, asked: number, options: RequestOptions): Promise<LookupResult> {
+  /** Converts a REST run to an event payload and adds the default branch, which the REST run lacks. @throws {GitHubError} */
+  async runAnswer(name: RepositoryName, run: JsonObject, requestedAtMs: number, options: RequestOptions): Promise<LookupResult> {
     const repository = repositoryOf(run, name);
     const defaultBranch = this.config.BRANCH_LABEL === "class" ? await this.actions.defaultBranch(repository, options) : "";
     const payload = { action: "", workflow_run: run, repository: { ...payloadOf(repository), default_branch: defaultBranch } };
-    return { id: idAt(asked), event: "workflow_run.lookup", payload };
+    return { id: idAt(requestedAtMs), event: "workflow_run.lookup", payload };
   }
 
   /** GitHub also answers 404 if the credentials cannot see the repository; then nothing is closed. */
@@ -94,23 +95,23 @@ async function unlessGone<T>(ask: () => Promise<T>): Promise<T | GitHubError> {
 const fresh = <T>(answer: Tagged<T> | "unchanged" | GitHubError | undefined): Tagged<T> | undefined =>
   answer === undefined || answer === "unchanged" || answer instanceof GitHubError ? undefined : answer;
 
-/** Converts a REST job to an event payload. @param asked milliseconds since 1970 */
+/** Converts a REST job to an event payload. */
 export function jobAnswer(
   { runId, runAttempt }: Pick<AttemptName, "runId" | "runAttempt">,
   repository: RepositoryName,
   job: JsonObject,
-  asked: number,
+  requestedAtMs: number,
 ): LookupResult {
   // Older Enterprise Servers do not send run_attempt.
   const payload = { action: "", workflow_job: { run_id: runId, run_attempt: runAttempt, ...job }, repository: payloadOf(repository) };
-  return { id: idAt(asked), event: "workflow_job.lookup", payload };
+  return { id: idAt(requestedAtMs), event: "workflow_job.lookup", payload };
 }
 
 /** The repository as GitHub spells it now; it may have been renamed, or requested in another case. */
-export function repositoryOf(run: JsonObject, asked: RepositoryName): RepositoryName {
+export function repositoryOf(run: JsonObject, requested: RepositoryName): RepositoryName {
   const fullName = (run["repository"] as { full_name?: unknown } | undefined)?.full_name;
   const [owner, repo] = typeof fullName === "string" ? fullName.split("/") : [];
-  return owner && repo ? { owner, repo } : { owner: asked.owner, repo: asked.repo };
+  return owner && repo ? { owner, repo } : { owner: requested.owner, repo: requested.repo };
 }
 
 const payloadOf = ({ owner, repo }: RepositoryName) => ({ name: repo, full_name: `${owner}/${repo}`, owner: { login: owner } });

@@ -61,15 +61,15 @@ const MISS = `
   RETURNING (xmax = 0) AS fresh`;
 
 // A former leader may return with a page of an audit that another leader has continued or finished; its write is ignored.
-const IS_THERE = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
+const IS_CURRENT = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
 
-const GO_ON = `
-  UPDATE octogauge.audited_hooks SET walk_cursor = $4, walk_until = coalesce($5::timestamptz, walk_until), due_at = now(), failures = 0, error = '' WHERE ${IS_THERE}`;
+const CONTINUE = `
+  UPDATE octogauge.audited_hooks SET walk_cursor = $4, walk_until = coalesce($5::timestamptz, walk_until), due_at = now(), failures = 0, error = '' WHERE ${IS_CURRENT}`;
 
 const END = `
   UPDATE octogauge.audited_hooks SET verified_until = greatest(verified_until, coalesce($5::timestamptz, walk_until)), walk_until = NULL, walk_cursor = NULL,
     due_at = now() + make_interval(secs => $4), failures = 0, error = ''
-  WHERE ${IS_THERE}`;
+  WHERE ${IS_CURRENT}`;
 
 // The backoff doubles with each consecutive failure, to at most one hour. If GitHub rejects the cursor, the audit restarts.
 const FAIL = `
@@ -81,24 +81,24 @@ const FAIL = `
 
 /**
  * Starts the audit of new hooks and deletes unconfigured hooks without an audit for a day.
- * @param window seconds for which GitHub keeps the log and redelivers
+ * @param windowSeconds time for which GitHub keeps the log and redelivers
  * @returns the new hooks
  */
-export async function registerHooks(on: Queryable, hooks: readonly string[], window: number): Promise<readonly string[]> {
+export async function registerHooks(on: Queryable, hooks: readonly string[], windowSeconds: number): Promise<readonly string[]> {
   await sql(on, FORGET, [textArray(hooks)]);
   await sql(on, AT_ONCE);
   const known = new Set((await sql<{ hook: string }>(on, KNOWN)).map(({ hook }) => hook));
   const unknown = hooks.filter((hook) => !known.has(hook));
   if (unknown.length === 0) return [];
-  return (await sql<{ hook: string }>(on, BEGIN, [textArray(unknown), window])).map(({ hook }) => hook);
+  return (await sql<{ hook: string }>(on, BEGIN, [textArray(unknown), windowSeconds])).map(({ hook }) => hook);
 }
 
 /**
  * The next hook to read.
- * @param settle seconds; younger entries are left for the next audit
+ * @param settleSeconds younger entries are left for the next audit
  */
-export async function nextAudit(on: Queryable, hooks: readonly string[], settle: number): Promise<Audit | undefined> {
-  const [row] = await sql<Audit>(on, NEXT, [textArray(hooks), settle]);
+export async function nextAudit(on: Queryable, hooks: readonly string[], settleSeconds: number): Promise<Audit | undefined> {
+  const [row] = await sql<Audit>(on, NEXT, [textArray(hooks), settleSeconds]);
   return row;
 }
 
@@ -129,29 +129,31 @@ export async function recordMissed(
 }
 
 /** Moves the audit to `cursor`, unless another leader has moved it. @param until end time from the first page, else null */
-export async function goOn(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string, until: Date | null): Promise<void> {
-  await sql(on, GO_ON, [hook, walk, from, cursor, until]);
+export async function continueAudit(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string, until: Date | null): Promise<void> {
+  await sql(on, CONTINUE, [hook, walk, from, cursor, until]);
 }
 
-/** Ends the audit at the verified part of the log; the next one starts after `interval` seconds. */
-export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, interval: number, until: Date | null): Promise<void> {
-  await sql(on, END, [hook, walk, cursor, interval, until]);
+/** Ends the audit at the verified part of the log; the next one starts after the interval. */
+export async function endAudit(on: Queryable, { hook, walk, cursor }: Audit, intervalSeconds: number, until: Date | null): Promise<void> {
+  await sql(on, END, [hook, walk, cursor, intervalSeconds, until]);
 }
 
 /**
  * Applies backoff to a hook after a failed read.
- * @param rest first backoff in seconds
- * @param wait seconds, if GitHub gave a time
- * @param restart whether the audit has to restart
+ * @param options `waitSeconds` replaces the backoff if GitHub gave a time
  * @returns consecutive failures
  */
 export async function failAudit(
   on: Queryable,
   hook: string,
   error: string,
-  { rest, wait, restart }: { readonly rest: number; readonly wait: number | undefined; readonly restart: boolean },
+  {
+    firstBackoffSeconds,
+    waitSeconds,
+    restart,
+  }: { readonly firstBackoffSeconds: number; readonly waitSeconds: number | undefined; readonly restart: boolean },
 ): Promise<number> {
-  const [row] = await sql<{ failures: number }>(on, FAIL, [hook, error, rest, wait ?? null, restart]);
+  const [row] = await sql<{ failures: number }>(on, FAIL, [hook, error, firstBackoffSeconds, waitSeconds ?? null, restart]);
   return row?.failures ?? 0;
 }
 

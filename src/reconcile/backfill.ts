@@ -75,10 +75,10 @@ export class Backfill {
 
   async #fill(name: RepositoryName, since: Date): Promise<void> {
     for (const status of OPEN) {
-      const asked = Date.now();
+      const requestedAtMs = Date.now();
       const runs = await this.actions.runs(name, status, since, REQUEST_OPTIONS);
       for (const run of runs) {
-        this.#sum.jobs += await this.#fillRun(name, run, asked);
+        this.#sum.jobs += await this.#fillRun(name, run, requestedAtMs);
         this.#sum.runs += 1;
       }
       if (runs.length >= MAX_LISTED_RUNS) {
@@ -91,10 +91,10 @@ export class Backfill {
   }
 
   /** @returns the number of open jobs */
-  async #fillRun(name: RepositoryName, run: Readonly<Record<string, unknown>>, asked: number): Promise<number> {
+  async #fillRun(name: RepositoryName, run: Readonly<Record<string, unknown>>, requestedAtMs: number): Promise<number> {
     const attempt = { ...name, runId: Number(run["id"]), runAttempt: Number(run["run_attempt"] ?? 1) };
-    const answers: LookupResult[] = [await this.lookup.runAnswer(name, run, asked, REQUEST_OPTIONS)];
-    const askedJobs = Date.now();
+    const answers: LookupResult[] = [await this.lookup.runAnswer(name, run, requestedAtMs, REQUEST_OPTIONS)];
+    const jobsRequestedAtMs = Date.now();
     const jobs = await this.actions.jobs(attempt, REQUEST_OPTIONS).catch((error: unknown) => {
       // The run was deleted after it was listed.
       if (error instanceof GitHubError && error.outcome === "gone") return "unchanged" as const;
@@ -102,7 +102,7 @@ export class Backfill {
     });
     // Completed jobs are skipped.
     const open = jobs === "unchanged" ? [] : jobs.said.filter((job) => job["status"] !== "completed");
-    answers.push(...open.map((job) => jobAnswer(attempt, repositoryOf(run, name), job, askedJobs)));
+    answers.push(...open.map((job) => jobAnswer(attempt, repositoryOf(run, name), job, jobsRequestedAtMs)));
     await putLookupResults(this.database, answers);
     return open.length;
   }

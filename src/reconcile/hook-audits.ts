@@ -7,7 +7,7 @@ import { Database } from "../database/database.js";
 import type { GitHubError } from "../github/failure.js";
 import type { LogPage } from "../github/hook-log.js";
 import { hintFor } from "./hint.js";
-import { type Audit, endWalk, failAudit, goOn, nextAudit, recordMissed, registerHooks } from "./audited-hooks.sql.js";
+import { type Audit, endAudit, failAudit, continueAudit, nextAudit, recordMissed, registerHooks } from "./audited-hooks.sql.js";
 
 /** Margin for ledger entries that expire during the check of a page. */
 const LEDGER_MARGIN_SECONDS = 300;
@@ -74,8 +74,8 @@ export class HookAudits {
     let missed = 0;
     await this.database.transaction(async (transaction) => {
       missed = await recordMissed(transaction, hook, deliveries, until, this.config.DEDUP_RETENTION - LEDGER_MARGIN_SECONDS);
-      if (isEnd) await endWalk(transaction, audit, this.config.AUDIT_INTERVAL, until);
-      else await goOn(transaction, audit, next, until);
+      if (isEnd) await endAudit(transaction, audit, this.config.AUDIT_INTERVAL, until);
+      else await continueAudit(transaction, audit, next, until);
       if (missed > 0) delta.add(COUNTERS.hookMissed, [hook], missed);
       await this.counters.write(transaction, delta);
     });
@@ -89,8 +89,8 @@ export class HookAudits {
   /** Records a failed read of the log and starts the backoff. */
   async fail({ hook, cursor }: Pick<Audit, "hook" | "cursor">, error: GitHubError): Promise<void> {
     const failures = await failAudit(this.database, hook, error.message, {
-      rest: this.config.AUDIT_INTERVAL,
-      wait: error.waitSeconds,
+      firstBackoffSeconds: this.config.AUDIT_INTERVAL,
+      waitSeconds: error.waitSeconds,
       // Restart if GitHub rejected the cursor, but not if its response (200) was invalid.
       restart: cursor !== null && (error.outcome === "gone" || (error.outcome === "invalid" && error.status !== 200)),
     });

@@ -61,9 +61,9 @@ export async function recover(on: Queryable): Promise<Missed[]> {
   return sql<Missed>(on, RECOVER);
 }
 
-/** Gives up missed deliveries that are too old for GitHub to redeliver, and returns them. @param window seconds */
-export async function giveUpMissed(on: Queryable, window: number): Promise<Missed[]> {
-  return sql<Missed>(on, GIVE_UP, [window]);
+/** Gives up missed deliveries that are too old for GitHub to redeliver, and returns them. */
+export async function giveUpMissed(on: Queryable, windowSeconds: number): Promise<Missed[]> {
+  return sql<Missed>(on, GIVE_UP, [windowSeconds]);
 }
 
 export async function nextDue(on: Queryable, hooks: readonly string[]): Promise<Due | undefined> {
@@ -71,16 +71,16 @@ export async function nextDue(on: Queryable, hooks: readonly string[]): Promise<
   return row;
 }
 
-/** @param backoff first backoff in seconds @returns whether the delivery is still missed and due */
-export async function beginRedelivery(on: Queryable, due: Due, backoff: number): Promise<boolean> {
-  return (await sql<Missed>(on, BEGIN, [due.id, due.hook, backoff])).some(({ hook }) => hook === due.hook);
+/** @returns whether the delivery is still missed and due */
+export async function beginRedelivery(on: Queryable, due: Due, firstBackoffSeconds: number): Promise<boolean> {
+  return (await sql<Missed>(on, BEGIN, [due.id, due.hook, firstBackoffSeconds])).some(({ hook }) => hook === due.hook);
 }
 
-/** Undoes {@link beginRedelivery}; the delivery is due again after `wait` seconds. */
-export async function takeBack(on: Queryable, due: Due, wait: number): Promise<void> {
-  await sql(on, TAKE_BACK, [due.id, due.hook, wait]);
+/** Undoes {@link beginRedelivery}; the delivery is due again after `waitSeconds`. */
+export async function takeBack(on: Queryable, due: Due, waitSeconds: number): Promise<void> {
+  await sql(on, TAKE_BACK, [due.id, due.hook, waitSeconds]);
 }
 
-export async function pruneMissed(on: Queryable, window: number): Promise<void> {
-  await sql(on, DELETE_OLD, [window]);
+export async function pruneMissed(on: Queryable, windowSeconds: number): Promise<void> {
+  await sql(on, DELETE_OLD, [windowSeconds]);
 }

@@ -51,7 +51,7 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
   const { repository } = run;
   const api = `https://api.github.com/repos/${repository.fullName}`;
   const assigned = moment.runner === "assigned";
-  const nobody = moment.runner === "zero" ? "" : null;
+  const unassigned = moment.runner === "zero" ? "" : null;
   const workflowJob = JSON.stringify({
     id: job.id,
     run_id: run.id,
@@ -73,9 +73,9 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
     check_run_url: `${api}/check-runs/${job.id}`,
     labels: job.labels,
     runner_id: assigned ? job.runnerId : moment.runner === "zero" ? 0 : null,
-    runner_name: assigned ? `runner-${job.runnerId}` : nobody,
+    runner_name: assigned ? `runner-${job.runnerId}` : unassigned,
     runner_group_id: assigned ? 1 : moment.runner === "zero" ? 0 : null,
-    runner_group_name: assigned ? "Default" : nobody,
+    runner_group_name: assigned ? "Default" : unassigned,
   });
   const deployment = job.deploys ? `"deployment":{"id":${job.id + 1},"environment":"production"},` : "";
   return (

@@ -138,7 +138,7 @@ export async function runSimulation(options: SimulationOptions, io: SimulationIo
   io.stderr.write(`${before}${summaryText(summary)}`);
 
   if (summary.firstTrouble && (summary.refused > 0 || summary.lost > 0)) {
-    const hint = summary.firstTrouble.startsWith("401") ? " Check that --secret is the receiver's webhook secret." : "";
+    const hint = summary.firstTrouble.startsWith("401") ? " Check that the secret is the receiver's webhook secret." : "";
     io.stderr.write(`First rejected delivery: ${summary.firstTrouble}.${hint}\n`);
   }
   if (summary.accepted + summary.duplicates === 0) return 1;

@@ -99,7 +99,7 @@ export interface Lost {
   readonly first: boolean;
 }
 
-// A row without a lookup since its last change gets extra time, so that lookups and redeliveries come first after an outage. Seconds.
+// A row without a lookup since its last change gets extra time, so that lookups and redeliveries come first after an outage.
 const grace = (parameter: string, attempt: string) => `CASE WHEN EXISTS (
         SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = ${attempt} AND l.asked_at > o.changed_at) THEN 0 ELSE ${parameter}::float8 END`;
 
