@@ -51,7 +51,7 @@ export interface StepRecord {
 /** UTF-16 units. Names of matrix jobs contain all matrix values and can be long. */
 const [MAX_NAME_LENGTH, MAX_URL_LENGTH] = [255, 1_000];
 /** More than GitHub allows in one job. */
-const MOST_STEPS = 1_000;
+const MAX_STEPS = 1_000;
 
 const name = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], MAX_NAME_LENGTH);
 const url = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], MAX_URL_LENGTH);
@@ -111,7 +111,7 @@ export function recordJob(projection: WorkflowJob, body: JsonObject): JobRecord 
 
 /** Steps that started and completed; a step skipped by a cancellation has no times. */
 function stepsOf(value: unknown): StepRecord[] {
-  const steps = (Array.isArray(value) ? value : []).slice(0, MOST_STEPS) as (JsonObject | null)[];
+  const steps = (Array.isArray(value) ? value : []).slice(0, MAX_STEPS) as (JsonObject | null)[];
   const records = steps.flatMap((step) => {
     const [number, startedAt, completedAt] = [step?.["number"], time(step ?? {}, "started_at"), time(step ?? {}, "completed_at")];
     if (!Number.isSafeInteger(number) || startedAt === null || completedAt === null) return [];

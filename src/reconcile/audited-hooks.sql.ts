@@ -30,7 +30,7 @@ const BEGIN = `
 const KNOWN = "SELECT hook FROM octogauge.audited_hooks";
 
 // Not at once: during a rollout another replica may still audit the hook.
-const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
+const DELETE_OLD = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
 
 // A new leader retries failed hooks at once, because its configuration may be corrected.
 const AT_ONCE = "UPDATE octogauge.audited_hooks SET due_at = least(due_at, now())";
@@ -85,7 +85,7 @@ const FAIL = `
  * @returns the new hooks
  */
 export async function registerHooks(on: Queryable, hooks: readonly string[], windowSeconds: number): Promise<readonly string[]> {
-  await sql(on, FORGET, [textArray(hooks)]);
+  await sql(on, DELETE_OLD, [textArray(hooks)]);
   await sql(on, AT_ONCE);
   const known = new Set((await sql<{ hook: string }>(on, KNOWN)).map(({ hook }) => hook));
   const unknown = hooks.filter((hook) => !known.has(hook));

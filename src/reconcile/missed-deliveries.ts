@@ -7,7 +7,7 @@ import type { GitHubError } from "../github/failure.js";
 import { beginRedelivery, type Due, giveUpMissed, type Missed, nextDue, pruneMissed, recover, takeBack } from "./missed-deliveries.sql.js";
 
 /** Most ids in one log line. */
-const MOST_NAMED = 10;
+const MAX_NAMED = 10;
 
 /** Deliveries in GitHub's log that did not arrive. Rows and counters change in one transaction. */
 @Injectable()
@@ -67,6 +67,6 @@ export class MissedDeliveries {
 }
 
 function named(missed: readonly Missed[]): string {
-  const names = missed.slice(0, MOST_NAMED).map(({ id, hook }) => `${id} (${hook})`);
-  return [...names, ...(missed.length > MOST_NAMED ? [`and ${missed.length - MOST_NAMED} more`] : [])].join(", ");
+  const names = missed.slice(0, MAX_NAMED).map(({ id, hook }) => `${id} (${hook})`);
+  return [...names, ...(missed.length > MAX_NAMED ? [`and ${missed.length - MAX_NAMED} more`] : [])].join(", ");
 }
