@@ -7,12 +7,15 @@ const FAILED = "octogauge_ci_traces_failed_total";
 const DROPPED = "octogauge_ci_traces_dropped_total";
 
 export const ciTracesMetricProviders = [
-  makeCounterProvider({ name: SENT, help: "Traces of runs that the collector took; with `CI_TRACES` only." }),
-  makeCounterProvider({ name: FAILED, help: "Attempts to send the trace of a run that failed and are made again; with `CI_TRACES` only." }),
-  makeCounterProvider({ name: DROPPED, help: "Traces of runs that could not be sent for CI_TRACES_RETENTION; with `CI_TRACES` only." }),
+  makeCounterProvider({ name: SENT, help: "Traces that the collector accepted; only with `CI_TRACES`." }),
+  makeCounterProvider({ name: FAILED, help: "Failed attempts to send a trace, which are retried; only with `CI_TRACES`." }),
+  makeCounterProvider({
+    name: DROPPED,
+    help: "Traces dropped because they could not be sent within CI_TRACES_RETENTION; only with `CI_TRACES`.",
+  }),
 ];
 
-/** This process's view of what it sends. */
+/** Metrics of the traces that this process sends. */
 @Injectable()
 export class CiTracesMetrics {
   constructor(

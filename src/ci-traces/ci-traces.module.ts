@@ -5,7 +5,7 @@ import { CiTracesRetention } from "./retention.loop.js";
 import { SendLoop } from "./send.loop.js";
 import { ciTracesMetricProviders, CiTracesMetrics } from "./ci-traces.metrics.js";
 
-/** Enters: runs and jobs that have completed, from processing, in its transaction. Leaves: their traces, to a collector. */
+/** Input: completed runs and jobs, written in the transaction of processing. Output: their traces, sent to a collector. */
 @Module({
   imports: [DatabaseModule],
   providers: [CiExporter, SendLoop, CiTracesRetention, CiTracesMetrics, ...ciTracesMetricProviders],

@@ -1,4 +1,4 @@
-/** GitHub's conclusions in the words of OpenTelemetry's CI/CD conventions; those that it has no word for stay as they are. */
+/** Maps GitHub's conclusions to OpenTelemetry's CI/CD conventions. Other conclusions stay unchanged. */
 const RESULTS: Readonly<Record<string, string>> = {
   success: "success",
   neutral: "success",
@@ -6,7 +6,7 @@ const RESULTS: Readonly<Record<string, string>> = {
   cancelled: "cancellation",
   skipped: "skip",
   timed_out: "timeout",
-  // GitHub's own doing, not the workflow's.
+  // Caused by GitHub, not by the workflow.
   startup_failure: "error",
   stale: "error",
   "": "unknown",

@@ -13,7 +13,7 @@ const DROP = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-const FORGET_SENT = `
+const DELETE_SENT = `
   WITH old AS MATERIALIZED (
     SELECT run_id, run_attempt FROM octogauge.ci_trace_outbox
     WHERE due_at IS NULL AND sent_at < now() - make_interval(secs => $1) LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
@@ -22,7 +22,7 @@ const FORGET_SENT = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-const FORGET_JOBS = `
+const DELETE_JOBS = `
   WITH old AS MATERIALIZED (
     SELECT job_id FROM octogauge.ci_trace_jobs WHERE noted_at < now() - make_interval(secs => $1) LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
   ), gone AS (
@@ -30,20 +30,20 @@ const FORGET_JOBS = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** What one round removed of each kind. */
+/** Number of rows that one round removed. */
 export interface Removed {
-  /** Traces that could not be sent. */
+  /** Unsent traces. */
   readonly dropped: number;
-  /** Rows of traces that were sent. */
+  /** Sent traces. */
   readonly sent: number;
   /** Jobs whose run never completed. */
   readonly jobs: number;
   readonly isAll: boolean;
 }
 
-/** Removes a batch of each kind. @param seconds that a trace has to be sent in, and that the run of a job has to complete in */
+/** Removes a batch of each kind. @param seconds age of an unsent trace, a sent trace, or a job without a completed run */
 export async function removeOld(on: Queryable, seconds: number): Promise<Removed> {
   const count = async (statement: string) => (await sql<{ count: number }>(on, statement, [seconds]))[0]?.count ?? 0;
-  const removed = [await count(DROP), await count(FORGET_SENT), await count(FORGET_JOBS)] as const;
+  const removed = [await count(DROP), await count(DELETE_SENT), await count(DELETE_JOBS)] as const;
   return { dropped: removed[0], sent: removed[1], jobs: removed[2], isAll: removed.every((rows) => rows < BATCH) };
 }

@@ -11,7 +11,7 @@ const ADD_JOBS = `
 const NEWEST_ATTEMPTS = `
   SELECT run_id::float8 AS "runId", max(run_attempt) AS "runAttempt" FROM octogauge.workflow_runs WHERE run_id = ANY ($1::bigint[]) GROUP BY run_id`;
 
-/** Gives jobs whose attempt is not known the newest one of their run (truth rule 11). */
+/** Sets an unknown attempt of a job to the newest attempt of its run (truth rule 11). */
 export async function withAttempts(on: Queryable, jobs: readonly JobRecord[]): Promise<readonly JobRecord[]> {
   const runs = new Set(jobs.filter(({ runAttempt }) => runAttempt === 0).map(({ runId }) => runId));
   if (runs.size === 0) return jobs;
@@ -19,7 +19,7 @@ export async function withAttempts(on: Queryable, jobs: readonly JobRecord[]): P
   return jobs.map((job) => (job.runAttempt === 0 ? { ...job, runAttempt: newest.get(job.runId) ?? 1 } : job));
 }
 
-/** Keeps jobs that have just completed, in the transaction that learnt it. */
+/** Stores completed jobs, in the transaction that processes their event. */
 export async function addJobs(on: Queryable, jobs: readonly JobRecord[]): Promise<void> {
   if (jobs.length === 0) return;
   await sql(on, ADD_JOBS, [int8Array(jobs.map(({ jobId }) => jobId)), ...keysOf(jobs), textArray(jobs.map((job) => JSON.stringify(job)))]);
@@ -33,14 +33,14 @@ const ADD_RUNS = `
   FROM unnest($1::bigint[], $2::int[], $3::text[]) AS u(run_id, run_attempt, record) ORDER BY u.run_id, u.run_attempt
   ON CONFLICT (run_id, run_attempt) DO NOTHING`;
 
-/** The same of attempts. @param settle seconds until their traces are due */
-export async function addRuns(on: Queryable, runs: readonly RunRecord[], settle: number): Promise<void> {
+/** Stores completed attempts. @param settleSeconds time until their traces are due */
+export async function addRuns(on: Queryable, runs: readonly RunRecord[], settleSeconds: number): Promise<void> {
   if (runs.length === 0) return;
-  await sql(on, ADD_RUNS, [...keysOf(runs), textArray(runs.map((run) => JSON.stringify(run))), settle]);
+  await sql(on, ADD_RUNS, [...keysOf(runs), textArray(runs.map((run) => JSON.stringify(run))), settleSeconds]);
 }
 
-// The lock is taken in any case, whether the row changes or not: so whoever is just sending the attempt either ends before, and is
-// seen to have, or comes after this transaction, and sees the new job (endSending).
+// Locks the row even if it does not change. So a concurrent endSending() either commits before and is visible here,
+// or waits for this transaction and sees the new job.
 const REOPEN = `
   WITH known AS MATERIALIZED (
     SELECT o.run_id, o.run_attempt FROM octogauge.ci_trace_outbox o
@@ -52,20 +52,20 @@ const REOPEN = `
     due_at = coalesce(o.due_at, now() + make_interval(secs => $3))
   FROM known k WHERE o.run_id = k.run_id AND o.run_attempt = k.run_attempt`;
 
-/** Where an attempt was sent before its last job completed, that job is sent by itself. @param settle seconds until then */
-export async function reopen(on: Queryable, attempts: readonly AttemptKey[], settle: number): Promise<void> {
-  if (attempts.length > 0) await sql(on, REOPEN, [...keysOf(attempts), settle]);
+/** Makes sent attempts due again for jobs that completed later; only those jobs are sent. @param settleSeconds time until they are due */
+export async function reopen(on: Queryable, attempts: readonly AttemptKey[], settleSeconds: number): Promise<void> {
+  if (attempts.length > 0) await sql(on, REOPEN, [...keysOf(attempts), settleSeconds]);
 }
 
-/** An attempt to send what is due of a run attempt. Its number is the fence: whoever holds it may end it. */
+/** A claim on a due trace. Its number is a fencing token: only the newest claim can end it. */
 export interface Sending extends AttemptKey {
   readonly number: number;
   readonly run: RunRecord;
-  /** Whether the run itself was sent before, and only jobs are due. */
+  /** Whether the run was sent before, so that only jobs are due. */
   readonly isSent: boolean;
 }
 
-// An attempt to send is counted in its own commit and has a lease: nobody holds a transaction while the collector thinks.
+// The claim commits before sending and has a lease, so that no transaction is open during the request to the collector.
 const CLAIM = `
   WITH due AS MATERIALIZED (
     SELECT o.run_id, o.run_attempt, o.pending_since + make_interval(secs => $3) > now() AND EXISTS (
@@ -78,33 +78,32 @@ const CLAIM = `
   FROM due d WHERE o.run_id = d.run_id AND o.run_attempt = d.run_attempt
   RETURNING o.attempts AS number, o.record, o.sent_at IS NOT NULL AS "isSent", d.waits`;
 
-/** Seconds. */
-export interface PendingTrace {
-  /** Until others may take what is claimed, if nothing is heard of it. */
-  readonly lease: number;
-  /** How long a trace waits at most for jobs that have not completed. */
-  readonly most: number;
-  /** Until it is looked at again whether they have. */
-  readonly recheck: number;
+export interface ClaimTimes {
+  /** Time until another worker may claim the trace. */
+  readonly leaseSeconds: number;
+  /** Longest wait for jobs that have not completed. */
+  readonly maxWaitSeconds: number;
+  /** Time until the next check of those jobs. */
+  readonly recheckSeconds: number;
 }
 
 /**
- * Begins to send what is due.
- * @returns that, and how many rows were looked at: some wait for jobs
+ * Claims due traces.
+ * @returns the traces to send, and the number of claimed rows, including those that wait for jobs
  */
-export async function claimDue(on: Queryable, limit: number, waiting: PendingTrace): Promise<{ sendings: Sending[]; lookedAt: number }> {
+export async function claimDue(on: Queryable, limit: number, times: ClaimTimes): Promise<{ sendings: Sending[]; claimed: number }> {
   type Row = { number: number; record: string; isSent: boolean; waits: boolean };
-  const rows = await sql<Row>(on, CLAIM, [limit, waiting.lease, waiting.most, waiting.recheck]);
+  const rows = await sql<Row>(on, CLAIM, [limit, times.leaseSeconds, times.maxWaitSeconds, times.recheckSeconds]);
   const sendings = rows
     .filter(({ waits }) => !waits)
     .map(({ number, record, isSent }) => {
       const run = JSON.parse(record) as RunRecord;
       return { number, run, isSent, runId: run.runId, runAttempt: run.runAttempt };
     });
-  return { sendings, lookedAt: rows.length };
+  return { sendings, claimed: rows.length };
 }
 
-/** The jobs that are there to be sent with these. */
+/** The stored jobs of these attempts. */
 export async function jobsOf(on: Queryable, attempts: readonly AttemptKey[]): Promise<JobRecord[]> {
   if (attempts.length === 0) return [];
   const rows = await sql<{ record: string }>(
@@ -116,7 +115,7 @@ export async function jobsOf(on: Queryable, attempts: readonly AttemptKey[]): Pr
   return rows.map(({ record }) => JSON.parse(record) as JobRecord);
 }
 
-// Those attempts that are still one's own, locked; the rest was taken over after its lease.
+// Locks the rows that this claim still holds; the lease of the others expired and another worker claimed them.
 const HELD = `
   WITH held AS MATERIALIZED (
     SELECT o.run_id, o.run_attempt, u.delay, u.error
@@ -133,8 +132,8 @@ const END = `${HELD}
   FROM held h WHERE o.run_id = h.run_id AND o.run_attempt = h.run_attempt
   RETURNING o.run_id::float8 AS "runId", o.run_attempt AS "runAttempt", h.error = '' AS "isSent"`;
 
-// A statement by itself: it has to see what was committed while the one before waited for its locks.
-const FORGET_JOBS = "DELETE FROM octogauge.ci_trace_jobs WHERE job_id = ANY ($1::bigint[])";
+// A separate statement, so that it sees commits made while END waited for its locks.
+const DELETE_JOBS = "DELETE FROM octogauge.ci_trace_jobs WHERE job_id = ANY ($1::bigint[])";
 
 const REOPEN_SENT = `
   UPDATE octogauge.ci_trace_outbox o SET pending_since = now(), due_at = now() + make_interval(secs => $3)
@@ -142,22 +141,22 @@ const REOPEN_SENT = `
   WHERE o.run_id = u.run_id AND o.run_attempt = u.run_attempt
     AND EXISTS (SELECT FROM octogauge.ci_trace_jobs j WHERE j.run_id = u.run_id AND j.run_attempt = u.run_attempt)`;
 
-/** How an attempt to send ended. */
+/** Result of sending. */
 export interface Sent {
   readonly sending: Sending;
-  /** Those that were sent with it. */
+  /** The jobs sent with it. */
   readonly jobs: readonly JobRecord[];
-  /** Why it failed; empty where it did not. */
+  /** Empty on success. */
   readonly error: string;
-  /** Seconds until the next attempt, where it failed. */
+  /** Seconds until the retry, after a failure. */
   readonly delay: number;
 }
 
 /**
- * Ends attempts to send, in a transaction: what was sent is forgotten but for a row that knows so.
- * @param settle seconds until jobs are due that came while theirs was being sent
+ * Ends claims, in a transaction. The jobs of sent traces are deleted; a row records that the trace was sent.
+ * @param settleSeconds time until jobs that arrived during sending are due
  */
-export async function endSending(on: Queryable, all: readonly Sent[], settle: number): Promise<void> {
+export async function endSending(on: Queryable, all: readonly Sent[], settleSeconds: number): Promise<void> {
   type Row = AttemptKey & { isSent: boolean };
   const ended = await sql<Row>(on, END, [
     ...keysOf(all.map(({ sending }) => sending)),
@@ -169,11 +168,11 @@ export async function endSending(on: Queryable, all: readonly Sent[], settle: nu
   if (sent.length === 0) return;
   const own = new Set(sent.map(keyOf));
   const jobs = all.filter(({ sending }) => own.has(keyOf(sending))).flatMap((ended) => ended.jobs);
-  if (jobs.length > 0) await sql(on, FORGET_JOBS, [int8Array(jobs.map(({ jobId }) => jobId))]);
-  await sql(on, REOPEN_SENT, [...keysOf(sent), settle]);
+  if (jobs.length > 0) await sql(on, DELETE_JOBS, [int8Array(jobs.map(({ jobId }) => jobId))]);
+  await sql(on, REOPEN_SENT, [...keysOf(sent), settleSeconds]);
 }
 
-/** In maps. */
+/** Key of an attempt in maps. */
 export const keyOf = ({ runId, runAttempt }: AttemptKey): string => `${runId}/${runAttempt}`;
 
 const keysOf = (attempts: readonly AttemptKey[]): Buffer[] => [

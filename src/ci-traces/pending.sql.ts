@@ -1,6 +1,6 @@
 import { type Queryable, sql } from "../database/index.js";
 
-/** Run attempts whose traces are yet to be sent, in whole or in part, and for how long the oldest has been (seconds). */
+/** Number of unsent or partly sent traces, and the age of the oldest in seconds. */
 export async function readPendingTraces(on: Queryable): Promise<{ pending: number; oldestAge: number }> {
   const [row] = await sql<{ pending: number; oldestAge: number }>(
     on,

@@ -1,6 +1,6 @@
 import { asText, type JsonObject, label, maybeObject, time, type WorkflowJob, type WorkflowRun } from "../events/index.js";
 
-/** What a trace needs of a finished attempt. Kept as JSON; times are milliseconds since 1970. */
+/** The fields of a finished attempt for its trace, stored as JSON. Times are milliseconds since 1970. */
 export interface RunRecord {
   readonly runId: number;
   readonly runAttempt: number;
@@ -14,13 +14,13 @@ export interface RunRecord {
   readonly repositoryUrl: string;
   readonly headBranch: string;
   readonly headSha: string;
-  /** Of the pull request, where GitHub names exactly one: it names none for those of forks. */
+  /** Number of the pull request, if GitHub names exactly one. It names none for pull requests from forks. */
   readonly change: string;
   readonly startedAt: number;
   readonly completedAt: number;
 }
 
-/** What a trace needs of a finished job. */
+/** The fields of a finished job for its trace. */
 export interface JobRecord {
   readonly jobId: number;
   readonly runId: number;
@@ -29,9 +29,9 @@ export interface JobRecord {
   readonly conclusion: string;
   readonly url: string;
   readonly labels: readonly string[];
-  /** Null where no event names one. */
+  /** Null if no event names a runner. */
   readonly runner: { readonly id: string; readonly name: string; readonly group: string } | null;
-  /** Null where the time in the queue is not known. */
+  /** Null if the queue time is unknown. */
   readonly createdAt: number | null;
   readonly startedAt: number;
   readonly completedAt: number;
@@ -46,15 +46,15 @@ export interface StepRecord {
   readonly completedAt: number;
 }
 
-/** UTF-16 units. Names of matrix jobs hold all their values. */
-const [LONGEST_NAME, LONGEST_URL] = [255, 1_000];
-/** More than GitHub takes in one job. */
-const MOST_STEPS = 1_000;
+/** UTF-16 units. Names of matrix jobs contain all matrix values and can be long. */
+const [MAX_NAME_LENGTH, MAX_URL_LENGTH] = [255, 1_000];
+/** More than GitHub allows in one job. */
+const MAX_STEPS = 1_000;
 
-const name = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], LONGEST_NAME);
-const url = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], LONGEST_URL);
+const name = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], MAX_NAME_LENGTH);
+const url = (fields: JsonObject | undefined, member: string) => asText(fields?.[member], MAX_URL_LENGTH);
 
-/** @param body of the delivery whose projection it is; whatever it lacks is left empty. Undefined where it says no time at all */
+/** Missing fields stay empty. @param body of the delivery of this projection @returns undefined if it has no time */
 export function recordRun(projection: WorkflowRun, body: JsonObject): RunRecord | undefined {
   const run = maybeObject(body, "workflow_run");
   const end = projection.updatedAt ?? projection.runStartedAt ?? projection.createdAt;
@@ -84,7 +84,7 @@ function changeOf(pulls: unknown): string {
   return typeof number === "number" ? String(number) : "";
 }
 
-/** The same of a job. */
+/** Like {@link recordRun}, for a job. */
 export function recordJob(projection: WorkflowJob, body: JsonObject): JobRecord | undefined {
   const job = maybeObject(body, "workflow_job");
   const end = projection.completedAt ?? projection.startedAt ?? projection.createdAt;
@@ -99,7 +99,7 @@ export function recordJob(projection: WorkflowJob, body: JsonObject): JobRecord 
     url: url(job, "html_url"),
     labels: projection.labels,
     runner: projection.runnerId !== null ? { id: String(id), name: name(job, "runner_name"), group: name(job, "runner_group_name") } : null,
-    // The wait for an approval is not queueing, and that of a copy is not its own (truth rules 9 and 10).
+    // Waiting for an approval is not queueing, and a copy has no queue time of its own (truth rules 9 and 10).
     createdAt: projection.isDeployment || (projection.createdAt ?? 0) > (projection.startedAt ?? end) ? null : projection.createdAt,
     startedAt: projection.startedAt ?? end,
     completedAt: end,
@@ -107,9 +107,9 @@ export function recordJob(projection: WorkflowJob, body: JsonObject): JobRecord 
   };
 }
 
-/** Those that have begun and ended; a step that a cancellation kept from it has no times. */
+/** Steps that started and completed; a step skipped by a cancellation has no times. */
 function stepsOf(value: unknown): StepRecord[] {
-  const steps = (Array.isArray(value) ? value : []).slice(0, MOST_STEPS) as (JsonObject | null)[];
+  const steps = (Array.isArray(value) ? value : []).slice(0, MAX_STEPS) as (JsonObject | null)[];
   const records = steps.flatMap((step) => {
     const [number, startedAt, completedAt] = [step?.["number"], time(step ?? {}, "started_at"), time(step ?? {}, "completed_at")];
     if (!Number.isSafeInteger(number) || startedAt === null || completedAt === null) return [];
@@ -117,6 +117,6 @@ function stepsOf(value: unknown): StepRecord[] {
       { number: number as number, name: name(step ?? {}, "name"), conclusion: label(step ?? {}, "conclusion"), startedAt, completedAt },
     ];
   });
-  // A number is a step's name in its id.
+  // Removes duplicate numbers, because the span id contains the step's number.
   return [...new Map(records.map((step) => [step.number, step])).values()];
 }

@@ -5,7 +5,7 @@ import { Database, Leadership, SchemaGate } from "../database/index.js";
 import { removeOld } from "./outbox-retention.sql.js";
 import { CiTracesMetrics } from "./ci-traces.metrics.js";
 
-/** Keeps the outbox bounded: what could not be sent for CI_TRACES_RETENTION is dropped, what was sent is forgotten. */
+/** Bounds the outbox: deletes unsent and sent traces after CI_TRACES_RETENTION. */
 @Injectable()
 export class CiTracesRetention extends RetentionLoop {
   constructor(
@@ -20,8 +20,8 @@ export class CiTracesRetention extends RetentionLoop {
 
   protected async deleteOld(): Promise<boolean> {
     const { dropped, jobs, isAll } = await removeOld(this.database, this.config.CI_TRACES_RETENTION);
-    if (dropped > 0) this.logger.error(`${dropped} traces of runs were dropped: the collector did not take them for CI_TRACES_RETENTION`);
-    if (jobs > 0) this.logger.log(`${jobs} jobs were forgotten whose runs did not complete within CI_TRACES_RETENTION`);
+    if (dropped > 0) this.logger.error(`${dropped} traces were dropped: the collector did not accept them within CI_TRACES_RETENTION`);
+    if (jobs > 0) this.logger.log(`${jobs} jobs were deleted because their runs did not complete within CI_TRACES_RETENTION`);
     this.metrics.dropped(dropped);
     return !isAll;
   }

@@ -9,24 +9,24 @@ import type { JobRecord } from "./records.js";
 import { spansOf } from "./spans.js";
 import { CiTracesMetrics } from "./ci-traces.metrics.js";
 
-/** Traces that are sent at the same time. */
+/** Traces sent in parallel. */
 const BATCH = 10;
-/** Seconds; longer than an attempt can take. */
-const LEASE = 60;
-/** How often it is looked whether the jobs of a run have completed. Seconds. */
-const RECHECK = 5;
-/** Longest pause of one trace, and of all where the collector takes none. Seconds. */
-const LONGEST_SECONDS = { trace: 300, all: 30 };
-const LONGEST_ERROR = 500;
+/** Longer than sending a trace can take (TRACE_TIMEOUT_SECONDS in exporter.ts). */
+const LEASE_SECONDS = 60;
+/** Interval of the check whether all jobs of a run have completed. */
+const RECHECK_SECONDS = 5;
+/** Longest backoff of one trace, and of all traces if the collector rejects all. */
+const [MAX_TRACE_BACKOFF_SECONDS, MAX_PAUSE_SECONDS] = [300, 30];
+const MAX_ERROR_LENGTH = 500;
 
 /**
- * Sends the traces of finished runs. Each at least once: who dies between the collector's answer and its own commit leaves
- * the trace to others after the lease, who send it again under the same ids.
+ * Sends the traces of finished runs at least once. After a crash between the collector's answer and the commit,
+ * another worker sends the trace again under the same ids when the lease expires.
  */
 @Injectable()
 export class SendLoop extends BackgroundLoop {
-  /** Rounds in a row in which the collector took nothing. */
-  #refusals = 0;
+  /** Consecutive rounds in which the collector accepted no trace. */
+  #failedRounds = 0;
 
   constructor(
     private readonly database: Database,
@@ -40,18 +40,22 @@ export class SendLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    const { CI_TRACES_SETTLE: settle, CI_TRACES_WAIT: most } = this.config;
-    // A collector that takes nothing is asked about one trace, another each time: it may be the trace.
-    const limit = this.#refusals > 0 ? 1 : BATCH;
-    const { sendings, lookedAt } = await claimDue(this.database, limit, { lease: LEASE, most, recheck: RECHECK });
+    const { CI_TRACES_SETTLE: settleSeconds, CI_TRACES_WAIT: maxWaitSeconds } = this.config;
+    // After a failed round, send one trace per round, a different one each time: a single trace may be the cause.
+    const limit = this.#failedRounds > 0 ? 1 : BATCH;
+    const { sendings, claimed } = await claimDue(this.database, limit, {
+      leaseSeconds: LEASE_SECONDS,
+      maxWaitSeconds,
+      recheckSeconds: RECHECK_SECONDS,
+    });
     if (sendings.length > 0) {
       const jobs = await jobsOf(this.database, sendings);
       const ended = await Promise.all(sendings.map((sending) => this.#send(sending, jobs)));
-      await this.database.transaction((transaction) => endSending(transaction, ended, settle));
-      this.#note(ended);
-      if (this.#refusals > 0) return { restSeconds: backoff(this.#refusals, 1, LONGEST_SECONDS.all) };
+      await this.database.transaction((transaction) => endSending(transaction, ended, settleSeconds));
+      this.#recordOutcome(ended);
+      if (this.#failedRounds > 0) return { restSeconds: backoff(this.#failedRounds, 1, MAX_PAUSE_SECONDS) };
     }
-    return lookedAt === limit ? "again" : "idle";
+    return claimed === limit ? "again" : "idle";
   }
 
   async #send(sending: Sending, all: readonly JobRecord[]): Promise<Sent> {
@@ -60,22 +64,22 @@ export class SendLoop extends BackgroundLoop {
       await this.exporter.send(spansOf(sending.run, jobs, !sending.isSent, this.config.OTEL_RESOURCE_ATTRIBUTES));
       return { sending, jobs, error: "", delay: 0 };
     } catch (error) {
-      return { sending, jobs, error: storedMessageOf(error), delay: backoff(sending.number, 1, LONGEST_SECONDS.trace) };
+      return { sending, jobs, error: storedMessageOf(error), delay: backoff(sending.number, 1, MAX_TRACE_BACKOFF_SECONDS) };
     }
   }
 
-  #note(ended: readonly Sent[]): void {
+  #recordOutcome(ended: readonly Sent[]): void {
     const failed = ended.filter(({ error }) => error !== "");
     this.metrics.ended(ended.length - failed.length, failed.length);
     if (this.exporter.isStopping) return;
     if (failed.length === ended.length) {
-      this.#refusals += 1;
-      if (this.#refusals === 1) this.logger.warn(`the collector takes no traces, trying again: ${failed[0]?.error}`);
+      this.#failedRounds += 1;
+      if (this.#failedRounds === 1) this.logger.warn(`the collector accepts no traces, retrying: ${failed[0]?.error}`);
       return;
     }
-    if (this.#refusals > 0) this.logger.log("the collector takes traces again");
-    this.#refusals = 0;
-    for (const { sending, error } of failed) this.logger.warn(`the trace of run ${sending.runId} was not taken, trying again: ${error}`);
+    if (this.#failedRounds > 0) this.logger.log("the collector accepts traces again");
+    this.#failedRounds = 0;
+    for (const { sending, error } of failed) this.logger.warn(`the trace of run ${sending.runId} was not accepted, retrying: ${error}`);
   }
 
   override async onModuleDestroy(): Promise<void> {
@@ -85,8 +89,10 @@ export class SendLoop extends BackgroundLoop {
   }
 }
 
-/** Some errors of HTTP have a code and no message. Never empty, and as PostgreSQL stores it. */
+/** The error text for the outbox: never empty, and without U+0000, which PostgreSQL does not allow. Some HTTP errors have only a code. */
 function storedMessageOf(error: unknown): string {
   const { message, code } = error as { readonly message?: string; readonly code?: unknown };
-  return withoutSecrets([message, code].filter(Boolean).join(" ")).replaceAll("\u0000", "\ufffd").slice(0, LONGEST_ERROR) || "it failed";
+  return (
+    withoutSecrets([message, code].filter(Boolean).join(" ")).replaceAll("\u0000", "\ufffd").slice(0, MAX_ERROR_LENGTH) || "unknown error"
+  );
 }

@@ -10,23 +10,24 @@ const SCOPE = { name: "octogauge.ci" };
 const RUN = "RUN";
 
 /**
- * A finished attempt as spans, by OpenTelemetry's conventions for CI/CD
- * (https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/; what they have no word for is `github.*`). The names stand
- * here themselves: while the conventions are in development, the library's constants come and go with its minor versions.
- * The run is the root; its jobs and the times that they were queued are its children, steps are children of their job.
- * One after the other: a matrix of hundreds of jobs has more than are made in one go.
- * @param withRun false where the run itself was sent before
- * @param more attributes of the resource
+ * Builds the spans of a finished attempt by OpenTelemetry's CI/CD conventions
+ * (https://opentelemetry.io/docs/specs/semconv/cicd/cicd-spans/); other attributes are `github.*`. The names are literals, because
+ * the library's constants change in minor versions while the conventions are in development.
+ *
+ * The run is the root, with jobs and queue times as children; steps are children of their job. A generator, because
+ * a large matrix has too many spans to build at once.
+ * @param withRun false if the run was sent before
+ * @param more additional resource attributes
  */
 export function* spansOf(run: RunRecord, jobs: readonly JobRecord[], withRun: boolean, more: Attributes = {}): Generator<ReadableSpan> {
   const trace = new Trace(run, resourceOf(run, more));
-  // GitHub repeats the jobs of an earlier attempt that are not run again, with their times.
+  // GitHub copies jobs of an earlier attempt that are not run again, with their old times; they are skipped.
   const own = jobs.filter(({ completedAt }) => completedAt >= run.startedAt);
   if (withRun) yield trace.run(run);
   for (const job of own) yield* trace.job(job);
 }
 
-/** What all spans of an attempt have: the conventions want it there. */
+/** The resource of all spans of an attempt, as the conventions require. */
 function resourceOf(run: RunRecord, more: Attributes): Resource {
   return resourceFromAttributes({
     ...more,
@@ -51,7 +52,7 @@ function resourceOf(run: RunRecord, more: Attributes): Resource {
 const given = (name: string, value: string): Attributes => (value === "" ? {} : { [name]: value });
 
 interface Part {
-  /** Its name within the attempt, see {@link spanIdOf}. */
+  /** Name within the attempt, see {@link spanIdOf}. */
   readonly part: string;
   readonly parent?: string;
   readonly name: string;
@@ -63,7 +64,7 @@ interface Part {
   readonly links?: Link[];
 }
 
-/** Makes the spans of one attempt. */
+/** Builds the spans of one attempt. */
 class Trace {
   readonly #id: string;
 
@@ -88,11 +89,11 @@ class Trace {
     });
   }
 
-  /** The job as long as it ran; before it, how long it was queued, by truth rule 5; in it, its steps. */
+  /** The span of the job, its queue time (truth rule 5) and its steps. */
   *job(job: JobRecord): Generator<ReadableSpan> {
     const part = `job:${job.jobId}`;
     const task = taskOf(job.name, String(job.jobId), job.url);
-    // Skipped jobs never began: GitHub says when they were passed over.
+    // Skipped jobs did not start: completed_at is the time of the skip.
     const from = job.conclusion === "skipped" ? job.completedAt : job.startedAt;
     yield this.#span({
       part,
@@ -123,7 +124,7 @@ class Trace {
 
   #step(job: JobRecord, parent: string, step: StepRecord): ReadableSpan {
     const part = `${parent}:step:${step.number}`;
-    // GitHub's own pages of a job open a step by this.
+    // This fragment opens the step on GitHub's page of the job.
     const url = job.url && `${job.url}#step:${step.number}:1`;
     return this.#span({
       part,
@@ -182,7 +183,7 @@ const taskOf = (name: string, id: string, url: string): Attributes => ({
 
 const resultOf = (conclusion: string): Attributes => ({ "cicd.pipeline.task.run.result": endingOf(conclusion).result });
 
-/** Sampled, since it is sent. */
+/** Marked as sampled. */
 const contextOf = (key: AttemptKey, part: string, traceId = traceIdOf(key)): SpanContext => ({
   traceId,
   spanId: spanIdOf(key, part),

@@ -7,15 +7,15 @@ export interface AttemptKey {
 }
 
 /**
- * The trace of an attempt: the same whoever sends it, and however often. A job can make it of GITHUB_RUN_ID and
- * GITHUB_RUN_ATTEMPT (docs/observability.md), so it may never change. Hex.
+ * The trace id of an attempt in hex, the same for every send. Jobs can compute it from GITHUB_RUN_ID and
+ * GITHUB_RUN_ATTEMPT (docs/observability.md), so the formula must never change.
  */
 export const traceIdOf = ({ runId, runAttempt }: AttemptKey): string => hash(`octogauge:${runId}:${runAttempt}`, 16);
 
 /** @param part of the attempt, such as `run` or `job:7:step:3` */
 export const spanIdOf = ({ runId, runAttempt }: AttemptKey, part: string): string => hash(`octogauge:${runId}:${runAttempt}:${part}`, 8);
 
-/** An id of zeros alone is none (W3C Trace Context); nobody will live to see one. */
+/** An id of only zeros is invalid (W3C Trace Context). */
 function hash(text: string, bytes: number): string {
   const id = createHash("sha256").update(text).digest().subarray(0, bytes);
   if (id.every((byte) => byte === 0)) id[bytes - 1] = 1;

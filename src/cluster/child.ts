@@ -2,18 +2,18 @@ import { register } from "prom-client";
 import type { MetricSnapshot } from "./process-totals.js";
 import { isOurs, type ToChild, type ToPrimary } from "./messages.js";
 
-/** Tells the primary that this child does its work, and answers when asked for its metrics. */
+/** Reports to the primary that this child is ready, and sends its metrics on request. */
 export function reportToPrimary(webhookUrl: string | undefined): void {
   process.on("message", (message: unknown) => {
     if (!isOurs<ToChild>(message)) return;
     void register
       .getMetricsAsJSON()
-      .then((metrics) => say({ octogauge: "metrics", question: message.question, metrics: metrics as unknown as MetricSnapshot[] }));
+      .then((metrics) => send({ octogauge: "metrics", requestId: message.requestId, metrics: metrics as unknown as MetricSnapshot[] }));
   });
-  say({ octogauge: "ready", webhookUrl });
+  send({ octogauge: "ready", webhookUrl });
 }
 
-function say(message: ToPrimary): void {
-  // The channel may be closing; whoever asked no longer waits then.
+function send(message: ToPrimary): void {
+  // The channel may be closing; then the primary no longer waits.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

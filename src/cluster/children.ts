@@ -4,12 +4,11 @@ import { Logger } from "@nestjs/common";
 import { isOurs, type ToPrimary } from "./messages.js";
 import { ProcessTotals, type MetricSnapshot } from "./process-totals.js";
 
-/** A child that ends sooner than this, or before it was ready, is a fast crash. */
+/** A child that ends within this time, or before it is ready, counts as a fast crash. */
 const FAST_MS = 5_000;
-/** How long a child may take to tell its metrics. Milliseconds. */
-const ANSWER_MS = 2_000;
+/** Timeout of a metrics request to a child. */
+const METRICS_TIMEOUT_MS = 2_000;
 
-/** How the children are forked. */
 export interface ForkOptions {
   readonly count: number;
   /** Added to the environment. */
@@ -18,20 +17,20 @@ export interface ForkOptions {
   readonly onCrashLoop: () => void;
 }
 
-/** The processes that do the work, on one machine, behind one port; a child that dies is replaced. */
+/** The child processes on one machine behind one port. A child that ends is replaced. */
 export class Children {
   readonly #logger = new Logger("cluster");
   readonly #children = new Map<Worker, { readonly forkedAt: number; isReady: boolean }>();
-  readonly #waiting = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
+  readonly #pending = new Map<number, (metrics: readonly MetricSnapshot[]) => void>();
   readonly #totals = new ProcessTotals();
-  #announce: (webhookUrl: string | undefined) => void = () => undefined;
+  #onReady: (webhookUrl: string | undefined) => void = () => undefined;
   #fastCrashes = 0;
-  #questions = 0;
+  #requests = 0;
   #isStopping = false;
 
   constructor(private readonly options: ForkOptions) {
     cluster.setupPrimary({ args: ["serve"] });
-    cluster.on("message", (child, message: unknown) => this.#hear(child, message));
+    cluster.on("message", (child, message: unknown) => this.#onMessage(child, message));
     cluster.on("exit", (child, code, signal) => this.#onChildExit(child, signal ?? `code ${code}`));
   }
 
@@ -39,20 +38,20 @@ export class Children {
     return this.options.count;
   }
 
-  /** How many do their work. */
+  /** Number of ready children. */
   get ready(): number {
     return [...this.#children.values()].filter(({ isReady }) => isReady).length;
   }
 
-  /** Forks them all. @returns the address of the webhook, undefined in workers, once all do their work */
+  /** Forks all children and waits until they are ready. @returns the address of the webhook, undefined in workers */
   start(): Promise<string | undefined> {
     return new Promise((resolve) => {
-      this.#announce = resolve;
+      this.#onReady = resolve;
       while (this.#children.size < this.count) this.#fork();
     });
   }
 
-  /** Lets all finish what is under way, and forks none any more. */
+  /** Stops all children in an orderly way and forks no more. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     const ends = [...this.#children.keys()].map((child) => once(child, "exit"));
@@ -60,48 +59,48 @@ export class Children {
     await Promise.all(ends);
   }
 
-  /** The metrics of all children, living and dead, added up as a text exposition. */
+  /** Sums of the metrics of all children, including ended ones, as a text exposition. */
   async metrics(): Promise<string> {
-    await this.#askAll();
+    await this.#collectAll();
     return this.#totals.text();
   }
 
-  /** The same as they are, with exemplars. */
+  /** The same as snapshots with exemplars. */
   async snapshots(): Promise<readonly MetricSnapshot[]> {
-    await this.#askAll();
+    await this.#collectAll();
     return this.#totals.total();
   }
 
-  async #askAll(): Promise<void> {
+  async #collectAll(): Promise<void> {
     const ready = [...this.#children].filter(([, { isReady }]) => isReady);
-    await Promise.all(ready.map(async ([child]) => this.#totals.note(child.id, await this.#ask(child))));
+    await Promise.all(ready.map(async ([child]) => this.#totals.record(child.id, await this.#requestMetrics(child))));
   }
 
   #fork(): void {
     this.#children.set(cluster.fork(this.options.environment), { forkedAt: performance.now(), isReady: false });
   }
 
-  #hear(child: Worker, message: unknown): void {
+  #onMessage(child: Worker, message: unknown): void {
     if (!isOurs<ToPrimary>(message)) return;
     const known = this.#children.get(child);
     if (message.octogauge === "ready" && known) {
       known.isReady = true;
-      if (this.ready === this.count) this.#announce(message.webhookUrl);
+      if (this.ready === this.count) this.#onReady(message.webhookUrl);
     }
-    if (message.octogauge === "metrics") this.#waiting.get(message.question)?.(message.metrics);
+    if (message.octogauge === "metrics") this.#pending.get(message.requestId)?.(message.metrics);
   }
 
-  #ask(child: Worker): Promise<readonly MetricSnapshot[] | undefined> {
-    const question = (this.#questions += 1);
+  #requestMetrics(child: Worker): Promise<readonly MetricSnapshot[] | undefined> {
+    const requestId = (this.#requests += 1);
     return new Promise((resolve) => {
       const end = (metrics: readonly MetricSnapshot[] | undefined) => {
         clearTimeout(timer);
-        this.#waiting.delete(question);
+        this.#pending.delete(requestId);
         resolve(metrics);
       };
-      const timer = setTimeout(() => end(undefined), ANSWER_MS);
-      this.#waiting.set(question, end);
-      if (child.isConnected()) child.send({ octogauge: "metrics?", question });
+      const timer = setTimeout(() => end(undefined), METRICS_TIMEOUT_MS);
+      this.#pending.set(requestId, end);
+      if (child.isConnected()) child.send({ octogauge: "metrics?", requestId });
       else end(undefined);
     });
   }
@@ -109,7 +108,7 @@ export class Children {
   #onChildExit(child: Worker, reason: string): void {
     const known = this.#children.get(child);
     this.#children.delete(child);
-    void this.#totals.addDeadLetter(child.id);
+    void this.#totals.removeProcess(child.id);
     if (!known || this.#isStopping) return;
     const livedMs = performance.now() - known.forkedAt;
     const isFast = !known.isReady || livedMs < FAST_MS;

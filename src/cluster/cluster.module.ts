@@ -2,8 +2,8 @@ import { type DynamicModule, Module } from "@nestjs/common";
 import { Children } from "./children.js";
 
 /**
- * Enters: processes on one machine. Leaves: how many of them work, and what they count together.
- * Health and metrics of the primary ask; elsewhere there is nobody to ask.
+ * Input: child processes on one machine. Output: how many are ready, and the sums of their metrics.
+ * Used by health and metrics in the primary; undefined in other processes.
  */
 @Module({})
 export class ClusterModule {

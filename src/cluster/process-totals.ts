@@ -1,6 +1,6 @@
 import { AggregatorRegistry } from "prom-client";
 
-/** An observation that stands for those of its bucket. */
+/** An example observation of a bucket. */
 export interface Exemplar {
   readonly labelSet: Readonly<Record<string, string | number>>;
   readonly value: number;
@@ -8,7 +8,7 @@ export interface Exemplar {
   readonly timestamp: number;
 }
 
-/** One metric as prom-client tells it to another process. */
+/** One metric in prom-client's JSON form. */
 export interface MetricSnapshot {
   readonly name: string;
   readonly help: string;
@@ -16,53 +16,53 @@ export interface MetricSnapshot {
   readonly values: readonly {
     readonly labels: Readonly<Record<string, string | number>>;
     readonly value: number;
-    /** Where it is not the metric's own. */
+    /** If it differs from the metric's name. */
     readonly metricName?: string;
     readonly exemplar?: Exemplar | null;
   }[];
 }
 
-/** What adds up over lives: the rest is about a process that is there. */
+/** Types that keep counting after a process ends; gauges describe only living processes. */
 const CUMULATIVE = new Set(["counter", "histogram", "summary"]);
 
 /**
- * Adds up what the processes of a machine tell of themselves. What a process that ended had counted stays counted, or
- * its end would look like the reset of a counter, and `rate()` would count all the rest once more.
+ * Sums the metrics of the processes of a machine. Counts of ended processes are kept, because otherwise the sum would
+ * decrease and `rate()` would see a counter reset.
  */
 export class ProcessTotals {
   readonly #living = new Map<number, readonly MetricSnapshot[]>();
-  #dead: readonly MetricSnapshot[] = [];
+  #ended: readonly MetricSnapshot[] = [];
 
-  /** @param metrics as of `getMetricsAsJSON()`; undefined where it did not answer: then what it told last still holds */
-  note(process: number, metrics: readonly MetricSnapshot[] | undefined): void {
+  /** @param metrics as of `getMetricsAsJSON()`; undefined if the child did not answer; then its last snapshot is used */
+  record(process: number, metrics: readonly MetricSnapshot[] | undefined): void {
     if (metrics) this.#living.set(process, metrics);
   }
 
-  /** The process has ended. */
-  async addDeadLetter(process: number): Promise<void> {
+  /** Moves the counts of an ended process to the totals. */
+  async removeProcess(process: number): Promise<void> {
     const last = this.#living.get(process)?.filter(({ type }) => CUMULATIVE.has(type)) ?? [];
     this.#living.delete(process);
-    const merging = added([this.#dead, last]);
-    // Until they are added up, and for a scrape meanwhile, both stand side by side.
-    this.#dead = [...this.#dead, ...last];
-    this.#dead = await merging;
+    const merging = summed([this.#ended, last]);
+    // Until the sum is ready, a concurrent scrape uses both lists.
+    this.#ended = [...this.#ended, ...last];
+    this.#ended = await merging;
   }
 
-  /** All of it as a text exposition. */
+  /** The sums as a text exposition. */
   text(): Promise<string> {
-    return registryOf([...this.#living.values(), this.#dead]).metrics();
+    return registryOf([...this.#living.values(), this.#ended]).metrics();
   }
 
-  /** All of it, with the newest exemplar of each bucket. */
+  /** The sums with the newest exemplar of each bucket. */
   total(): Promise<readonly MetricSnapshot[]> {
-    return added([...this.#living.values(), this.#dead]);
+    return summed([...this.#living.values(), this.#ended]);
   }
 }
 
 const registryOf = (all: readonly (readonly MetricSnapshot[])[]) => AggregatorRegistry.aggregate(all as unknown as object[]);
 
-/** prom-client adds up the numbers and drops the exemplars. */
-async function added(all: readonly (readonly MetricSnapshot[])[]): Promise<MetricSnapshot[]> {
+/** Sums with exemplars, which prom-client's aggregation drops. */
+async function summed(all: readonly (readonly MetricSnapshot[])[]): Promise<MetricSnapshot[]> {
   const exemplars = newestExemplars(all.flat());
   const sums = (await registryOf(all).getMetricsAsJSON()) as unknown as MetricSnapshot[];
   if (exemplars.size === 0) return sums;

@@ -1,6 +1,6 @@
 import { EVENT_COUNTERS } from "../events/index.js";
 
-/** A metric family that Octogauge answers on `/metrics`. docs/metrics.md is checked against this table by a test. */
+/** A metric family of `/metrics`. A test checks docs/metrics.md against this table. */
 export interface Family {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -16,7 +16,7 @@ const HOOK = ["hook"];
 
 const family = (name: string, type: Family["type"], labels: readonly string[], help: string): Family => ({ name, type, labels, help });
 
-/** Kept in rows by the processing transaction; they survive restarts and never go backwards. */
+/** Stored in rows by the processing transaction. Counters survive restarts and never go backwards. */
 export const COUNTERS = {
   runsRequested: family("github_workflow_runs_requested_total", "counter", [...RUN, "event"], "Workflow run attempts that were requested."),
   runsStarted: family("github_workflow_runs_started_total", "counter", [...RUN, "event"], "Workflow run attempts that started."),
@@ -37,27 +37,27 @@ export const COUNTERS = {
     "octogauge_hook_deliveries_missed_total",
     "counter",
     HOOK,
-    "Deliveries that GitHub has in the log of the hook and that had not come.",
+    "Deliveries in GitHub's log of the hook that had not arrived.",
   ),
-  hookRedelivered: family(
-    "octogauge_hook_deliveries_redelivered_total",
+  hookRedelivered: family("octogauge_hook_deliveries_redelivered_total", "counter", HOOK, "Redelivery requests that GitHub accepted."),
+  hookRecovered: family("octogauge_hook_deliveries_recovered_total", "counter", HOOK, "Missed deliveries that arrived later."),
+  hookGivenUp: family(
+    "octogauge_hook_deliveries_given_up_total",
     "counter",
     HOOK,
-    "Redeliveries that GitHub was asked for and took on.",
+    "Missed deliveries that are too old for GitHub to redeliver.",
   ),
-  hookRecovered: family("octogauge_hook_deliveries_recovered_total", "counter", HOOK, "Missed deliveries that came after all."),
-  hookGivenUp: family("octogauge_hook_deliveries_given_up_total", "counter", HOOK, "Missed deliveries that GitHub no longer redelivers."),
   lookups: family(
     "octogauge_lookups_total",
     "counter",
     ["outcome"],
-    "Silent run attempts that were looked up at GitHub: `answered`, `unchanged`, `gone` (closed), `unseen` (no access) or `failed`.",
+    "Lookups of stale run attempts at GitHub by outcome: `answered`, `unchanged`, `gone` (closed), `unseen` (no access) or `failed`.",
   ),
   folded: family(
     "octogauge_series_folded_total",
     "counter",
     ["metric"],
-    "Increments that went to `other`, since the metric has MAX_SERIES_PER_METRIC label sets.",
+    "Increments added to `other` because the metric reached MAX_SERIES_PER_METRIC label sets.",
   ),
 } as const;
 
@@ -81,89 +81,79 @@ export const HISTOGRAMS = {
 export const GAUGES = {
   runs: family("github_workflow_runs", "gauge", [...REPO, "workflow", "status"], "Workflow run attempts that are open now."),
   jobs: family("github_workflow_jobs", "gauge", [...JOB, "status"], "Jobs that are open now."),
-  oldestQueued: family(
-    "github_workflow_oldest_queued_job_age_seconds",
-    "gauge",
-    [...REPO, "runs_on"],
-    "Age of the job that has been queued longest.",
-  ),
-  oldestRunning: family(
-    "github_workflow_oldest_running_job_age_seconds",
-    "gauge",
-    [...REPO, "runs_on"],
-    "Age of the job that has been running longest.",
-  ),
-  inboxPending: family("octogauge_inbox_pending", "gauge", ["priority"], "Deliveries that wait to be processed."),
+  oldestQueued: family("github_workflow_oldest_queued_job_age_seconds", "gauge", [...REPO, "runs_on"], "Age of the job queued longest."),
+  oldestRunning: family("github_workflow_oldest_running_job_age_seconds", "gauge", [...REPO, "runs_on"], "Age of the job running longest."),
+  inboxPending: family("octogauge_inbox_pending", "gauge", ["priority"], "Deliveries waiting to be processed."),
   inboxSurplus: family(
     "octogauge_inbox_surplus",
     "gauge",
     ["priority"],
-    "Of the pending deliveries, those beyond the fair share of their repository, which wait behind all others (FAIR_SHARE).",
+    "Pending deliveries beyond the fair share of their repository (FAIR_SHARE); they are processed after all others.",
   ),
   inboxDelayed: family(
     "octogauge_inbox_delayed",
     "gauge",
     ["priority"],
-    "Deliveries that RATE_LIMITS put off; they are not among the pending ones.",
+    "Deliveries delayed by RATE_LIMITS; they are not counted as pending.",
   ),
   inboxOldest: family(
     "octogauge_inbox_oldest_pending_age_seconds",
     "gauge",
     ["priority"],
-    "Age of the delivery that has waited longest; surplus, which is meant to wait, apart.",
+    "Age of the oldest pending delivery, without overflow.",
   ),
   inboxOldestSurplus: family(
     "octogauge_inbox_oldest_surplus_age_seconds",
     "gauge",
     ["priority"],
-    "Age of the surplus that has waited longest: beyond the fair share of its repository, or replayed.",
+    "Age of the oldest overflow delivery: beyond the fair share of its repository, or replayed.",
   ),
   bufferPending: family(
     "octogauge_buffer_pending",
     "gauge",
     [],
-    "Deliveries in the buffer that are not in the inbox yet; with `BUFFER` only.",
+    "Deliveries in the buffer that are not in the inbox yet; only with `BUFFER`.",
   ),
-  deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries that could not be processed and are kept."),
+  deadLetters: family("octogauge_dead_letters", "gauge", ["event"], "Deliveries kept because their processing failed permanently."),
   deadLetterBytes: family(
     "octogauge_dead_letters_bytes",
     "gauge",
     ["event"],
-    "Bytes of the dead letters' bodies, of DEAD_LETTERS_MAX_BYTES for all.",
+    "Bytes of the dead letters' bodies; DEAD_LETTERS_MAX_BYTES limits their sum.",
   ),
-  retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a further attempt."),
+  retries: family("octogauge_retries", "gauge", ["event"], "Deliveries that failed and wait for a retry."),
   ciTracesPending: family(
     "octogauge_ci_traces_pending",
     "gauge",
     [],
-    "Traces of finished runs that are yet to be sent; with `CI_TRACES` only.",
+    "Traces of finished runs that are not sent yet; only with `CI_TRACES`.",
   ),
   ciTracesOldest: family(
     "octogauge_ci_traces_oldest_pending_age_seconds",
     "gauge",
     [],
-    "For how long the trace that has waited longest has; with `CI_TRACES` only.",
+    "Age of the oldest unsent trace; only with `CI_TRACES`.",
   ),
   hookVerified: family(
     "octogauge_hook_last_verified_timestamp_seconds",
     "gauge",
     HOOK,
-    "All that GitHub sent before is known to have come, or to be missed.",
+    "Every delivery that GitHub sent before this time has arrived or is counted as missed.",
   ),
-  hookAudit: family("octogauge_hook_audit_success", "gauge", HOOK, "1 where the log of the hook could be read the last time."),
-  hookMissing: family("octogauge_hook_deliveries_missing", "gauge", HOOK, "Missed deliveries that may still come."),
+  hookAudit: family("octogauge_hook_audit_success", "gauge", HOOK, "1 if the last read of the hook's delivery log succeeded, else 0."),
+  hookMissing: family("octogauge_hook_deliveries_missing", "gauge", HOOK, "Missed deliveries that may still arrive."),
   githubRemaining: family(
     "octogauge_github_rate_limit_remaining",
     "gauge",
     ["principal"],
-    "Requests to GitHub's API that are left in this hour, by whom GitHub counts them for.",
+    "Requests left in GitHub's current rate limit window, by the principal that GitHub counts them for.",
   ),
   githubPause: family(
     "octogauge_github_pause_seconds",
     "gauge",
     ["principal"],
-    "For how much longer nobody asks GitHub, since it said so.",
+    "Seconds until requests to GitHub resume after GitHub asked for a pause.",
   ),
-  collectorSuccess: family("octogauge_collector_success", "gauge", ["collector"], "1 where the collector of this scrape succeeded."),
-  collectorDuration: family("octogauge_collector_duration_seconds", "gauge", ["collector"], "Time the collector of this scrape took."),
+  collectorSuccess: family("octogauge_collector_success", "gauge", ["collector"], "1 if the collector succeeded in this scrape, else 0."),
+  collectorDuration: family("octogauge_collector_duration_seconds", "gauge", ["collector"], "Duration of the collector in this scrape."),
 } as const;

@@ -6,8 +6,8 @@ import { Rollup } from "./rollup.js";
 import { Series } from "./series.js";
 
 /**
- * Enters: tallies, inside the caller's transaction. Leaves: durable counters and histograms, ready to be shown.
- * Processing and reconcile write; metrics has all of it added up, and reads.
+ * Input: metric deltas, written in the caller's transaction. Output: durable counters and histograms.
+ * Processing and reconcile write; metrics runs the rollup and reads.
  */
 @Module({ imports: [DatabaseModule], providers: [Counters, LabelPolicy, Rollup, Series], exports: [Counters, LabelPolicy, Rollup] })
 export class CountersModule {}

@@ -6,7 +6,7 @@ import { recordDelta } from "./metric-deltas.sql.js";
 import { MetricDelta } from "./metric-delta.js";
 import { writeIncrements } from "./written-increments.js";
 
-/** Takes down what is to be counted. It is added to the series by the rollup (rollup.ts), for many transactions at once. */
+/** Records metric deltas. The rollup (rollup.ts) adds the deltas of many transactions to the series at once. */
 @Injectable()
 export class Counters {
   constructor(
@@ -19,8 +19,9 @@ export class Counters {
   }
 
   /**
-   * Counts it exactly when the transaction of `on` commits: a row of its own, for which nobody waits. Once in a transaction.
-   * @throws where a series could not be stored
+   * The delta counts exactly if the transaction of `on` commits. It is a new row, so it waits for no lock.
+   * Call it once per transaction.
+   * @throws if a series cannot be stored
    */
   async write(on: Queryable, { increments }: MetricDelta): Promise<void> {
     if (!increments.isEmpty) await recordDelta(on, writeIncrements(increments));

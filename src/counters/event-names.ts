@@ -1,4 +1,4 @@
-/** Events of github.com (docs.github.com, "Webhook events and payloads") and of older Enterprise Servers. The name comes in a header that is not signed. */
+/** Events of github.com (docs.github.com, "Webhook events and payloads") and of older Enterprise Servers. A list is needed because the event header is not signed. */
 const KNOWN: ReadonlySet<string> = new Set(
   (
     "branch_protection_configuration branch_protection_rule cache_sync check_run check_suite code_scanning_alert commit_comment " +
@@ -14,10 +14,10 @@ const KNOWN: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** An event as a label: `other` where GitHub has none of that name. Look-ups of ours have a suffix. */
+/** The label value of an event; `other` for an unknown name. Events made from our lookups have the suffix `.lookup`. */
 export const eventLabel = (event: string): string => (KNOWN.has(event.replace(/\.lookup$/, "")) ? event : "other");
 
-/** An action as a label. That of a repository_dispatch is any text that a writer of the repository likes. */
+/** The label value of an action. A repository_dispatch gives `other`, because its action is free text. */
 export function actionLabel(event: string, action: string): string {
   const label = eventLabel(event);
   return label === "other" || label === "repository_dispatch" ? "other" : action;

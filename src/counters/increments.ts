@@ -1,5 +1,5 @@
 interface SeriesIncrement {
-  /** Of metric and labels; made once, since whoever writes it looks for each of the series several times. */
+  /** Metric and labels. Built once, because writing looks up each series several times. */
   readonly key: string;
   readonly metric: string;
   /** Exposition text, see labels.ts. */
@@ -24,7 +24,7 @@ export type Increment = CounterIncrement | HistogramIncrement;
 
 export const keyOf = (metric: string, labels: string): string => `${metric}{${labels}`;
 
-/** What is to be added to the series: each of them once, however often it was raised. */
+/** Sums of increments, one entry per series. */
 export class Increments {
   readonly #counters = new Map<string, CounterIncrement>();
   readonly #histograms = new Map<string, HistogramIncrement>();
@@ -37,44 +37,45 @@ export class Increments {
     return [...this.#counters.values()];
   }
 
-  /** A series is here twice where it was raised with different bounds, by processes that are configured differently. */
+  /** A series appears twice if processes with different configurations used different bounds. */
   get histograms(): HistogramIncrement[] {
     return [...this.#histograms.values()];
   }
 
   add(metric: string, labels: string, amount: number): void {
     const key = keyOf(metric, labels);
-    const present = this.#counters.get(key);
-    if (present) present.value += amount;
+    const increment = this.#counters.get(key);
+    if (increment) increment.value += amount;
     else this.#counters.set(key, { key, metric, labels, value: amount });
   }
 
   /** One observation. @param seconds not negative */
   observe(metric: string, labels: string, bounds: readonly number[], seconds: number): void {
-    const { buckets } = this.#raise(metric, labels, bounds, seconds, 1);
+    const { buckets } = this.#addTo(metric, labels, bounds, seconds, 1);
     for (let index = bounds.length - 1; index >= 0 && seconds <= (bounds[index] ?? 0); index -= 1) {
       buckets[index] = (buckets[index] ?? 0) + 1;
     }
   }
 
-  /** Many observations, summed. @param raised cumulative, one for each bound */
-  addHistogram(metric: string, labels: string, bounds: readonly number[], raised: readonly number[], sum: number, count: number): void {
-    const { buckets } = this.#raise(metric, labels, bounds, sum, count);
-    for (const [index, value] of raised.entries()) buckets[index] = (buckets[index] ?? 0) + value;
+  /** A sum of many observations. @param added cumulative, one for each bound */
+  addHistogram(metric: string, labels: string, bounds: readonly number[], added: readonly number[], sum: number, count: number): void {
+    const { buckets } = this.#addTo(metric, labels, bounds, sum, count);
+    for (const [index, value] of added.entries()) buckets[index] = (buckets[index] ?? 0) + value;
   }
 
-  #raise(metric: string, labels: string, bounds: readonly number[], sum: number, count: number): HistogramIncrement {
+  #addTo(metric: string, labels: string, bounds: readonly number[], sum: number, count: number): HistogramIncrement {
     const key = keyOf(metric, labels);
-    let present = this.#histograms.get(key);
-    let place = key;
-    if (present && !areSame(present.bounds, bounds)) {
-      place = `${key}}${bounds.join()}`;
-      present = this.#histograms.get(place);
+    let increment = this.#histograms.get(key);
+    let slot = key;
+    if (increment && !areSame(increment.bounds, bounds)) {
+      slot = `${key}}${bounds.join()}`;
+      increment = this.#histograms.get(slot);
     }
-    if (!present) this.#histograms.set(place, (present = { key, metric, labels, bounds, buckets: bounds.map(() => 0), sum: 0, count: 0 }));
-    present.sum += sum;
-    present.count += count;
-    return present;
+    if (!increment)
+      this.#histograms.set(slot, (increment = { key, metric, labels, bounds, buckets: bounds.map(() => 0), sum: 0, count: 0 }));
+    increment.sum += sum;
+    increment.count += count;
+    return increment;
   }
 }
 

@@ -3,12 +3,12 @@ import picomatch from "picomatch";
 import { CONFIG, type Config } from "../config/index.js";
 import { parseLabels, renderLabels } from "./labels.js";
 
-/** Labels that are few by nature: a denied or folded series keeps them. */
+/** Labels with few possible values: a denied or folded series keeps them. */
 export const KEPT = new Set(["status", "conclusion", "priority", "metric", "collector", "hook", "outcome", "principal"]);
 
 type Labelling = Pick<Config, "BRANCH_LABEL" | "LABEL_ALLOW" | "LABEL_DENY" | "REPOSITORY_ALLOW" | "REPOSITORY_DENY">;
 
-/** Which repositories are measured and what their labels say, as configured. */
+/** Applies the configured repository filter and label filter. */
 @Injectable()
 export class LabelPolicy {
   readonly #allow: ReadonlySet<string>;
@@ -28,25 +28,25 @@ export class LabelPolicy {
     return this.#measured(`${owner}/${repo}`);
   }
 
-  /** The values as they are shown: "" for a label that is denied or not allowed. */
+  /** The exposed values: "" for a label that is denied or not allowed. */
   shown(names: readonly string[], values: readonly string[]): readonly string[] {
     if (this.#allow.size === 0 && this.#deny.size === 0) return values;
     return values.map((value, index) => (this.#isShown(names[index] ?? "") ? value : ""));
   }
 
-  /** The label set that takes what is beyond the budget. */
+  /** The label set that receives increments beyond the cardinality budget. */
   folded(names: readonly string[], values: readonly string[]): readonly string[] {
     return values.map((value, index) => (KEPT.has(names[index] ?? "") ? value : "other"));
   }
 
-  /** The same of labels as exposition text. */
+  /** The same for labels as exposition text. */
   foldedText(labels: string): string {
     const values = parseLabels(labels);
     const names = Object.keys(values);
     return renderLabels(names, this.folded(names, Object.values(values)));
   }
 
-  /** A branch as configured; a branch of another repository is never our default one. */
+  /** The branch label by BRANCH_LABEL. A branch of another repository is never `default`. */
   branch(name: string, defaultBranch: string, kind: "branch" | "tag" | "foreign"): string {
     if (this.config.BRANCH_LABEL === "off" || name === "") return "";
     if (this.config.BRANCH_LABEL === "name") return name;

@@ -1,4 +1,4 @@
-/** The labels of a series in exposition text, without braces: `owner="o",repo="r"`; the key of its row as well. */
+/** The labels of a series in exposition text, without braces: `owner="o",repo="r"`. The text is also the key of the row. */
 export function renderLabels(names: readonly string[], values: readonly string[]): string {
   let text = "";
   for (let index = 0; index < names.length; index += 1) {
@@ -18,7 +18,7 @@ export function escapeLabel(value: string): string {
 const LABEL = /([a-z_]+)="((?:[^"\\]|\\.)*)"/g;
 const UNESCAPED: Readonly<Record<string, string>> = { "\\\\": "\\", '\\"': '"', "\\n": "\n" };
 
-/** The label values behind exposition text, by name. */
+/** Parses exposition text into label values by name. */
 export function parseLabels(text: string): Readonly<Record<string, string>> {
   const pairs = [...text.matchAll(LABEL)].map(([, name = "", value = ""]) => [
     name,

@@ -3,7 +3,7 @@ import { Increments } from "./increments.js";
 import { renderLabels } from "./labels.js";
 import type { LabelPolicy } from "./label-policy.js";
 
-/** Sums what a batch adds, under the labels that the policy shows. */
+/** Sums the increments of a batch under the labels that the policy exposes. */
 export class MetricDelta {
   readonly increments = new Increments();
 

@@ -3,17 +3,17 @@ import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import { SchemaGate } from "../database/index.js";
 import { Rollup } from "./rollup.js";
 
-/** Seconds. A scrape does not wait for it, but has little left to do. */
-const EVERY = 1;
+/** A scrape runs the rollup itself; a short interval leaves it few deltas. */
+const INTERVAL_SECONDS = 1;
 
-/** Keeps tallies from piling up where nobody scrapes. */
+/** Applies deltas also when no scrape comes. */
 @Injectable()
 export class RollupLoop extends BackgroundLoop {
   constructor(
     private readonly rollup: Rollup,
     schema: SchemaGate,
   ) {
-    super("counters/rollup", EVERY, schema.ready);
+    super("counters/rollup", INTERVAL_SECONDS, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -1,17 +1,17 @@
 import { type Queryable, sql } from "../database/index.js";
 import { KEPT } from "./label-policy.js";
 
-/** Which series are meant; what is undefined does not narrow. */
+/** Selects series; an undefined member does not filter. */
 export interface SeriesFilter {
   readonly metric?: string | undefined;
-  /** `owner/name`, or `owner/` for all of an owner's. */
+  /** `owner/name`, or `owner/` for all repositories of an owner. */
   readonly repository?: string | undefined;
   readonly event?: string | undefined;
 }
 
 export interface SeriesGroup {
   readonly metric: string;
-  /** `owner/name`, as it stands in the labels; null for metrics without. */
+  /** `owner/name`, as in the labels; null for metrics without repository labels. */
   readonly repository: string | null;
   readonly series: number;
 }
@@ -26,7 +26,7 @@ const MATCHES = `($1::text IS NULL OR metric = $1)
 
 const parameters = ({ metric, repository, event }: SeriesFilter): unknown[] => [metric, repository, event].map((value) => value ?? null);
 
-/** Label sets by metric and repository, the most first. */
+/** Label sets by metric and repository, the largest count first. */
 export async function countSeries(on: Queryable, filter: SeriesFilter, limit: number): Promise<SeriesGroup[]> {
   return sql(
     on,
@@ -41,10 +41,10 @@ export async function countMatchingSeries(on: Queryable, filter: SeriesFilter): 
   return row?.count ?? 0;
 }
 
-/** Whether a label set has no place in the budget: one that takes what is beyond it (LabelPolicy.folded). */
+/** Whether a label set does not count against the budget, because it receives folded increments (LabelPolicy.folded). */
 const UNBUDGETED = String.raw`regexp_replace(labels, '(^|,)(${[...KEPT].join("|")})="([^"\\]|\\.)*"', '', 'g') ~ '^(,?[a-z_]+="other")*$'`;
 
-// The budgets are locked first, as a rollup does that adds series.
+// Locks the budgets first, as the rollup does, to keep one lock order.
 const PRUNE = `
   WITH locked AS MATERIALIZED (SELECT metric FROM octogauge.series_budget ORDER BY metric FOR UPDATE),
   counters AS (
@@ -58,7 +58,7 @@ const PRUNE = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** Deletes series, and gives their places in the budget back. @returns how many */
+/** Deletes series and frees their part of the budget. @returns the number of deleted series */
 export async function pruneSeries(on: Queryable, filter: SeriesFilter): Promise<number> {
   const [row] = await sql<{ count: number }>(on, PRUNE, parameters(filter));
   return row?.count ?? 0;

@@ -1,7 +1,7 @@
 import { float8Array, int8Array, type Queryable, sql, textArray } from "../database/index.js";
 import type { CounterIncrement, HistogramIncrement } from "./increments.js";
 
-// Sorted keys: any two workers lock shared series in the same order, so neither waits for the other in a circle.
+// Sorted keys: all workers lock shared series in the same order, which prevents deadlocks.
 const ADD_COUNTERS = `
   INSERT INTO octogauge.counter_series AS c (metric, labels, value)
   SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[]) AS u(metric, labels, value)
@@ -17,7 +17,7 @@ export async function addCounters(on: Queryable, increments: readonly CounterInc
   ]);
 }
 
-// Bounds seldom change, and a function call for each row would cost more than all the rest of the statement.
+// The function is called only if the bounds changed, because a call per row costs more than the rest of the statement.
 const ADD_HISTOGRAMS = `
   INSERT INTO octogauge.histogram_series AS h (metric, labels, bounds, buckets, sum, count)
   SELECT u.metric, u.labels, u.bounds::float8[], u.buckets::bigint[], u.sum, u.count
@@ -43,7 +43,7 @@ export async function addHistograms(on: Queryable, increments: readonly Histogra
   ]);
 }
 
-// LATERAL with LIMIT: one index probe for each key, whatever the planner thinks of a table that has just begun to grow.
+// LATERAL with LIMIT forces one index probe per key, even if the planner has old statistics of a growing table.
 const KNOWN = `
   SELECT u.metric, u.labels FROM unnest($1::text[], $2::text[]) AS u(metric, labels), LATERAL (
     SELECT 1 FROM octogauge.counter_series s WHERE s.metric = u.metric COLLATE "C" AND s.labels = u.labels COLLATE "C"
@@ -56,13 +56,13 @@ export interface SeriesKey {
   readonly labels: string;
 }
 
-/** Which of these series, counters or histograms, have a row. */
+/** Returns the series, counters or histograms, that have a row. */
 export async function knownSeries(on: Queryable, keys: readonly SeriesKey[]): Promise<SeriesKey[]> {
   if (keys.length === 0) return [];
   return sql<SeriesKey>(on, KNOWN, [textArray(keys.map((key) => key.metric)), textArray(keys.map((key) => key.labels))]);
 }
 
-// Their labels begin with the sharer's and a comma, which is followed by a hyphen in the order of "C".
+// Selects labels with the prefix `sharer,`: in collation "C" the next character after the comma is the hyphen.
 const SHARES = `
   SELECT u.metric, u.sharer, (
     (SELECT count(*) FROM octogauge.counter_series s
@@ -72,7 +72,7 @@ const SHARES = `
     )::integer AS count
   FROM unnest($1::text[], $2::text[]) AS u(metric, sharer)`;
 
-/** How many label sets of a metric begin with those of a sharer (share.ts). */
+/** Counts the label sets of each metric and sharer (share.ts). */
 export async function countShares(
   on: Queryable,
   shares: readonly { readonly metric: string; readonly sharer: string }[],
@@ -81,14 +81,14 @@ export async function countShares(
   return sql(on, SHARES, [textArray(shares.map(({ metric }) => metric)), textArray(shares.map(({ sharer }) => sharer))]);
 }
 
-// The upsert takes the row lock: whoever adds label sets to a metric waits for those who do so now.
+// The upsert takes the row lock, so that transactions add label sets to a metric one after the other.
 const LOCK_BUDGETS = `
   INSERT INTO octogauge.series_budget AS b (metric, used)
   SELECT metric, 0 FROM unnest($1::text[]) AS u(metric) ORDER BY metric COLLATE "C"
   ON CONFLICT (metric) DO UPDATE SET used = b.used
   RETURNING metric, used`;
 
-/** Label sets in use by metric; locked until the transaction ends. */
+/** Locks the budgets until the transaction ends and returns the label sets in use by metric. */
 export async function lockBudgets(on: Queryable, metrics: readonly string[]): Promise<Map<string, number>> {
   const rows = await sql<{ metric: string; used: number }>(on, LOCK_BUDGETS, [textArray(metrics)]);
   return new Map(rows.map((row) => [row.metric, row.used]));

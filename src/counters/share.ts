@@ -1,8 +1,8 @@
 const SHARER = /^(?:owner="((?:[^"\\]|\\.)*)",repo="((?:[^"\\]|\\.)*)"|event="(?:[^"\\]|\\.)*")(?=,)/;
 
 /**
- * The first labels of a series, by which a metric's budget is shared: its repository, or its event where it has none.
- * @returns undefined where neither is named
+ * The sharer of a series: the labels of its repository, or of its event if it has none. Sharers divide a metric's budget.
+ * @returns undefined if the series names neither
  */
 export function sharerOf(labels: string): string | undefined {
   const [text, owner, repo] = SHARER.exec(labels) ?? [];
@@ -10,7 +10,7 @@ export function sharerOf(labels: string): string | undefined {
 }
 
 /**
- * Whether one sharer may have a further label set: not more than are free. So it gets half of the budget while it is alone,
- * and never what is left for all others.
+ * Whether a sharer may add a label set: it may own as many as are free. One sharer alone gets half of the budget,
+ * and the rest stays for others.
  */
 export const mayGrow = (own: number, used: number, budget: number): boolean => own < budget - used;

@@ -16,7 +16,7 @@ export class HealthController {
     return this.#check();
   }
 
-  /** The process alone; never touches the database, whose outage a restart would not mend. */
+  /** Checks only the process, not the database, because a restart does not fix a database outage. */
   @Get("live")
   @Header("cache-control", "no-store")
   live() {

@@ -7,7 +7,7 @@ import { DatabaseModule } from "../database/index.js";
 import { HealthController } from "./health.controller.js";
 import { Readiness } from "./readiness.js";
 
-/** Enters: a probe. Leaves: whether this process lives, and whether it can do its work. Nobody imports this room. */
+/** Input: a probe. Output: liveness and readiness of this process. No room imports this one. */
 @Module({})
 export class HealthModule {
   /** @param children in the primary of a cluster */

@@ -10,15 +10,15 @@ import { missingMigrations } from "../database/migrate.js";
 import { oldestPendingAge } from "../queue/backlog.sql.js";
 import { probeInbox } from "../intake/index.js";
 
-/** A probe must be answered before it times out, whatever the database does. Milliseconds. */
-const PROBE_MS = 2_000;
+/** A probe must be answered before it times out, even if the database hangs. */
+const PROBE_TIMEOUT_MS = 2_000;
 
-/** The checks behind the health routes; each tells what it found. */
+/** The checks of the health routes. */
 @Injectable()
 export class Readiness {
   #serving = false;
   #draining = false;
-  readonly #underWay = new Map<string, Promise<unknown>>();
+  readonly #running = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly indicators: HealthIndicatorService,
@@ -28,12 +28,12 @@ export class Readiness {
     @Inject(Broker) private readonly broker: Broker | undefined,
   ) {}
 
-  /** Whether deliveries are taken while the database is away. */
-  get #isBuffered(): boolean {
+  /** Whether deliveries are accepted during a database outage. */
+  get #hasBuffer(): boolean {
     return this.config.MODE !== "worker" && this.broker?.isUp === true;
   }
 
-  /** The broker's state for those who look. By itself it makes nobody unready: without it the database takes deliveries. */
+  /** Reports the broker's state. It never fails readiness, because without the broker deliveries go to the database. */
   buffer() {
     const check = this.indicators.check("buffer");
     if (!this.broker) return check.up();
@@ -41,12 +41,12 @@ export class Readiness {
     return check.up({ kind, connected: isUp, ...(trouble ? { message: trouble } : {}) });
   }
 
-  /** Ready from now on, if all else is: told after the public port is open, or the loops have begun, so that nobody is sent work too early. */
+  /** Call it after the public port is open or the loops have started; the process is not ready before. */
   startServing(): void {
     this.#serving = true;
   }
 
-  /** Unready from now on: told before anything stops, so that nobody sends work here any more. */
+  /** Makes the process unready. Call it first in a shutdown, so that no new work arrives. */
   startDraining(): void {
     this.#draining = true;
   }
@@ -57,7 +57,7 @@ export class Readiness {
     return this.#serving ? check.up({ mode: this.config.MODE }) : check.down({ starting: true });
   }
 
-  /** In the primary of a cluster: while none of its processes is there, nobody takes deliveries. */
+  /** In the primary of a cluster: fails while no child is ready, because then no process accepts deliveries. */
   processes() {
     const check = this.indicators.check("processes");
     if (!this.children) return check.up();
@@ -68,51 +68,57 @@ export class Readiness {
   async schema() {
     const check = this.indicators.check("database");
     try {
-      const missing = await answered(this.#shared("schema", () => this.#missing(this.database.within(PROBE_MS / 1_000))));
+      const missing = await answered(this.#shared("schema", () => this.#missing(this.database.within(PROBE_TIMEOUT_MS / 1_000))));
       if (missing.length === 0) return check.up();
-      return this.#away(check, { message: "the schema is older than this build", missing });
+      return this.#downUnlessBuffered(check, { message: "the schema is older than this build", missing });
     } catch (error) {
-      return this.#away(check, { message: messageOf(error) });
+      return this.#downUnlessBuffered(check, { message: messageOf(error) });
     }
   }
 
-  /** @throws where the database is not what it should be */
+  /** @throws if the database is read-only or cannot be written */
   async #missing(database: Queryable): Promise<string[]> {
     const missing = await missingMigrations(database);
     if (missing.length > 0) return missing;
     const [state] = await sql<{ readOnly: boolean }>(database, "SELECT current_setting('transaction_read_only')::boolean AS \"readOnly\"");
     if (state?.readOnly) throw new Error("the database is read-only");
-    // A write costs something, so it is only tried where something has failed since one succeeded.
+    // Writing costs, so it is tried only after a failure.
     if (this.database.hasFailed) await this.database.clearedBy(() => probeInbox(this.database));
     return [];
   }
 
-  /** A gateway stays ready whatever the backlog: turning deliveries away would lose them. */
+  /** A gateway stays ready with any backlog, because GitHub does not retry rejected deliveries. */
   async backlog() {
     const check = this.indicators.check("inbox");
     try {
-      const seconds = Math.round(await answered(this.#shared("backlog", () => oldestPendingAge(this.database.within(PROBE_MS / 1_000)))));
+      const seconds = Math.round(
+        await answered(this.#shared("backlog", () => oldestPendingAge(this.database.within(PROBE_TIMEOUT_MS / 1_000)))),
+      );
       const late = this.config.MODE === "worker" && seconds > this.config.READY_MAX_PENDING_AGE;
       return late
         ? check.down({ oldestPendingSeconds: seconds, limit: this.config.READY_MAX_PENDING_AGE })
         : check.up({ oldestPendingSeconds: seconds });
     } catch (error) {
-      return this.#away(check, { message: messageOf(error) });
+      return this.#downUnlessBuffered(check, { message: messageOf(error) });
     }
   }
 
-  #away(check: ReturnType<HealthIndicatorService["check"]>, details: { readonly message: string; readonly missing?: string[] }) {
-    return this.#isBuffered ? check.up({ ...details, away: true }) : check.down(details);
+  #downUnlessBuffered(
+    check: ReturnType<HealthIndicatorService["check"]>,
+    details: { readonly message: string; readonly missing?: string[] },
+  ) {
+    return this.#hasBuffer ? check.up({ ...details, away: true }) : check.down(details);
   }
 
-  /** Probes of a hung database share one question, or they would use the pool up. */
+  /** Probes share one running query, so that probes of a hung database do not exhaust the pool. */
   #shared<T>(name: string, ask: () => Promise<T>): Promise<T> {
-    const asked = this.#underWay.get(name) as Promise<T> | undefined;
-    if (asked) return asked;
-    const asking = ask().finally(() => this.#underWay.delete(name));
-    this.#underWay.set(name, asking);
-    return asking;
+    const present = this.#running.get(name) as Promise<T> | undefined;
+    if (present) return present;
+    const started = ask().finally(() => this.#running.delete(name));
+    this.#running.set(name, started);
+    return started;
   }
 }
 
-const answered = <T>(work: Promise<T>): Promise<T> => withTimeout(PROBE_MS, work, `no answer from the database within ${PROBE_MS} ms`);
+const answered = <T>(work: Promise<T>): Promise<T> =>
+  withTimeout(PROBE_TIMEOUT_MS, work, `no answer from the database within ${PROBE_TIMEOUT_MS} ms`);

@@ -1,10 +1,10 @@
 import { type Queryable, sql } from "../database/index.js";
 
-/** Up to where a table of series was read. */
+/** Read position of a series table. */
 export interface Horizon {
-  /** Which table of which database, and since when its server has run without a crash. */
+  /** Identifies the table, its database and the start of its server; a change requires a full read. */
   readonly origin: string;
-  /** The oldest transaction that was under way then: what those before it wrote has been seen, whatever became of them. */
+  /** The oldest transaction in progress at the read. Writes of older transactions are already read. */
   readonly xid: string;
 }
 
@@ -16,7 +16,7 @@ export interface SeriesText {
   readonly lines: string;
 }
 
-/** What a table of series has that a horizon may not have seen. */
+/** Series that may have changed since a horizon. */
 export interface Changes {
   readonly horizon: Horizon;
   /** Series in the table, changed or not. */
@@ -37,11 +37,9 @@ const LINES: Readonly<Record<SeriesTable, string>> = {
     || E'\\n' || metric || '_count{' || labels || '} ' || count || E'\\n'`,
 };
 
-// A version of a row that a snapshot did not see was written by a transaction that it did not see the end of: that is the oldest
-// one under way then, or a later one. So it is enough to look at the writer of each version (its xmin), which costs no column and
-// no index; PostgreSQL keeps it when it freezes a row. Both ages count from the same transaction, and so compare around the
-// end of the numbers. Where numbers are given out anew, all is read: a server that was replaced or restored has another start, one
-// that recovered from a crash of one of its processes has new statistics, and a database that was restored has another number.
+// A row version that the last snapshot did not see has an xmin of at least that snapshot's oldest transaction, so comparing xmin
+// finds all changes without an extra column or index. age() makes the comparison safe across transaction id wraparound.
+// `origin` changes when transaction ids can restart: after a server restart, a crash recovery, or a restore of the database.
 const changesOf = (table: SeriesTable) => `
   WITH now AS MATERIALIZED (
     SELECT concat_ws(' ', (SELECT oid FROM pg_database WHERE datname = current_database()), 'octogauge.${table}'::regclass::oid,
@@ -61,11 +59,11 @@ const CHANGES: Readonly<Record<SeriesTable, string>> = {
 
 type Row = (SeriesText & { readonly origin: null }) | (Horizon & { readonly count: number });
 
-/** By one snapshot. @param since undefined: all of it, as of another origin */
+/** Reads in one snapshot. @param since undefined to read the whole table */
 export async function readChanges(on: Queryable, table: SeriesTable, since: Horizon | undefined): Promise<Changes> {
   const rows = await sql<Row>(on, CHANGES[table], [since?.origin ?? null, since?.xid ?? null]);
   const head = rows.find((row) => row.origin !== null);
-  if (!head) throw new Error(`nothing is said of ${table}`);
+  if (!head) throw new Error(`octogauge.${table}: the query returned no row`);
   const { origin, xid, count } = head;
   return { horizon: { origin, xid }, count, changed: rows.filter((row) => row.origin === null) };
 }

@@ -1,10 +1,10 @@
 import type { Queryable } from "../database/index.js";
 import type { CollectedFamily } from "./exposition.js";
 
-/** Reads one part of the truth for a scrape. One that throws fails alone. */
+/** Reads some families for a scrape. An error affects only this collector. */
 export interface Collector {
   readonly name: string;
-  /** @param askedAt when the scrape began, by `performance.now()`: what was committed before is to be in the answer */
+  /** @param askedAt start of the scrape, by `performance.now()`; the result includes everything committed before */
   collect(on: Queryable, askedAt: number): Promise<readonly CollectedFamily[]>;
 }
 

@@ -13,7 +13,7 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
   openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
 };
 
-/** OpenMetrics where the scraper prefers it, by `Accept` (RFC 9110, 12.5.1), else the text format. */
+/** OpenMetrics if `Accept` prefers it (RFC 9110, 12.5.1), else the text format. */
 export function negotiate(accept: string | undefined): Format {
   if (accept === undefined) return "text";
   const weights = new Map<string, number>();
@@ -28,7 +28,7 @@ export function negotiate(accept: string | undefined): Format {
   return open > 0 && open >= text ? "openmetrics" : "text";
 }
 
-/** The pages of the whole exposition; a family is shown with HELP and TYPE even while it has no sample. */
+/** The pages of the exposition. HELP and TYPE are included for families without samples. */
 export function expose(families: readonly CollectedFamily[], format: Format): Buffer[] {
   const pages: Buffer[] = [];
   for (const { family, samples } of families) {
@@ -39,13 +39,13 @@ export function expose(families: readonly CollectedFamily[], format: Format): Bu
   return pages;
 }
 
-/** OpenMetrics names a counter's family without the suffix of its samples, and has no counters without that suffix. */
+/** OpenMetrics omits `_total` from a counter's family name, and does not allow counters without it. */
 function openMetricsFamily({ name, type }: Family): { name: string; type: string } {
   if (type !== "counter") return { name, type };
   return name.endsWith("_total") ? { name: name.slice(0, -"_total".length), type } : { name, type: "unknown" };
 }
 
-/** Adds up equal label sets and renders them in order: the same rows give the same text, from any replica. */
+/** Combines equal label sets and renders them in order, so that all replicas give the same text. */
 export class Samples {
   readonly #values = new Map<string, number>();
 
@@ -58,12 +58,12 @@ export class Samples {
     this.#join(renderLabels(this.family.labels, values), value);
   }
 
-  /** The greatest of them; the rest is folded. Of equal ones the first by their labels: the same from any replica. */
-  within(most: number, folded: (labels: string) => string): Samples {
-    if (this.#values.size <= most) return this;
+  /** Keeps the greatest samples and folds the rest. Labels break ties, so that all replicas keep the same samples. */
+  within(limit: number, folded: (labels: string) => string): Samples {
+    if (this.#values.size <= limit) return this;
     const kept = new Samples(this.family, this.combine);
     const sorted = [...this.#values].sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1));
-    for (const [index, [labels, value]] of sorted.entries()) kept.#join(index < most ? labels : folded(labels), value);
+    for (const [index, [labels, value]] of sorted.entries()) kept.#join(index < limit ? labels : folded(labels), value);
     return kept;
   }
 

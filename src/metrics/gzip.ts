@@ -1,34 +1,34 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { promisify } from "node:util";
 import { constants, crc32, deflateRaw } from "node:zlib";
 import { piecesOf } from "./pieces.js";
 
 const deflate = promisify(deflateRaw);
 
-/** RFC 1952: deflate, no name, no time, the fastest of its levels, an unknown system. */
-const HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
-/** RFC 1951: a block that is the last one, and empty. */
+/** RFC 1952: deflate, no name, no time, fastest level, unknown system. */
+const HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
+/** RFC 1951: an empty last block. */
 const LAST_BLOCK = Buffer.from([3, 0]);
 
-// Ends with a whole byte, so that others can follow.
+// A full flush ends at a byte boundary, so that blocks can be concatenated.
 const OPTIONS = { level: constants.Z_BEST_SPEED, finishFlush: constants.Z_FULL_FLUSH };
 
-/** Of pages that are still kept. */
+/** Compressed blocks by page; an entry lives as long as its page. */
 const compressed = new WeakMap<Buffer, Promise<Buffer>>();
 
 /**
- * Pages compressed as one gzip file of one member, since not every client reads several. A page that is the same as in the answer before is not
- * compressed again, so that an answer costs its changes: 3 MB are sent as 121 kB, and cost 4 ms instead of 9 here, and 2 instead of 20 where they are read (docs/performance.md).
+ * Compresses pages as a gzip file with one member, because some clients read only the first. Unchanged pages are not compressed
+ * again, so the cost follows the changes (docs/performance.md).
  */
 export async function gzipped(pages: Iterable<Buffer>): Promise<Buffer[]> {
-  const answer: Buffer[] = [HEAD];
+  const answer: Buffer[] = [HEADER];
   let checksum = 0;
   let length = 0;
   for (const piece of piecesOf(pages)) {
     checksum = crc32(piece, checksum);
     length += piece.length;
     answer.push(await blocksOf(piece));
-    await nextTurn();
+    await yieldToEventLoop();
   }
   const end = Buffer.alloc(8);
   end.writeUInt32LE(checksum, 0);
@@ -36,7 +36,7 @@ export async function gzipped(pages: Iterable<Buffer>): Promise<Buffer[]> {
   return [...answer, LAST_BLOCK, end];
 }
 
-/** In a thread, of which one answer takes one at a time. */
+/** Compresses in the thread pool; one response uses one thread. */
 function blocksOf(piece: Buffer): Promise<Buffer> {
   const known = compressed.get(piece);
   if (known) return known;

@@ -1,32 +1,32 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import type { Queryable } from "../database/index.js";
 import { type Horizon, readChanges, type SeriesTable } from "./changed-series.sql.js";
 import { LinePages } from "./line-pages.js";
 
-/** So many transactions that their numbers come round cannot pass meanwhile: two thousand million. Milliseconds. */
-const LONG_MS = 3_600_000;
+/** Transaction ids wrap around after two billion, which takes longer than this. */
+const MAX_AGE_MS = 3_600_000;
 
-/** Series that are noted before others have a turn of the event loop: a fraction of a millisecond. */
-const IN_A_TURN = 500;
+/** Series stored between two yields to the event loop. */
+const SERIES_PER_YIELD = 500;
 
 /**
- * The lines of a table of series, kept from scrape to scrape: only what may have changed since is read again, so that a scrape
- * costs the database what has happened, not what there is. What is kept is never older than what the table says.
+ * Caches the lines of a series table between scrapes. A scrape reads only rows that may have changed, so its cost
+ * follows the changes and not the table's size. The result is always up to date.
  */
 export class KeptSeries {
   #metrics = new Map<string, LinePages>();
-  #seen: { readonly horizon: Horizon; readonly at: number } | undefined;
+  #lastRead: { readonly horizon: Horizon; readonly at: number } | undefined;
 
   constructor(
     private readonly table: SeriesTable,
     private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** Pages of exposition lines by metric. Not to be called again before it has answered. */
+  /** Pages of exposition lines by metric. Not reentrant. */
   async pages(on: Queryable): Promise<ReadonlyMap<string, readonly Buffer[]>> {
     if ((await this.#read(on)) !== "whole") {
-      // SeriesText were deleted, which leaves no trace but that there are fewer; or those of another server came on top.
-      this.#forget();
+      // Series were deleted, which only the count shows, or another server answered: read the whole table.
+      this.#clear();
       await this.#read(on);
     }
     const pages = new Map<string, readonly Buffer[]>();
@@ -34,16 +34,16 @@ export class KeptSeries {
     return pages;
   }
 
-  /** @returns whether as many series are kept as there are */
+  /** @returns whether the cache has as many series as the table */
   async #read(on: Queryable): Promise<"whole" | "too many"> {
     const at = this.clock();
-    if (this.#seen && at - this.#seen.at > LONG_MS) this.#forget();
-    const { horizon, count, changed } = await readChanges(on, this.table, this.#seen?.horizon);
+    if (this.#lastRead && at - this.#lastRead.at > MAX_AGE_MS) this.#clear();
+    const { horizon, count, changed } = await readChanges(on, this.table, this.#lastRead?.horizon);
     for (const [index, { metric, labels, lines }] of changed.entries()) {
       this.#of(metric).set(labels, lines);
-      if (index % IN_A_TURN === IN_A_TURN - 1) await nextTurn();
+      if (index % SERIES_PER_YIELD === SERIES_PER_YIELD - 1) await yieldToEventLoop();
     }
-    this.#seen = { horizon, at };
+    this.#lastRead = { horizon, at };
     const kept = [...this.#metrics.values()].reduce((sum, { size }) => sum + size, 0);
     return kept === count ? "whole" : "too many";
   }
@@ -56,8 +56,8 @@ export class KeptSeries {
     return made;
   }
 
-  #forget(): void {
+  #clear(): void {
     this.#metrics = new Map();
-    this.#seen = undefined;
+    this.#lastRead = undefined;
   }
 }

@@ -1,27 +1,27 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 
-/** A page that is longer becomes two: what is made or sent of it at once takes a fraction of a millisecond. Characters. */
-const MOST = 131_072;
+/** A longer page is split in two, so that rendering or sending a page takes less than a millisecond. */
+const MAX_PAGE_CHARACTERS = 131_072;
 
 interface Page {
-  /** In order. */
+  /** Sorted. */
   readonly labels: string[];
-  /** Of each label set. */
+  /** The lines of each label set. */
   readonly lines: string[];
   length: number;
-  /** Undefined where its lines have changed since. */
+  /** Undefined after a change. */
   text: Buffer | undefined;
 }
 
 /**
- * Lines of the exposition by label set, in the order of the label sets: the same rows give the same text, from any replica. They
- * stand on pages, of which only those that changed are written anew.
+ * Exposition lines ordered by label set, so that all replicas give the same text. Only changed pages are
+ * rendered again.
  */
 export class LinePages {
   readonly #pages: Page[] = [pageOf([], [])];
   #size = 0;
 
-  /** Label sets. */
+  /** Number of label sets. */
   get size(): number {
     return this.#size;
   }
@@ -38,16 +38,16 @@ export class LinePages {
     page.labels.splice(place, known ? 1 : 0, labels);
     page.lines.splice(place, known ? 1 : 0, lines);
     if (!known) this.#size += 1;
-    if (page.length > MOST && page.labels.length > 1) this.#pages.splice(at, 1, ...halvesOf(page));
+    if (page.length > MAX_PAGE_CHARACTERS && page.labels.length > 1) this.#pages.splice(at, 1, ...halvesOf(page));
   }
 
-  /** In UTF-8. What has changed is written a page in a turn of the event loop; there must be no change meanwhile. */
+  /** UTF-8 pages. Yields to the event loop after each rendered page; do not call set() before it resolves. */
   async texts(): Promise<Buffer[]> {
     const texts: Buffer[] = [];
     for (const page of this.#pages) {
       if (!page.text) {
         page.text = Buffer.from(page.lines.join(""));
-        await nextTurn();
+        await yieldToEventLoop();
       }
       texts.push(page.text);
     }
@@ -67,7 +67,7 @@ function halvesOf({ labels, lines }: Page): [Page, Page] {
   return [pageOf(labels.slice(0, middle), lines.slice(0, middle)), pageOf(labels.slice(middle), lines.slice(middle))];
 }
 
-/** The first of so many for which it holds, where it holds for all behind that; `count` where there is none. */
+/** Binary search: the first index for which `holds` is true; `count` if there is none. */
 function firstFrom(count: number, holds: (index: number) => boolean): number {
   let [from, to] = [0, count];
   while (from < to) {

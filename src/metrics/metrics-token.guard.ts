@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Request } from "express";
 import { LiveConfig } from "../config/index.js";
 
-/** Asks for `Authorization: Bearer <METRICS_TOKEN>` where a token is configured. */
+/** Requires `Authorization: Bearer <METRICS_TOKEN>` if a token is configured. */
 @Injectable()
 export class MetricsTokenGuard implements CanActivate {
   constructor(private readonly live: LiveConfig) {}
@@ -12,7 +12,7 @@ export class MetricsTokenGuard implements CanActivate {
     const token = this.live.metricsToken;
     if (!token) return true;
     const given = context.switchToHttp().getRequest<Request>().headers.authorization ?? "";
-    // Hashes are of equal length, so the comparison takes the same time whatever was given.
+    // Hashes have equal length, so the comparison takes constant time.
     if (timingSafeEqual(sha256(given), sha256(`Bearer ${token}`))) return true;
     throw new UnauthorizedException("send the metrics token: Authorization: Bearer <METRICS_TOKEN>");
   }

@@ -6,7 +6,7 @@ import { MetricsTokenGuard } from "./metrics-token.guard.js";
 import { Scrape } from "./scrape.js";
 import { sendPages } from "./send-pages.js";
 
-/** The fleet, the same from every replica: to be scraped once, through the Service. */
+/** Fleet-wide metrics, the same from every replica. Scrape once, through the Service. */
 @Controller("metrics")
 @UseGuards(MetricsTokenGuard)
 export class MetricsController {
@@ -19,7 +19,7 @@ export class MetricsController {
     response.vary("accept, accept-encoding");
     if (request.acceptsEncodings("gzip") !== "gzip") return sendPages(response, CONTENT_TYPES[format], pages);
     const compressed = await gzipped(pages);
-    // Not before: a problem is answered as it is.
+    // Set after compression: an error response is not compressed.
     response.setHeader("content-encoding", "gzip");
     await sendPages(response, CONTENT_TYPES[format], compressed);
   }

@@ -37,14 +37,14 @@ const collectors = [
   GitHubCollector,
 ];
 
-// Once: it registers the metrics of the process.
+// Registered once, because it also registers the process metrics.
 const prometheus = PrometheusModule.register({
   controller: ProcessMetricsController,
   path: "/metrics/process",
   defaultMetrics: { enabled: true },
 });
 
-/** Enters: a scrape. Leaves: the fleet's truth, read from rows, or this process's own view. Nobody imports this room. */
+/** Input: a scrape. Output: fleet-wide metrics from the database, or the metrics of this process. No room imports this one. */
 @Module({})
 export class MetricsModule {
   /** @param children in the primary of a cluster */

@@ -3,7 +3,7 @@ import { CONFIG, type Config } from "../config/index.js";
 import { type Family, LabelPolicy } from "../counters/index.js";
 import { Samples } from "./exposition.js";
 
-/** Makes gauges of grouped rows by the same label policy and budget that the counters obey. */
+/** Builds gauges from grouped rows with the label policy and budget of the counters. */
 @Injectable()
 export class OpenGauges {
   constructor(

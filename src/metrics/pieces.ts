@@ -1,15 +1,15 @@
-/** Short pages go together up to so many bytes: what is written, or compressed, at once. */
-const BYTES = 65_536;
-/** A page of so many goes alone, as it is, so that what was made of it before is known again. */
-const ALONE = 16_384;
+/** Short pages are joined up to this size; it is the most that is written or compressed at once. */
+const MAX_PIECE_BYTES = 65_536;
+/** A page of this size is not joined, so that its compressed form can be reused. */
+const MIN_SINGLE_PAGE_BYTES = 16_384;
 
-/** The same text in pieces that take a fraction of a millisecond each. */
+/** Splits pages into pieces that each take less than a millisecond to process. */
 export function* piecesOf(pages: Iterable<Buffer>): Generator<Buffer> {
   let short: Buffer[] = [];
   let bytes = 0;
   for (const page of pages) {
-    const isAlone = page.length >= ALONE;
-    if (bytes > 0 && (isAlone || bytes + page.length > BYTES)) {
+    const isAlone = page.length >= MIN_SINGLE_PAGE_BYTES;
+    if (bytes > 0 && (isAlone || bytes + page.length > MAX_PIECE_BYTES)) {
       yield Buffer.concat(short, bytes);
       [short, bytes] = [[], 0];
     }

@@ -5,8 +5,8 @@ import { expose } from "./exposition.js";
 type Sample = MetricSnapshot["values"][number];
 
 /**
- * What processes tell of themselves, in OpenMetrics, with exemplars. Not by prom-client, whose one registry has one format:
- * to switch it changes the answers to others that are under way, and takes `_total` off the counters' names for good.
+ * Renders process metrics as OpenMetrics with exemplars. prom-client cannot do this per request: its registry has one format,
+ * and switching it affects concurrent responses and removes `_total` from counter names.
  */
 export const openMetricsOf = (metrics: readonly MetricSnapshot[]): string =>
   Buffer.concat(
@@ -28,13 +28,13 @@ const familyOf = ({ name, type, help }: MetricSnapshot): Family => ({
 
 function lineOf(family: string, { metricName, labels, value, exemplar }: Sample): string {
   const own = Object.keys(labels).length === 0 ? "" : `{${rendered(labels)}}`;
-  const hung = exemplar ? ` # {${rendered(exemplar.labelSet)}} ${numberOf(exemplar.value)} ${exemplar.timestamp}` : "";
-  return `${metricName ?? family}${own} ${numberOf(value)}${hung}\n`;
+  const exemplarText = exemplar ? ` # {${rendered(exemplar.labelSet)}} ${numberOf(exemplar.value)} ${exemplar.timestamp}` : "";
+  return `${metricName ?? family}${own} ${numberOf(value)}${exemplarText}\n`;
 }
 
 const rendered = (labels: Sample["labels"]): string => renderLabels(Object.keys(labels), Object.values(labels).map(String));
 
-/** Of what came from another process as JSON, a number that is none is null. */
+/** JSON from another process contains null for NaN. */
 function numberOf(value: number | null): string {
   if (value === null || Number.isNaN(value)) return "NaN";
   if (Number.isFinite(value)) return String(value);

@@ -7,7 +7,7 @@ import { CONTENT_TYPES, negotiate } from "./exposition.js";
 import { MetricsTokenGuard } from "./metrics-token.guard.js";
 import { openMetricsOf } from "./process-exposition.js";
 
-/** This process alone, or all of this machine's where it is the primary of a cluster: to be scraped on every replica. */
+/** Metrics of this process; in the primary of a cluster, of all its children. Scrape every replica. */
 @Controller("metrics/process")
 @UseGuards(MetricsTokenGuard)
 export class ProcessMetricsController {

@@ -8,23 +8,27 @@ const POOL = "octogauge_database_pool_connections";
 const BUILD_INFO = "octogauge_build_info";
 
 export const processMetricProviders = [
-  makeGaugeProvider({ name: POOL, help: "Connections of this process by state; waiting are requests without one.", labelNames: ["state"] }),
+  makeGaugeProvider({
+    name: POOL,
+    help: "Database connections of this process by state; `waiting` counts requests without a connection.",
+    labelNames: ["state"],
+  }),
   makeGaugeProvider({
     name: BUILD_INFO,
-    help: "1, with the version of this build.",
+    help: "Always 1; the labels have the version of this build.",
     labelNames: ["version", "node_version"],
     aggregator: "first",
   }),
 ];
 
-/** What this process is and holds, besides what its rooms measure themselves. */
+/** Build information and database pool of this process. */
 @Injectable()
 export class ProcessMetrics {
   constructor(@InjectMetric(POOL) pool: Gauge, @InjectMetric(BUILD_INFO) build: Gauge, database: Database) {
     build.set({ version: BUILD.version, node_version: process.version }, 1);
     Object.assign(pool, {
       collect: () => {
-        // With a buffer a gateway is there before its database.
+        // A gateway with a buffer can run without its database.
         if (!database.isConnected) return;
         const { idleCount, totalCount, waitingCount } = database.pool;
         pool.set({ state: "idle" }, idleCount);

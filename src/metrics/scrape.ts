@@ -8,19 +8,19 @@ import { end, now, Tracing } from "../tracing/index.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { type CollectedFamily, expose, type Format, Samples } from "./exposition.js";
 
-/** Answers of replicas may differ by this much; concurrent scrapers share one reading. Milliseconds. */
+/** Concurrent scrapes share one read; replicas may differ by this age. */
 const CACHE_MS = 1_000;
 
-/** A scraper waits for 10 s unless it is told otherwise (Prometheus: `scrape_timeout`); what cannot be had by then is left out. */
+/** Prometheus' default `scrape_timeout` is 10 s. Collectors that do not finish in time are omitted. */
 const DEADLINE_MS = 9_000;
 
-/** The fleet-wide exposition, read from the database: the same from any replica. */
+/** The fleet-wide exposition, read from the database; the same from every replica. */
 @Injectable()
 export class Scrape {
   readonly #logger = new Logger("metrics");
-  #reading: Promise<readonly CollectedFamily[]> | undefined;
+  #lastRead: Promise<readonly CollectedFamily[]> | undefined;
   #freshUntil = 0;
-  readonly #unanswered = new Set<Collector>();
+  readonly #running = new Set<Collector>();
 
   constructor(
     @Inject(COLLECTORS) private readonly collectors: readonly Collector[],
@@ -28,18 +28,17 @@ export class Scrape {
     private readonly tracing: Tracing,
   ) {}
 
-  /** The pages of an answer. */
   async pages(format: Format): Promise<Buffer[]> {
     return expose(await this.#families(), format);
   }
 
   #families(): Promise<readonly CollectedFamily[]> {
-    if (this.#reading && performance.now() < this.#freshUntil) return this.#reading;
-    // Shared while it is under way, however long that takes; the age of an answer counts from its beginning.
+    if (this.#lastRead && performance.now() < this.#freshUntil) return this.#lastRead;
+    // Scrapes share a read until it ends; its age counts from its start.
     this.#freshUntil = Infinity;
     const until = performance.now() + CACHE_MS;
-    this.#reading = this.#read().finally(() => (this.#freshUntil = until));
-    return this.#reading;
+    this.#lastRead = this.#read().finally(() => (this.#freshUntil = until));
+    return this.#lastRead;
   }
 
   async #read(): Promise<readonly CollectedFamily[]> {
@@ -49,7 +48,7 @@ export class Scrape {
     const askedAt = performance.now();
     const deadline = askedAt + DEADLINE_MS;
     const span = this.tracing.isOn ? this.tracing.start("scrape") : undefined;
-    // One after the other: side by side they would take all of the server's cores from the commits of ingest.
+    // Sequential: in parallel, collectors would take the database's cores from ingest.
     for (const collector of this.collectors) {
       const began = performance.now();
       const families = await this.#collect(collector, askedAt, deadline - began, span);
@@ -61,32 +60,29 @@ export class Scrape {
     return [...collected, success.collected(), seconds.collected()];
   }
 
-  /** A question that was given up still takes a connection: it is not asked a second time meanwhile. */
-  async #ask(collector: Collector, askedAt: number, seconds: number, span: Span | undefined): Promise<readonly CollectedFamily[]> {
-    this.#unanswered.add(collector);
+  /** A query that timed out still holds a connection, so the collector does not start again before it ends. */
+  async #run(collector: Collector, askedAt: number, seconds: number, span: Span | undefined): Promise<readonly CollectedFamily[]> {
+    this.#running.add(collector);
     try {
       const database = this.database.within(seconds);
       return await collector.collect(span ? this.tracing.traced(database, span) : database, askedAt);
     } finally {
-      this.#unanswered.delete(collector);
+      this.#running.delete(collector);
     }
   }
 
   async #collect(
     collector: Collector,
     askedAt: number,
-    milliseconds: number,
+    timeoutMs: number,
     parent: Span | undefined,
   ): Promise<readonly CollectedFamily[] | undefined> {
     const span = parent && this.tracing.start(`collect ${collector.name}`, { parent: parent.spanContext() });
     try {
-      if (milliseconds <= 0) throw new Error("the time of the scrape was up");
-      if (this.#unanswered.has(collector)) throw new Error("its question of an earlier scrape is not answered yet");
-      const families = await withTimeout(
-        milliseconds,
-        this.#ask(collector, askedAt, milliseconds / 1_000, span),
-        "it did not end within the time of the scrape",
-      );
+      if (timeoutMs <= 0) throw new Error("the scrape deadline was reached before this collector started");
+      if (this.#running.has(collector)) throw new Error("its query of an earlier scrape has not ended");
+      const running = this.#run(collector, askedAt, timeoutMs / 1_000, span);
+      const families = await withTimeout(timeoutMs, running, "it did not end before the scrape deadline");
       if (span) end(span);
       return families;
     } catch (error) {

@@ -1,32 +1,32 @@
 import type { ServerResponse } from "node:http";
 import { pipeline } from "node:stream/promises";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { piecesOf } from "./pieces.js";
 
-/** A scraper gives up after 10 s unless it is told otherwise (Prometheus: `scrape_timeout`); who reads for longer holds on to pages. Milliseconds. */
-const PATIENCE_MS = 60_000;
+/** A slow reader keeps pages in memory, so it is cut off. Prometheus' default `scrape_timeout` is 10 s. */
+const SEND_TIMEOUT_MS = 60_000;
 
 /**
- * Answers with pages, a piece in a turn of the event loop, no faster than they are read: a scrape of megabytes, written at once, is 10 ms
- * in which nothing else is acknowledged. A reader that goes away is no error, and one that takes too long is cut off.
+ * Sends pages piece by piece with backpressure, and yields to the event loop after each piece. Writing megabytes at once would
+ * block other requests. A closed connection is not an error.
  */
 export async function sendPages(
   response: ServerResponse,
   contentType: string,
   pages: readonly Buffer[],
-  patience: number = PATIENCE_MS,
+  timeoutMs: number = SEND_TIMEOUT_MS,
 ): Promise<void> {
   response.setHeader("content-type", contentType);
   response.setHeader(
     "content-length",
     pages.reduce((sum, { length }) => sum + length, 0),
   );
-  await pipeline(inTurns(pages), response, { signal: AbortSignal.timeout(patience) }).catch(() => undefined);
+  await pipeline(piecewise(pages), response, { signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined);
 }
 
-async function* inTurns(pages: readonly Buffer[]): AsyncGenerator<Buffer> {
+async function* piecewise(pages: readonly Buffer[]): AsyncGenerator<Buffer> {
   for (const piece of piecesOf(pages)) {
     yield piece;
-    await nextTurn();
+    await yieldToEventLoop();
   }
 }

@@ -10,13 +10,13 @@ export interface CounterRow {
 export interface HistogramRow extends Omit<CounterRow, "value"> {
   /** Seconds. */
   readonly bounds: readonly number[];
-  /** Cumulative, as text for exactness. */
+  /** Cumulative, as text because bigint exceeds a number. */
   readonly buckets: readonly string[];
   readonly sum: number;
   readonly count: number;
 }
 
-/** The rows of some counters, for expositions under other names. */
+/** Rows of the named counters, for other exposition names. */
 export async function counterRows(on: Queryable, metrics: readonly string[]): Promise<CounterRow[]> {
   return sql(
     on,
@@ -25,7 +25,7 @@ export async function counterRows(on: Queryable, metrics: readonly string[]): Pr
   );
 }
 
-/** The rows of some histograms, for expositions under other names. */
+/** Rows of the named histograms, for other exposition names. */
 export async function histogramRows(on: Queryable, metrics: readonly string[]): Promise<HistogramRow[]> {
   return sql(
     on,

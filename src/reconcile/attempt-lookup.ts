@@ -4,7 +4,7 @@ import { Actions, type AttemptName, GitHubError, type RepositoryName, type Reque
 import type { LookupResult } from "../intake/index.js";
 import { idAt } from "../workflow-state/index.js";
 
-/** What GitHub said of an attempt. `unseen`: not there, but neither is its repository, to our eyes. */
+/** Result of a lookup. `unseen`: neither the attempt nor its repository is visible with these credentials. */
 export type LookedUp =
   | {
       readonly outcome: "answered";
@@ -15,19 +15,19 @@ export type LookedUp =
   | { readonly outcome: "unchanged"; readonly etags: Etags }
   | { readonly outcome: "gone" | "unseen" };
 
-/** Of the last answers. */
+/** ETags of the last responses. */
 export interface Etags {
   readonly run: string | null;
   readonly jobs: string | null;
 }
 
 const NO_ETAGS: Etags = { run: null, jobs: null };
-/** What has completed longer ago may have been counted and forgotten since (STATE_RETENTION is at least 30 days). Milliseconds. */
-const FORGETTABLE = 29 * 86_400_000;
+/** Jobs completed longer ago are skipped: their rows may be deleted after counting (STATE_RETENTION is at least 30 days). */
+const MAX_COMPLETED_AGE_MS = 29 * 86_400_000;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Asks GitHub how an attempt and its jobs stand, and words the answers as events. */
+/** Looks up an attempt and its jobs at GitHub and converts the responses to events. */
 @Injectable()
 export class AttemptLookup {
   readonly #logger = new Logger("reconcile/lookup");
@@ -38,43 +38,44 @@ export class AttemptLookup {
   ) {}
 
   /**
-   * @param withRun whether the run itself is of interest, or its jobs alone
-   * @throws {GitHubError} but where the attempt is gone
+   * @param withRun false to look up the jobs alone
+   * @throws {GitHubError} unless the attempt is gone
    */
   async ask(name: AttemptName, options: RequestOptions, withRun: boolean, etags: Etags = NO_ETAGS): Promise<LookedUp> {
-    const askedRun = Date.now();
+    const runRequestedAtMs = Date.now();
     const run = withRun ? await unlessGone(() => this.actions.attempt(name, options, etags.run ?? undefined)) : undefined;
-    const askedJobs = Date.now();
+    const jobsRequestedAtMs = Date.now();
     const jobs = await unlessGone(() => this.actions.jobs(name, options, etags.jobs ?? undefined));
-    // One of them is no longer there only where both are not.
+    // The attempt is gone only if both the run and its jobs are gone.
     if (jobs instanceof GitHubError && (run === undefined || run instanceof GitHubError))
       return { outcome: await this.#gone(name, jobs, options) };
-    const [runSaid, jobsSaid] = [fresh(run), fresh(jobs)];
+    const [freshRun, freshJobs] = [fresh(run), fresh(jobs)];
     const answers: LookupResult[] = [];
-    if (runSaid) answers.push(await this.runAnswer(name, runSaid.said, askedRun, options));
-    const repository = runSaid ? repositoryOf(runSaid.said, name) : name;
-    for (const job of jobsSaid?.said ?? []) if (!isForgettable(job, askedJobs)) answers.push(jobAnswer(name, repository, job, askedJobs));
+    if (freshRun) answers.push(await this.runAnswer(name, freshRun.said, runRequestedAtMs, options));
+    const repository = freshRun ? repositoryOf(freshRun.said, name) : name;
+    for (const job of freshJobs?.said ?? [])
+      if (!isTooOld(job, jobsRequestedAtMs)) answers.push(jobAnswer(name, repository, job, jobsRequestedAtMs));
     const now = {
-      run: run === "unchanged" ? etags.run : (runSaid?.etag ?? null),
-      jobs: jobs === "unchanged" ? etags.jobs : (jobsSaid?.etag ?? null),
+      run: run === "unchanged" ? etags.run : (freshRun?.etag ?? null),
+      jobs: jobs === "unchanged" ? etags.jobs : (freshJobs?.etag ?? null),
     };
-    if (!runSaid && !jobsSaid) return { outcome: "unchanged", etags: now };
-    return { outcome: "answered", answers, etags: now, jobs: jobsSaid?.said.map((job) => Number(job["id"])) };
+    if (!freshRun && !freshJobs) return { outcome: "unchanged", etags: now };
+    return { outcome: "answered", answers, etags: now, jobs: freshJobs?.said.map((job) => Number(job["id"])) };
   }
 
-  /** A REST run as the payload of an event, which says the default branch, as REST does not. @param asked milliseconds since 1970 @throws {GitHubError} */
-  async runAnswer(name: RepositoryName, run: JsonObject, asked: number, options: RequestOptions): Promise<LookupResult> {
+  /** Converts a REST run to an event payload and adds the default branch, which the REST run lacks. @throws {GitHubError} */
+  async runAnswer(name: RepositoryName, run: JsonObject, requestedAtMs: number, options: RequestOptions): Promise<LookupResult> {
     const repository = repositoryOf(run, name);
     const defaultBranch = this.config.BRANCH_LABEL === "class" ? await this.actions.defaultBranch(repository, options) : "";
     const payload = { action: "", workflow_run: run, repository: { ...payloadOf(repository), default_branch: defaultBranch } };
-    return { id: idAt(asked), event: "workflow_run.lookup", payload };
+    return { id: idAt(requestedAtMs), event: "workflow_run.lookup", payload };
   }
 
-  /** GitHub answers 404 as well to whoever may not see the repository: that closes nothing. */
+  /** GitHub also answers 404 if the credentials cannot see the repository; then nothing is closed. */
   async #gone(name: RepositoryName, { status }: GitHubError, options: RequestOptions): Promise<"gone" | "unseen"> {
     if (status === 410 || (await this.actions.isVisible(name, options))) return "gone";
     this.#logger.warn(
-      `${name.owner}/${name.repo} is not to be seen with these credentials: give them access, or what is open there comes to be lost`,
+      `${name.owner}/${name.repo} is not visible with these credentials: grant them access, or its open runs and jobs will be marked lost`,
     );
     return "unseen";
   }
@@ -89,29 +90,29 @@ async function unlessGone<T>(ask: () => Promise<T>): Promise<T | GitHubError> {
   }
 }
 
-/** What was said, where it is there and has changed. */
+/** The response, unless it is unchanged or gone. */
 const fresh = <T>(answer: Tagged<T> | "unchanged" | GitHubError | undefined): Tagged<T> | undefined =>
   answer === undefined || answer === "unchanged" || answer instanceof GitHubError ? undefined : answer;
 
-/** A REST job as the payload of an event. @param asked milliseconds since 1970 */
+/** Converts a REST job to an event payload. */
 export function jobAnswer(
   { runId, runAttempt }: Pick<AttemptName, "runId" | "runAttempt">,
   repository: RepositoryName,
   job: JsonObject,
-  asked: number,
+  requestedAtMs: number,
 ): LookupResult {
-  // Older servers leave the attempt out.
+  // Older Enterprise Servers do not send run_attempt.
   const payload = { action: "", workflow_job: { run_id: runId, run_attempt: runAttempt, ...job }, repository: payloadOf(repository) };
-  return { id: idAt(asked), event: "workflow_job.lookup", payload };
+  return { id: idAt(requestedAtMs), event: "workflow_job.lookup", payload };
 }
 
-/** As GitHub spells it now: it may have been renamed, or asked for in another case. */
-export function repositoryOf(run: JsonObject, asked: RepositoryName): RepositoryName {
+/** The repository as GitHub spells it now; it may have been renamed, or requested in another case. */
+export function repositoryOf(run: JsonObject, requested: RepositoryName): RepositoryName {
   const fullName = (run["repository"] as { full_name?: unknown } | undefined)?.full_name;
   const [owner, repo] = typeof fullName === "string" ? fullName.split("/") : [];
-  return owner && repo ? { owner, repo } : { owner: asked.owner, repo: asked.repo };
+  return owner && repo ? { owner, repo } : { owner: requested.owner, repo: requested.repo };
 }
 
 const payloadOf = ({ owner, repo }: RepositoryName) => ({ name: repo, full_name: `${owner}/${repo}`, owner: { login: owner } });
 
-const isForgettable = (job: JsonObject, now: number): boolean => Date.parse(String(job["completed_at"])) < now - FORGETTABLE;
+const isTooOld = (job: JsonObject, now: number): boolean => Date.parse(String(job["completed_at"])) < now - MAX_COMPLETED_AGE_MS;

@@ -5,18 +5,18 @@ import { Leadership, SchemaGate } from "../database/index.js";
 import { GitHubError, HookLog } from "../github/index.js";
 import { HookAudits } from "./hook-audits.js";
 
-/** How often an idle leader looks whether a hook is due, at least. Seconds. */
-const LOOK_EVERY = 5;
+/** Longest interval between checks for a due hook. */
+const MAX_CHECK_INTERVAL_SECONDS = 5;
 
 /**
- * The delivery auditor: reads the log that GitHub keeps of each hook, from the newest entry back to the last verified
- * point, one page a round. Where the walk stands is a row, so that memory is bounded by a page and any replica goes on.
+ * Audits GitHub's delivery log of each hook, from the newest entry back to the last verified time, one page per round.
+ * The cursor is a row, so memory is bounded by one page and any replica can continue.
  */
 @Injectable()
 export class AuditLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
   readonly #canAsk: boolean;
-  /** Of whose term the hooks are registered: another leader may have had other ones. */
+  /** The leader term in which the hooks were registered; another leader may have other hooks configured. */
   #registered: string | undefined;
 
   constructor(
@@ -26,14 +26,16 @@ export class AuditLoop extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "GITHUB_HOOKS" | "AUDIT_INTERVAL" | "GITHUB_TOKEN" | "GITHUB_APP_ID">,
   ) {
-    super("reconcile/audit", Math.min(LOOK_EVERY, config.AUDIT_INTERVAL), schema.ready);
+    super("reconcile/audit", Math.min(MAX_CHECK_INTERVAL_SECONDS, config.AUDIT_INTERVAL), schema.ready);
     this.#canAsk = config.GITHUB_TOKEN !== undefined || config.GITHUB_APP_ID !== undefined;
     this.#hooks = new Map(config.GITHUB_HOOKS.map((hook) => [hook.name, hook]));
   }
 
   override onApplicationBootstrap(): void {
     if (this.#hooks.size === 0 && this.#canAsk)
-      this.logger.log("GITHUB_HOOKS is empty: open runs are looked up, but what GitHub lost is not looked for");
+      this.logger.log(
+        "GITHUB_HOOKS is empty: stale runs are looked up, but lost deliveries are not detected; set GITHUB_HOOKS to detect them",
+      );
     super.onApplicationBootstrap();
   }
 

@@ -2,23 +2,23 @@ import { int8Array, type Queryable, sql, textArray, timestamptzArray, uuidArray 
 import type { LoggedDelivery } from "../github/index.js";
 import { MISSED } from "./missed.js";
 
-/** Attempts are not logged in the order of their times: each walk looks again at the last ones before it. Seconds. */
-const OVERLAP = 300;
+/** GitHub's log is not strictly ordered by time, so each audit reads this part of the verified log again. */
+const OVERLAP_SECONDS = 300;
 
-/** Where the audit of a hook stands. */
+/** State of a hook's audit. */
 export interface Audit {
   readonly hook: string;
-  /** The next page of the walk under way; null at its beginning. */
+  /** Next page of the current audit; null at its start. */
   readonly cursor: string | null;
-  /** How often in a row it could not be read. */
+  /** Consecutive failed reads of the log. */
   readonly failures: number;
-  /** Which walk it is: the moment up to which it verifies, as text to the microsecond. */
+  /** Identifies the audit: the time up to which it verifies, as text with microseconds. */
   readonly walk: string;
-  /** Nothing older than this needs a look. Milliseconds since 1970. */
+  /** Older entries are already verified. Milliseconds since 1970. */
   readonly lookBackTo: number;
 }
 
-// The log before our first delivery belongs to whoever received it then.
+// Log entries before the first stored delivery are not audited: this installation did not receive them.
 const BEGIN = `
   INSERT INTO octogauge.audited_hooks (hook, since, verified_until)
   SELECT hook, first, first FROM unnest($1::text[]) AS hook, (
@@ -28,23 +28,23 @@ const BEGIN = `
 
 const KNOWN = "SELECT hook FROM octogauge.audited_hooks";
 
-// Not at once: while a rollout lasts, somebody else may still audit it.
-const FORGET = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
+// Not at once: during a rollout another replica may still audit the hook.
+const DELETE_OLD = "DELETE FROM octogauge.audited_hooks WHERE hook <> ALL ($1::text[]) AND due_at < now() - interval '1 day'";
 
-// Whoever begins to lead may have been started with what was wrong put right.
+// A new leader retries failed hooks at once, because its configuration may be corrected.
 const AT_ONCE = "UPDATE octogauge.audited_hooks SET due_at = least(due_at, now())";
 
-/** A hook that nobody has tended for so long is not shown: it is no longer configured anywhere. Long enough for the alert that nobody audits. */
-const TENDED = "due_at > now() - interval '3 hours'";
+/** Hooks without an audit for this long are not exposed, because they are no longer configured. Long enough for the alert on missing audits. */
+const IS_ACTIVE = "due_at > now() - interval '3 hours'";
 
-// The hook that has waited longest, so that all come to their turn, page by page.
+// The hook that has been due longest, so that hooks alternate page by page.
 const NEXT = `
   UPDATE octogauge.audited_hooks a SET walk_until = coalesce(a.walk_until, now() - make_interval(secs => $2))
   WHERE a.hook = (SELECT hook FROM octogauge.audited_hooks WHERE hook = ANY ($1::text[]) AND due_at <= now() ORDER BY due_at, hook LIMIT 1)
   RETURNING a.hook, a.walk_cursor AS cursor, a.failures, extract(epoch FROM a.walk_until)::text AS walk,
-    (extract(epoch FROM greatest(a.since, a.verified_until - interval '${OVERLAP} s')) * 1000)::float8 AS "lookBackTo"`;
+    (extract(epoch FROM greatest(a.since, a.verified_until - interval '${OVERLAP_SECONDS} s')) * 1000)::float8 AS "lookBackTo"`;
 
-// The attempts of one delivery are one missed delivery, as old as its first one.
+// All log entries of a delivery are one missed delivery with the time of the first entry.
 const MISS = `
   WITH judged AS MATERIALIZED (
     SELECT DISTINCT ON (p.delivery_id) p.* FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[]) AS p(delivery_id, log_id, event, delivered_at)
@@ -59,18 +59,18 @@ const MISS = `
     WHERE excluded.delivered_at < m.delivered_at AND m.state = ${MISSED.open}
   RETURNING (xmax = 0) AS fresh`;
 
-// Whoever led before and was away for long may come with a page of a walk that others have gone on with, or ended.
-const IS_THERE = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
+// A former leader may return with a page of an audit that another leader has continued or finished; its write is ignored.
+const IS_CURRENT = "hook = $1 AND extract(epoch FROM walk_until)::text = $2 AND walk_cursor IS NOT DISTINCT FROM $3";
 
-const GO_ON = `
-  UPDATE octogauge.audited_hooks SET walk_cursor = $4, walk_until = coalesce($5::timestamptz, walk_until), due_at = now(), failures = 0, error = '' WHERE ${IS_THERE}`;
+const CONTINUE = `
+  UPDATE octogauge.audited_hooks SET walk_cursor = $4, walk_until = coalesce($5::timestamptz, walk_until), due_at = now(), failures = 0, error = '' WHERE ${IS_CURRENT}`;
 
 const END = `
   UPDATE octogauge.audited_hooks SET verified_until = greatest(verified_until, coalesce($5::timestamptz, walk_until)), walk_until = NULL, walk_cursor = NULL,
     due_at = now() + make_interval(secs => $4), failures = 0, error = ''
-  WHERE ${IS_THERE}`;
+  WHERE ${IS_CURRENT}`;
 
-// Twice as long after each failure in a row, at most an hour. A cursor that GitHub does not take is dropped with its walk.
+// The backoff doubles with each consecutive failure, to at most one hour. If GitHub rejects the cursor, the audit restarts.
 const FAIL = `
   UPDATE octogauge.audited_hooks SET failures = failures + 1, error = $2,
     due_at = now() + make_interval(secs => coalesce($4::float8, least(3600, $3::float8 * 2 ^ least(failures, 12)))),
@@ -79,40 +79,40 @@ const FAIL = `
   RETURNING failures`;
 
 /**
- * Begins the audit of hooks that are new and forgets those that nobody has audited for a day.
- * @param window how long GitHub keeps and redelivers, in seconds
- * @returns the new ones
+ * Starts the audit of new hooks and deletes unconfigured hooks without an audit for a day.
+ * @param windowSeconds time for which GitHub keeps the log and redelivers
+ * @returns the new hooks
  */
-export async function registerHooks(on: Queryable, hooks: readonly string[], window: number): Promise<readonly string[]> {
-  await sql(on, FORGET, [textArray(hooks)]);
+export async function registerHooks(on: Queryable, hooks: readonly string[], windowSeconds: number): Promise<readonly string[]> {
+  await sql(on, DELETE_OLD, [textArray(hooks)]);
   await sql(on, AT_ONCE);
   const known = new Set((await sql<{ hook: string }>(on, KNOWN)).map(({ hook }) => hook));
   const unknown = hooks.filter((hook) => !known.has(hook));
   if (unknown.length === 0) return [];
-  return (await sql<{ hook: string }>(on, BEGIN, [textArray(unknown), window])).map(({ hook }) => hook);
+  return (await sql<{ hook: string }>(on, BEGIN, [textArray(unknown), windowSeconds])).map(({ hook }) => hook);
 }
 
 /**
- * The hook whose log is to be read next.
- * @param settle seconds; what is younger is left for the next walk
+ * The next hook to read.
+ * @param settleSeconds younger entries are left for the next audit
  */
-export async function nextAudit(on: Queryable, hooks: readonly string[], settle: number): Promise<Audit | undefined> {
-  const [row] = await sql<Audit>(on, NEXT, [textArray(hooks), settle]);
+export async function nextAudit(on: Queryable, hooks: readonly string[], settleSeconds: number): Promise<Audit | undefined> {
+  const [row] = await sql<Audit>(on, NEXT, [textArray(hooks), settleSeconds]);
   return row;
 }
 
 /**
- * Notes which deliveries of a page are not in our ledger.
- * @param until by GitHub's clock: what is younger is not judged; null for as far as the walk goes
- * @param ledgerReaches how far back the ledger remembers, in seconds
- * @returns how many were not known to be missed
+ * Records the deliveries of a page that are not in the ledger.
+ * @param until by GitHub's clock: younger entries are skipped; null for the end time of the audit
+ * @param ledgerSeconds age of the oldest ledger entries
+ * @returns the number of newly missed deliveries
  */
-export async function noteMissed(
+export async function recordMissed(
   on: Queryable,
   hook: string,
   page: readonly LoggedDelivery[],
   until: Date | null,
-  ledgerReaches: number,
+  ledgerSeconds: number,
 ): Promise<number> {
   if (page.length === 0) return 0;
   const rows = await sql<{ fresh: boolean }>(on, MISS, [
@@ -121,45 +121,47 @@ export async function noteMissed(
     int8Array(page.map(({ logId }) => logId)),
     textArray(page.map(({ event }) => event)),
     timestamptzArray(page.map(({ deliveredAt }) => deliveredAt)),
-    ledgerReaches,
+    ledgerSeconds,
     until,
   ]);
   return rows.filter(({ fresh }) => fresh).length;
 }
 
-/** The walk goes on at `cursor`; a walk that has gone on already is left alone. @param until where its first page says how far it verifies */
-export async function goOn(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string, until: Date | null): Promise<void> {
-  await sql(on, GO_ON, [hook, walk, from, cursor, until]);
+/** Moves the audit to `cursor`, unless another leader has moved it. @param until end time from the first page, else null */
+export async function continueAudit(on: Queryable, { hook, walk, cursor: from }: Audit, cursor: string, until: Date | null): Promise<void> {
+  await sql(on, CONTINUE, [hook, walk, from, cursor, until]);
 }
 
-/** The walk has come to what was verified before; the next one begins after `interval` seconds. */
-export async function endWalk(on: Queryable, { hook, walk, cursor }: Audit, interval: number, until: Date | null): Promise<void> {
-  await sql(on, END, [hook, walk, cursor, interval, until]);
+/** Ends the audit at the verified part of the log; the next one starts after the interval. */
+export async function endAudit(on: Queryable, { hook, walk, cursor }: Audit, intervalSeconds: number, until: Date | null): Promise<void> {
+  await sql(on, END, [hook, walk, cursor, intervalSeconds, until]);
 }
 
 /**
- * Lets a hook rest whose log could not be read.
- * @param rest first rest in seconds
- * @param wait seconds, where GitHub said how long
- * @param restart whether the walk has to begin anew
- * @returns failures in a row
+ * Applies backoff to a hook after a failed read.
+ * @param options `waitSeconds` replaces the backoff if GitHub gave a time
+ * @returns consecutive failures
  */
 export async function failAudit(
   on: Queryable,
   hook: string,
   error: string,
-  { rest, wait, restart }: { readonly rest: number; readonly wait: number | undefined; readonly restart: boolean },
+  {
+    firstBackoffSeconds,
+    waitSeconds,
+    restart,
+  }: { readonly firstBackoffSeconds: number; readonly waitSeconds: number | undefined; readonly restart: boolean },
 ): Promise<number> {
-  const [row] = await sql<{ failures: number }>(on, FAIL, [hook, error, rest, wait ?? null, restart]);
+  const [row] = await sql<{ failures: number }>(on, FAIL, [hook, error, firstBackoffSeconds, waitSeconds ?? null, restart]);
   return row?.failures ?? 0;
 }
 
 export interface HookState {
   readonly hook: string;
-  /** Seconds since 1970: all that GitHub sent before is known to have come, or to be missed. */
+  /** Seconds since 1970. Every delivery that GitHub sent before this time has arrived or is recorded as missed. */
   readonly verifiedUntil: number;
   readonly fails: boolean;
-  /** Missed deliveries that are still hoped for. */
+  /** Missed deliveries that may still arrive. */
   readonly missing: number;
 }
 
@@ -170,6 +172,6 @@ export async function readHooks(on: Queryable): Promise<HookState[]> {
        coalesce(m.count, 0)::float8 AS missing
      FROM octogauge.audited_hooks a
      LEFT JOIN (SELECT hook, count(*) FROM octogauge.missed_deliveries WHERE state = ${MISSED.open} GROUP BY hook) m USING (hook)
-     WHERE ${TENDED} ORDER BY a.hook COLLATE "C"`,
+     WHERE ${IS_ACTIVE} ORDER BY a.hook COLLATE "C"`,
   );
 }

@@ -1,6 +1,6 @@
 import type { GitHubError } from "../github/index.js";
 
-/** What an operator can do about it, to be put behind the message. */
+/** A hint for the operator, appended to the error message. */
 export function hintFor({ outcome }: GitHubError): string {
   if (outcome === "gone") return "; is the hook's id right (and GITHUB_API_URL), and may the credentials read its deliveries?";
   if (outcome === "refused") return "; the credentials lack a permission, see docs/repair.md";

@@ -6,10 +6,10 @@ import { Database, SchemaGate } from "../database/index.js";
 import { closeLeftOpen, loseJobs, loseRuns, type Lost } from "../workflow-state/index.js";
 
 const BATCH = 1_000;
-/** With credentials, for what GitHub was not asked for yet. Seconds. */
-const PATIENCE = 86_400;
+/** Extra time before a run or job without a lookup is lost, if lookups are configured. */
+const GRACE_SECONDS = 86_400;
 
-/** Truth rule 6: what is open for longer than GitHub allows is lost, said so, and no longer in the gauges. */
+/** Truth rule 6: marks runs and jobs as lost that are open longer than GitHub allows. They are counted and leave the gauges. */
 @Injectable()
 export class LostLoop extends BackgroundLoop {
   constructor(
@@ -26,16 +26,16 @@ export class LostLoop extends BackgroundLoop {
     await closeLeftOpen(this.database);
     const { JOB_QUEUED_LIMIT, JOB_RUNNING_LIMIT, RUN_LIMIT, GITHUB_TOKEN, GITHUB_APP_ID } = this.config;
     const delta = this.counters.newDelta();
-    const patience = GITHUB_TOKEN === undefined && GITHUB_APP_ID === undefined ? 0 : PATIENCE;
+    const graceSeconds = GITHUB_TOKEN === undefined && GITHUB_APP_ID === undefined ? 0 : GRACE_SECONDS;
     let most = 0;
     await this.database.transaction(async (transaction) => {
       const jobs = await loseJobs(
         transaction,
         { queued: JOB_QUEUED_LIMIT, running: JOB_RUNNING_LIMIT, waiting: RUN_LIMIT },
         BATCH,
-        patience,
+        graceSeconds,
       );
-      const runs = await loseRuns(transaction, RUN_LIMIT, BATCH, patience);
+      const runs = await loseRuns(transaction, RUN_LIMIT, BATCH, graceSeconds);
       this.#count(delta, COUNTERS.jobsLost, jobs);
       this.#count(delta, COUNTERS.runsLost, runs);
       most = Math.max(jobs.length, runs.length);
@@ -46,6 +46,6 @@ export class LostLoop extends BackgroundLoop {
 
   #count(delta: MetricDelta, family: Family, lost: readonly Lost[]): void {
     for (const { owner, repo, first } of lost) if (first && this.policy.measures(owner, repo)) delta.add(family, [owner, repo]);
-    if (lost.length > 0) this.logger.warn(`${lost.length} open for longer than GitHub allows: ${family.name}`);
+    if (lost.length > 0) this.logger.warn(`${lost.length} open longer than GitHub allows, marked lost: ${family.name}`);
   }
 }

@@ -5,10 +5,10 @@ import { Database } from "../database/index.js";
 import type { GitHubError } from "../github/index.js";
 import { beginRedelivery, type Due, giveUpMissed, type Missed, nextDue, pruneMissed, recover, takeBack } from "./missed-deliveries.sql.js";
 
-/** Ids in one log line. */
-const MOST_NAMED = 10;
+/** Most ids in one log line. */
+const MAX_NAMED = 10;
 
-/** Deliveries that GitHub has in a log and we have not. Rows and counters change together. */
+/** Deliveries in GitHub's log that did not arrive. Rows and counters change in one transaction. */
 @Injectable()
 export class MissedDeliveries {
   readonly #logger = new Logger("reconcile/redelivery");
@@ -19,7 +19,7 @@ export class MissedDeliveries {
     @Inject(CONFIG) private readonly config: Pick<Config, "AUDIT_WINDOW" | "REDELIVERY_BACKOFF">,
   ) {}
 
-  /** Sees which have come, and gives those up that GitHub no longer sends. */
+  /** Marks arrived deliveries as recovered and gives up those too old for redelivery. */
   async settle(): Promise<void> {
     const delta = this.counters.newDelta();
     let recovered: readonly Missed[] = [];
@@ -31,12 +31,14 @@ export class MissedDeliveries {
       for (const { hook } of givenUp) delta.add(COUNTERS.hookGivenUp, [hook]);
       await this.counters.write(transaction, delta);
     });
-    if (recovered.length > 0) this.#logger.log(`${recovered.length} missed deliveries have come`);
+    if (recovered.length > 0) this.#logger.log(`${recovered.length} missed deliveries arrived`);
     if (givenUp.length > 0)
-      this.#logger.error(`${givenUp.length} missed deliveries are given up, since GitHub no longer sends them: ${named(givenUp)}`);
+      this.#logger.error(
+        `${givenUp.length} missed deliveries are lost, because they are too old for GitHub to redeliver: ${named(givenUp)}`,
+      );
   }
 
-  /** Forgets those that nobody meets in a log any more. */
+  /** Deletes rows that no audit reads any more. */
   prune(): Promise<void> {
     return pruneMissed(this.database, this.config.AUDIT_WINDOW);
   }
@@ -45,25 +47,25 @@ export class MissedDeliveries {
     return nextDue(this.database, hooks);
   }
 
-  /** Uses up this step of its back-off, before it is asked for. @returns false where it has come, or was asked for, meanwhile */
+  /** Records the redelivery before the request. @returns false if the delivery has arrived or another request was made */
   begin(due: Due): Promise<boolean> {
     return beginRedelivery(this.database, due, this.config.REDELIVERY_BACKOFF);
   }
 
-  /** GitHub will send it again. */
+  /** GitHub accepted the redelivery. */
   async redelivered({ hook }: Due): Promise<void> {
     const delta = this.counters.newDelta();
     delta.add(COUNTERS.hookRedelivered, [hook]);
     await this.counters.write(this.database, delta);
   }
 
-  /** GitHub did not take the request: unless it is to be repeated after a time, the delivery keeps its step. */
+  /** GitHub rejected the request. The attempt counts for the backoff, unless GitHub gave a time to retry. */
   async notTaken(due: Due, { waitSeconds }: GitHubError): Promise<void> {
     if (waitSeconds !== undefined) await takeBack(this.database, due, waitSeconds);
   }
 }
 
 function named(missed: readonly Missed[]): string {
-  const names = missed.slice(0, MOST_NAMED).map(({ id, hook }) => `${id} (${hook})`);
-  return [...names, ...(missed.length > MOST_NAMED ? [`and ${missed.length - MOST_NAMED} more`] : [])].join(", ");
+  const names = missed.slice(0, MAX_NAMED).map(({ id, hook }) => `${id} (${hook})`);
+  return [...names, ...(missed.length > MAX_NAMED ? [`and ${missed.length - MAX_NAMED} more`] : [])].join(", ");
 }

@@ -1,8 +1,8 @@
 /** `missed_deliveries.state`. */
 export const MISSED = {
   open: 0,
-  /** it has come */
+  /** the delivery arrived */
   recovered: 1,
-  /** GitHub no longer redelivers it */
+  /** too old for GitHub to redeliver */
   givenUp: 2,
 } as const;

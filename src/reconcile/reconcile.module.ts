@@ -14,8 +14,8 @@ import { RedeliveryLoop } from "./redelivery.loop.js";
 import { StaleRuns } from "./stale-runs.js";
 
 /**
- * Enters: what GitHub's delivery logs and its API say, rows that are open for too long. Leaves: redeliveries asked for,
- * answers in the inbox, the truth about what is lost. Its loops run in workers; nobody calls.
+ * Input: GitHub's delivery logs and API, and rows that are open too long. Output: redelivery requests, lookup results
+ * in the inbox, and lost runs and jobs. Its loops run in workers.
  */
 @Module({
   imports: [BufferModule, DatabaseModule, CountersModule, GitHubModule.within(FleetLimits, DatabaseModule)],

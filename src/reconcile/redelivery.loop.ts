@@ -9,22 +9,22 @@ import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import type { Due } from "./missed-deliveries.sql.js";
 
-/** How often it is seen what has come, at least; and the longest wait for the turn to write before it is asked again who leads. Seconds. */
-const [SETTLE_EVERY, LONGEST_WAIT] = [5, 1];
-const PRUNE_EVERY = 60;
-/** Longest rest of a hook that takes no redelivery; the first one is the audit's interval, doubled each time in a row. Seconds. */
-const LONGEST_REST = 3_600;
+/** Interval of the check for arrived deliveries; longest wait for a write slot before leadership is checked again. */
+const [SETTLE_INTERVAL_SECONDS, MAX_SLOT_WAIT_SECONDS] = [5, 1];
+const DELETE_INTERVAL_SECONDS = 60;
+/** Longest backoff of a hook after failed redelivery requests. The first is AUDIT_INTERVAL; it doubles with each consecutive failure. */
+const MAX_BACKOFF_SECONDS = 3_600;
 
-/** Asks GitHub for missed deliveries once more, one a round, and sees what has come of it. */
+/** Requests redelivery of missed deliveries, one per round, and records which have arrived. */
 @Injectable()
 export class RedeliveryLoop extends BackgroundLoop {
   readonly #hooks: ReadonlyMap<string, Hook>;
-  /** Hooks that take none now. Their logs are read all the same. */
-  readonly #resting = new Map<string, { readonly failures: number; readonly until: number }>();
-  /** The one that waits for the turn to write. */
+  /** Hooks in backoff. Their logs are still audited. */
+  readonly #inBackoff = new Map<string, { readonly failures: number; readonly until: number }>();
+  /** The delivery that waits for a write slot. */
   #due: Due | undefined;
   #settleAt = Number.NEGATIVE_INFINITY;
-  #pruneAt = Number.NEGATIVE_INFINITY;
+  #deleteAt = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly leadership: Leadership,
@@ -45,48 +45,48 @@ export class RedeliveryLoop extends BackgroundLoop {
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
     const wait = await this.log.takeSlot();
-    if (wait > 0) return { restSeconds: Math.min(wait, LONGEST_WAIT) };
+    if (wait > 0) return { restSeconds: Math.min(wait, MAX_SLOT_WAIT_SECONDS) };
     this.#due = undefined;
     if (!(await this.missed.begin(due))) return "again";
     try {
       await this.log.redeliver(hook, due.logId);
       await this.missed.redelivered(due);
-      this.#resting.delete(hook.name);
+      this.#inBackoff.delete(hook.name);
     } catch (error) {
       if (!(error instanceof GitHubError)) throw error;
       await this.missed.notTaken(due, error);
       if (error.outcome === "gone" || error.outcome === "invalid") {
         this.logger.warn(
-          logEntry(`${due.id} (${due.hook}) cannot be asked for, trying again later: ${error.message}`, {
+          logEntry(`${due.id} (${due.hook}) could not be requested from GitHub, retrying later: ${error.message}`, {
             delivery_id: due.id,
             hook: due.hook,
           }),
         );
       } else {
-        this.#letRest(hook.name, error);
+        this.#backOff(hook.name, error);
       }
     }
     return "again";
   }
 
-  #letRest(hook: string, error: GitHubError): void {
-    const failures = this.#resting.get(hook)?.failures ?? 0;
-    const seconds = error.waitSeconds ?? doubled(failures + 1, this.config.AUDIT_INTERVAL, LONGEST_REST);
-    this.#resting.set(hook, { failures: failures + 1, until: performance.now() + 1_000 * seconds });
-    this.logger.warn(`no redelivery from ${hook} for ${Math.ceil(seconds)} s: ${error.message}${hintFor(error)}`);
+  #backOff(hook: string, error: GitHubError): void {
+    const failures = this.#inBackoff.get(hook)?.failures ?? 0;
+    const seconds = error.waitSeconds ?? doubled(failures + 1, this.config.AUDIT_INTERVAL, MAX_BACKOFF_SECONDS);
+    this.#inBackoff.set(hook, { failures: failures + 1, until: performance.now() + 1_000 * seconds });
+    this.logger.warn(`pausing redeliveries of ${hook} for ${Math.ceil(seconds)} s: ${error.message}${hintFor(error)}`);
   }
 
   #next(): Promise<Due | undefined> {
     const now = performance.now();
-    return this.missed.nextDue([...this.#hooks.keys()].filter((name) => (this.#resting.get(name)?.until ?? 0) <= now));
+    return this.missed.nextDue([...this.#hooks.keys()].filter((name) => (this.#inBackoff.get(name)?.until ?? 0) <= now));
   }
 
   async #settle(): Promise<void> {
     if (performance.now() < this.#settleAt) return;
     await this.missed.settle();
-    this.#settleAt = performance.now() + 1_000 * Math.min(SETTLE_EVERY, this.config.AUDIT_INTERVAL);
-    if (performance.now() < this.#pruneAt) return;
+    this.#settleAt = performance.now() + 1_000 * Math.min(SETTLE_INTERVAL_SECONDS, this.config.AUDIT_INTERVAL);
+    if (performance.now() < this.#deleteAt) return;
     await this.missed.prune();
-    this.#pruneAt = performance.now() + 1_000 * PRUNE_EVERY;
+    this.#deleteAt = performance.now() + 1_000 * DELETE_INTERVAL_SECONDS;
   }
 }

@@ -5,10 +5,10 @@ import { COUNTERS, Counters, Rollup } from "../counters/index.js";
 import { Database, isTransient, type Queryable } from "../database/index.js";
 import { GitHub, GitHubError } from "../github/index.js";
 import { putLookupResults } from "../intake/index.js";
-import { closeAbsentJobs, closeGone, knowsRuns, noteAsked, type SilentAttempt, staleRuns } from "../workflow-state/index.js";
+import { closeAbsentJobs, closeGone, knowsRuns, recordLookup, type StaleAttempt, staleRuns } from "../workflow-state/index.js";
 import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
 
-/** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
+/** Open attempts without a recent event. Each lookup stores its result in one transaction. */
 @Injectable()
 export class StaleRuns {
   readonly #logger = new Logger("reconcile/lookup");
@@ -26,40 +26,40 @@ export class StaleRuns {
     return this.github.isConfigured;
   }
 
-  /** Those with the oldest news first. */
-  async next(most: number): Promise<SilentAttempt[]> {
-    // Whether events of runs come is seen in the counters.
+  /** Stale attempts, the oldest last event or lookup first. */
+  async next(most: number): Promise<StaleAttempt[]> {
+    // knowsRuns() reads the counters, so apply all deltas first.
     await this.rollup.run();
     return staleRuns(this.database, this.config.RECONCILE_AFTER, most);
   }
 
   /**
-   * Asks GitHub and puts its answers into the inbox.
-   * @throws {GitHubError} where it did not answer; unless that was for a pause, the attempt has had its turn all the same
+   * Looks up an attempt and puts the results into the inbox.
+   * @throws {GitHubError} if GitHub failed; the lookup counts as done unless GitHub asked for a pause
    */
-  async lookUp(attempt: SilentAttempt): Promise<void> {
+  async lookUp(attempt: StaleAttempt): Promise<void> {
     const etags = { run: attempt.runEtag, jobs: attempt.jobsEtag };
     const options = { purpose: "lookup", reserve: 1 - this.config.RECONCILE_BUDGET / 100 };
     try {
-      const said = await this.lookup.ask(attempt, options, attempt.hasRun || (await knowsRuns(this.database)), etags);
-      await this.#settle(said.outcome, (transaction) => this.#take(transaction, attempt, said));
+      const result = await this.lookup.ask(attempt, options, attempt.hasRun || (await knowsRuns(this.database)), etags);
+      await this.#settle(result.outcome, (transaction) => this.#apply(transaction, attempt, result));
     } catch (error) {
       if (error instanceof GitHubError ? error.waitSeconds !== undefined : isTransient(error)) throw error;
-      // Whatever it is, it must not come first again and again.
-      await this.#settle("failed", (transaction) => noteAsked(transaction, attempt, false, etags, false));
+      // Record the failed lookup, so that this attempt does not block the others.
+      await this.#settle("failed", (transaction) => recordLookup(transaction, attempt, false, etags, false));
       this.#logger.warn(
-        `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, trying again later: ${messageOf(error)}`,
+        `run ${attempt.runId} of ${attempt.owner}/${attempt.repo} could not be looked up, retrying later: ${messageOf(error)}`,
       );
       throw error;
     }
   }
 
-  async #take(transaction: Queryable, attempt: SilentAttempt, said: LookedUp): Promise<void> {
-    if (said.outcome === "answered") await putLookupResults(transaction, said.answers, this.config.CI_TRACES === "on");
-    if (said.outcome === "gone") await closeGone(transaction, attempt);
-    if (said.outcome === "answered" && said.jobs) await closeAbsentJobs(transaction, attempt, said.jobs);
-    const isFound = said.outcome === "answered" || said.outcome === "unchanged";
-    await noteAsked(transaction, attempt, isFound, isFound ? said.etags : { run: null, jobs: null }, said.outcome === "answered");
+  async #apply(transaction: Queryable, attempt: StaleAttempt, result: LookedUp): Promise<void> {
+    if (result.outcome === "answered") await putLookupResults(transaction, result.answers, this.config.CI_TRACES === "on");
+    if (result.outcome === "gone") await closeGone(transaction, attempt);
+    if (result.outcome === "answered" && result.jobs) await closeAbsentJobs(transaction, attempt, result.jobs);
+    const isFound = result.outcome === "answered" || result.outcome === "unchanged";
+    await recordLookup(transaction, attempt, isFound, isFound ? result.etags : { run: null, jobs: null }, result.outcome === "answered");
   }
 
   async #settle(outcome: LookedUp["outcome"] | "failed", work: (transaction: Queryable) => Promise<void>): Promise<void> {

@@ -28,7 +28,7 @@ export interface CatalogueOptions {
   readonly owners: number;
   readonly repositories: number;
   readonly pad: boolean;
-  /** What tells the owners, ids and GUIDs of this history from those of any other. */
+  /** Identifies this history in its owners, ids and GUIDs. */
   readonly identity: string;
 }
 
@@ -77,7 +77,7 @@ function makeWorkflows(random: Random, repositoryId: number, index: number): Wor
   }));
 }
 
-/** The repositories of a history, each with the parts of its payloads that never change. */
+/** The repositories of a history, with the constant parts of their payloads. */
 export function makeCatalogue(options: CatalogueOptions, random: Random): SimulatedRepository[] {
   const tag = `s${options.seed}-${hash32(options.identity).toString(36).padStart(7, "0")}`;
   const contributor: Account = { login: `contributor-${tag}`, id: random.int(1e6, 1e8) };

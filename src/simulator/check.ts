@@ -1,26 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { differences, parseExposition } from "./compare.js";
 
-/** What to compare, and how long to wait for it. */
+/** Options of a check. */
 export interface CheckOptions {
   /** The address of /metrics. */
   readonly url: string;
   readonly token?: string | undefined;
   readonly expected: ReadonlyMap<string, number>;
-  /** Whose series count; what others sent does not. */
+  /** Only series of these owners are compared. */
   readonly owners: ReadonlySet<string>;
-  /** For how many seconds the metrics may still be on their way. */
+  /** Longest wait in seconds for the expected metrics. */
   readonly seconds: number;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a check found, in sentences; none when the metrics are as expected. */
+/** The differences as sentences; empty if the metrics are as expected. */
 export interface CheckResult {
   readonly differences: readonly string[];
   readonly seconds: number;
 }
 
-const pollEvery = 500;
+const pollIntervalMs = 500;
 
 async function read(options: CheckOptions): Promise<{ found: string[]; settled: boolean }> {
   const timeout = AbortSignal.timeout(10_000);
@@ -28,7 +28,7 @@ async function read(options: CheckOptions): Promise<{ found: string[]; settled: 
     headers: { accept: "text/plain;version=0.0.4", ...(options.token ? { authorization: `Bearer ${options.token}` } : {}) },
     signal: options.signal ? AbortSignal.any([timeout, options.signal]) : timeout,
   });
-  if (!response.ok) throw new Error(`it answered ${response.status}`);
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   const actual = parseExposition(await response.text());
   const pending = [...actual]
     .filter(([series]) => /^octogauge_(inbox_pending|retries|buffer_pending)\b/.test(series))
@@ -37,8 +37,8 @@ async function read(options: CheckOptions): Promise<{ found: string[]; settled: 
 }
 
 /**
- * Reads /metrics until it shows what is expected and the inbox is empty, since copies that still wait
- * there could yet be counted twice. Gives up after `seconds`, with the differences of the last reading.
+ * Reads /metrics until it is as expected and the inbox is empty, because pending duplicates could still be counted
+ * twice. Stops after `seconds` and returns the differences of the last read.
  */
 export async function checkMetrics(options: CheckOptions): Promise<CheckResult> {
   const begin = performance.now();
@@ -54,6 +54,6 @@ export async function checkMetrics(options: CheckOptions): Promise<CheckResult> 
     const seconds = (performance.now() - begin) / 1000;
     const isOver = seconds >= options.seconds || (options.signal?.aborted ?? false);
     if (isOver || (settled && found.length === 0)) return { differences: found, seconds };
-    await sleep(pollEvery, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
+    await sleep(pollIntervalMs, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
   }
 }

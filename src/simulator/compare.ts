@@ -1,13 +1,14 @@
 import { coveredMetrics } from "./expected.js";
 
-// Label values may hold anything, also braces and spaces, so they are matched by their quotes.
+// Matches label values by their quotes, because values may contain braces and spaces.
 const label = String.raw`[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*"`;
 const sampleLine = new RegExp(String.raw`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:${label},?)*)\})?\s+(\S+)(?:\s+.*)?$`);
 const boundLabel = /(^|,)le="([^"]+)"/;
 
 /**
- * Reads a Prometheus text exposition into series by their text, as the fold writes them. Bounds
- * are written alike (`1.0` as `1`). Throws on a line that is neither comment nor sample.
+ * Parses a Prometheus text exposition into values by series text, in the form of Expectation.series(). Bounds
+ * are normalized (`1.0` to `1`).
+ * @throws SyntaxError for a line that is neither comment nor sample
  */
 export function parseExposition(text: string): Map<string, number> {
   const series = new Map<string, number>();
@@ -27,7 +28,7 @@ export function parseExposition(text: string): Map<string, number> {
 
 export interface CompareOptions {
   /**
-   * Only series of these owners count, for a server that others feed too. Without it everything must be equal.
+   * Compares only series of these owners, for a server that also receives other traffic. Default: all series.
    */
   readonly owners?: ReadonlySet<string>;
 }
@@ -38,13 +39,13 @@ function isCovered(key: string): boolean {
 }
 
 function isClose(a: number, b: number): boolean {
-  // A sum may be added up in another order; a millionth is less than any single observation.
+  // Sums may differ by rounding, because the order of addition differs.
   return a === b || Math.abs(a - b) <= 1e-9 * Math.max(Math.abs(a), Math.abs(b));
 }
 
 /**
- * What is wrong with a scrape, one sentence each; empty when all is as expected. A series at 0 and a
- * series that is absent say the same. Metrics the fold does not know are passed over.
+ * Lists the differences of a scrape, one sentence each; empty if it is as expected. A missing series equals 0.
+ * Metrics without an expectation are ignored.
  */
 export function differences(
   expected: ReadonlyMap<string, number>,

@@ -8,12 +8,12 @@ interface Placed {
   readonly delivery: SimulatedDelivery;
 }
 
-/** Copies come later than the original by up to this many places, even without disorder. */
+/** Most places between an original and its duplicate, even without disorder. */
 const copyLag = 10;
 
 /**
  * Repeats deliveries (same GUID) at the given rate and moves each by fewer than `window` places.
- * Holds no more than the window in memory.
+ * Keeps only the window in memory.
  */
 export function* disturb(
   deliveries: Iterable<SimulatedDelivery>,

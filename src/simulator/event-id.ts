@@ -1,19 +1,19 @@
 // 100 ns steps between 15 October 1582, where UUID version 1 starts, and 1970.
 const gregorianOffset = 0x01b21dd213814000n;
 
-/** Time in UUID version 1 ticks (100 ns) of a whole number of milliseconds since 1970. */
+/** Converts whole milliseconds since 1970 to UUID version 1 ticks (100 ns). */
 export function ticksOfMilliseconds(milliseconds: number): bigint {
   return BigInt(milliseconds) * 10_000n + gregorianOffset;
 }
 
-/** The second since 1970 in which such a time lies. */
+/** Converts ticks to whole seconds since 1970. */
 export function secondsOfTicks(ticks: bigint): number {
   return Number((ticks - gregorianOffset) / 10_000_000n);
 }
 
 /**
- * Makes delivery GUIDs (UUID version 1) that carry the given ticks. Unique for 16.7 million calls
- * whatever the ticks are: the node field holds a counter beside 24 bits of `identity`.
+ * Creates delivery GUIDs (UUID version 1) with the given ticks. They are unique for 16.7 million calls,
+ * because the node field contains a counter and 24 bits of `identity`.
  */
 export function createEventIds(identity: number): (ticks: bigint) => string {
   const clockSequence = (0x8000 | (identity & 0x3fff)).toString(16);

@@ -1,16 +1,16 @@
 import { isCopied, type SimulatedJobEvent, type JobHistory, latest } from "./job-truth.js";
 
-/** What tells the execution of a job within its run; undefined where no event tells. */
+/** Key of a job's execution within its run; undefined if no event gives it. */
 function keyOf(history: JobHistory): string | undefined {
-  const telling = history.filter(
+  const withStart = history.filter(
     ({ name, runner, startedAt, createdAt, status }) =>
       name !== "" &&
       runner !== undefined &&
       startedAt !== undefined &&
       (status === "completed" || (status === "in_progress" && startedAt !== createdAt)),
   );
-  if (telling.length === 0) return undefined;
-  const { name, runner, startedAt } = latest(telling);
+  if (withStart.length === 0) return undefined;
+  const { name, runner, startedAt } = latest(withStart);
   return JSON.stringify([name, runner, startedAt]);
 }
 
@@ -19,8 +19,8 @@ const firstAttempt = (jobs: readonly JobHistory[]): number => Math.min(...jobs.f
 const started = (history: JobHistory): boolean => history.some(({ status }) => status === "in_progress");
 
 /**
- * The jobs of one run as executions. Jobs with the same name, start and runner are one. Copies whose original is not among
- * them adopt a job of that name from an earlier attempt of which no event has told its execution yet.
+ * Groups the jobs of one run by execution: the same name, start and runner. Copies without their original are grouped with
+ * a job of the same name from an earlier attempt whose execution is unknown.
  */
 export function executionsOf(jobs: readonly JobHistory[]): JobHistory[][] {
   const keyed = new Map<string, JobHistory[]>();

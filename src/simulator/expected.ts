@@ -9,7 +9,7 @@ import { SeriesMap } from "./series.js";
 /** Upper bounds of all histograms, in seconds. */
 export const defaultBounds: readonly number[] = [1, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600];
 
-/** The metrics whose series the fold knows; of histograms the name without suffix. */
+/** The metrics with an expectation; histograms by name without suffix. */
 export const coveredMetrics: ReadonlySet<string> = new Set([
   "github_workflow_runs",
   "github_workflow_runs_requested_total",
@@ -27,13 +27,12 @@ export const coveredMetrics: ReadonlySet<string> = new Set([
   "github_events_total",
 ]);
 
-/** What the fold reads of a delivery. */
+/** The fields of a delivery that Expectation reads. */
 export type ExpectedDelivery = Omit<SimulatedDelivery, "hookId">;
 
 /**
- * What the metrics must say after the deliveries it was given: every event is kept with its
- * entity, and the truth rules are applied to whole histories only when asked. It shares no code
- * with the server on purpose, for its numbers are to convict the server.
+ * Computes the expected metrics of the added deliveries. It stores all events by entity and applies the truth
+ * rules to complete histories in series(). It shares no code with the server, so that it can find the server's errors.
  */
 export class Expectation {
   readonly #ids = new Set<string>();
@@ -41,7 +40,7 @@ export class Expectation {
   readonly #direct = new SeriesMap();
   readonly #attempts = new Map<number, Map<number, SimulatedRunEvent[]>>();
   readonly #jobs = new Map<number, SimulatedJobEvent[]>();
-  /** By run, the newest attempt that a job names. */
+  /** The newest attempt that a job names, by run. */
   readonly #named = new Map<number, number>();
   readonly #bounds: readonly number[];
   readonly #interned = new Map<string, SimulatedRunEvent["labels"]>();
@@ -51,14 +50,14 @@ export class Expectation {
     this.#bounds = options.bounds ?? defaultBounds;
   }
 
-  /** The owners of all repositories seen. */
+  /** The owners of all repositories in the deliveries. */
   owners(): ReadonlySet<string> {
     return this.#owners;
   }
 
   /**
-   * Takes a delivery; a known id or a body that is no JSON object changes nothing. `receivedAt`
-   * (milliseconds since 1970) stands in for the event time of a GUID that carries none.
+   * Adds a delivery; a known id or a body that is not a JSON object is ignored.
+   * `receivedAt` (milliseconds since 1970) is the event time if the GUID contains no time.
    */
   add(delivery: ExpectedDelivery, receivedAt = 0): void {
     if (this.#ids.has(delivery.deliveryId)) return;
@@ -97,7 +96,7 @@ export class Expectation {
     return series;
   }
 
-  /** The newest attempt of a run that its events or its jobs name; 0 where none does. */
+  /** The newest attempt of a run in its own events or its jobs'; 0 if unknown. */
   #newestAttempt(runId: number): number {
     return Math.max(0, this.#named.get(runId) ?? 0, ...(this.#attempts.get(runId)?.keys() ?? []));
   }
@@ -124,7 +123,7 @@ export class Expectation {
     this.#jobs.set(event.jobId, [...history, { ...event, labels: this.#shared(event.labels) }]);
   }
 
-  /** Millions of events share some hundred label sets; one object each would fill the memory. */
+  /** Interns label sets, because millions of events share some hundred of them. */
   #shared(labels: SimulatedRunEvent["labels"]): SimulatedRunEvent["labels"] {
     const key = JSON.stringify(labels);
     const known = this.#interned.get(key);

@@ -8,27 +8,27 @@ import { PriorityQueue } from "./priority-queue.js";
 import { createRandom, hash32 } from "./random.js";
 import { createScriptPlanner } from "./script.js";
 
-/** What history to make. The same options make the same deliveries, byte by byte. */
+/** Options of a simulated history. The same options give the same deliveries, byte for byte. */
 export interface HistoryOptions {
-  /** Everything random follows from it. Default 1. */
+  /** Seed of all random numbers. Default 1. */
   readonly seed: number;
-  /** How many deliveries, copies included. Default 5000. */
+  /** Number of deliveries, including duplicates. Default 5000. */
   readonly deliveries: number;
-  /** How many organizations. Default 2. */
+  /** Number of organizations. Default 2. */
   readonly owners: number;
-  /** How many repositories each organization has. Default 4. */
+  /** Repositories per organization. Default 4. */
   readonly repositories: number;
-  /** When the history begins; it then runs faster than life. Default 1 October 2026, 08:00 UTC. */
+  /** Start of the history; events are sent faster than real time. Default 1 October 2026, 08:00 UTC. */
   readonly startTime: Date;
   /** Share of deliveries (0 to 1) sent again under the same GUID. Default 0.03. */
   readonly duplicateRate: number;
-  /** Share of run and job events a second hook sends under a GUID of its own. Default 0.03. */
+  /** Share of run and job events (0 to 1) that a second hook sends with another GUID. Default 0.03. */
   readonly secondHookRate: number;
-  /** Each delivery comes up to so many places late; 0 keeps the order. Default 25. */
+  /** Most places by which a delivery is late; 0 keeps the order. Default 25. */
   readonly disorder: number;
   /** Bodies of GitHub's size (7 to 25 KB) instead of about 2 KB. Default false. */
   readonly pad: boolean;
-  /** How many runs are under way at once, which bounds the memory needed. Default 25. */
+  /** Concurrent runs; this bounds the memory. Default 25. */
   readonly concurrentRuns: number;
 }
 
@@ -72,7 +72,7 @@ function* occurrences(planning: Planning, repositories: readonly SimulatedReposi
 function* deliveries(o: HistoryOptions, identity: string): Generator<SimulatedDelivery> {
   const random = createRandom(`history ${identity}`);
   const number = hash32(identity);
-  // Ids of different histories must not meet: a million ranges of ten million ids.
+  // A million ranges of ten million ids, so that different histories rarely share ids.
   let id = 10_000_000_000 + (number >>> 12) * 10_000_000;
   const planning: Planning = { random, pad: o.pad, nextId: () => id++ };
   const repositories = makeCatalogue({ ...o, identity }, createRandom(`catalogue ${identity}`));
@@ -88,12 +88,12 @@ function* deliveries(o: HistoryOptions, identity: string): Generator<SimulatedDe
 }
 
 /**
- * A history of GitHub Actions as webhook deliveries, in the order of sending. Made as it is read,
- * with bounded memory whatever its length; ends after `deliveries`, with runs still under way.
+ * Generates a history of GitHub Actions as webhook deliveries, in the order of sending. It is lazy, with bounded
+ * memory, and ends after `deliveries`, with some runs still open.
  */
 export function* generateHistory(options: Partial<HistoryOptions> = {}): Generator<SimulatedDelivery> {
   const o: HistoryOptions = { ...defaultHistoryOptions, ...options };
-  // Whatever shapes the history makes other entities: the same run told in two ways would contradict itself.
+  // Different options give different ids, because two versions of the same run would contradict each other.
   const identity = [o.seed, o.startTime.getTime(), o.owners, o.repositories, o.concurrentRuns].join(" ");
   const disturbed = disturb(deliveries(o, identity), createRandom(`disorder ${identity}`), {
     duplicateRate: o.duplicateRate,

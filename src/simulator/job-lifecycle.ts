@@ -1,6 +1,6 @@
 import type { JobMoment } from "./job-payload.js";
 
-/** How a job goes, with the weight of each kind. */
+/** Kinds of job lifecycles, with weights. */
 export const jobKinds = {
   ordinary: 700,
   approvalGate: 30,
@@ -31,7 +31,7 @@ export interface JobTimes {
   readonly completed: number;
 }
 
-/** What GitHub sends for a job of that kind, in the order in which it happens. */
+/** The events of a job of a kind, in order of time. */
 export function jobMoments(kind: JobKind, times: JobTimes, conclusion: string): JobMoment[] {
   const { created, started, completed } = times;
   const blank = { createdAt: created, completedAt: null, conclusion: null, runner: "none" } as const;
@@ -86,7 +86,7 @@ export function jobMoments(kind: JobKind, times: JobTimes, conclusion: string): 
     case "checkRun":
       return [{ ...done, runner: "none", at: completed, createdAt: completed, startedAt: completed }];
     case "lateStart":
-      // The first of them does not know the start yet.
+      // The first of these events does not have the true start.
       return [queued, { ...running, startedAt: created }, done];
     case "unnamedRunner":
       return [queued, { ...running, runner: "none", hasSteps: true }, { ...done, runner: "none", hasSteps: true }];

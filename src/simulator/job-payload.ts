@@ -1,7 +1,7 @@
 import { isoSeconds } from "./model.js";
 import type { RunIdentity } from "./run-payload.js";
 
-/** What stays the same over all events of a job. */
+/** Fields that are the same in all events of a job. */
 export interface JobIdentity {
   readonly id: number;
   readonly run: RunIdentity;
@@ -11,24 +11,24 @@ export interface JobIdentity {
   readonly labels: readonly string[];
   readonly runnerId: number;
   readonly stepCount: number;
-  /** Older servers leave the attempt out. */
+  /** Older servers omit the attempt. */
   readonly withoutAttempt: boolean;
-  /** Whether it deploys to an environment. */
+  /** Whether the job deploys to an environment. */
   readonly deploys: boolean;
 }
 
-/** What one event says of a job. Times are whole seconds since 1970. */
+/** Fields of one event of a job. Times are whole seconds since 1970. */
 export interface JobMoment {
   readonly action: "queued" | "waiting" | "in_progress" | "completed";
-  /** When it happened, which is not always one of the times it carries. */
+  /** Time of the event, which can differ from the times in its payload. */
   readonly at: number;
   readonly createdAt: number | undefined;
   readonly startedAt: number;
   readonly completedAt: number | null;
   readonly conclusion: string | null;
-  /** GitHub writes null for no runner, and 0 has been seen. */
+  /** Without a runner GitHub sends null, sometimes 0. */
   readonly runner: "assigned" | "none" | "zero";
-  /** It ran, though the event names no runner. */
+  /** The job ran, although the event names no runner. */
   readonly hasSteps?: boolean;
 }
 
@@ -51,7 +51,7 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
   const { repository } = run;
   const api = `https://api.github.com/repos/${repository.fullName}`;
   const assigned = moment.runner === "assigned";
-  const nobody = moment.runner === "zero" ? "" : null;
+  const unassigned = moment.runner === "zero" ? "" : null;
   const workflowJob = JSON.stringify({
     id: job.id,
     run_id: run.id,
@@ -73,9 +73,9 @@ export function renderJob(job: JobIdentity, moment: JobMoment): string {
     check_run_url: `${api}/check-runs/${job.id}`,
     labels: job.labels,
     runner_id: assigned ? job.runnerId : moment.runner === "zero" ? 0 : null,
-    runner_name: assigned ? `runner-${job.runnerId}` : nobody,
+    runner_name: assigned ? `runner-${job.runnerId}` : unassigned,
     runner_group_id: assigned ? 1 : moment.runner === "zero" ? 0 : null,
-    runner_group_name: assigned ? "Default" : nobody,
+    runner_group_name: assigned ? "Default" : unassigned,
   });
   const deployment = job.deploys ? `"deployment":{"id":${job.id + 1},"environment":"production"},` : "";
   return (

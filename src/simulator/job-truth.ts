@@ -2,11 +2,11 @@ import { asNumber, asObject, asSeconds, asText, readRepository, type JsonObject 
 import { isLaterState } from "./run-truth.js";
 import type { SeriesLabels, SeriesMap } from "./series.js";
 
-/** What one `workflow_job` event says. Times in seconds since 1970. */
+/** Fields of one `workflow_job` event. Times are seconds since 1970. */
 export interface SimulatedJobEvent {
   readonly jobId: number;
   readonly runId: number;
-  /** Undefined where the payload leaves it out. */
+  /** Undefined if the payload omits it. */
   readonly attempt: number | undefined;
   readonly name: string;
   readonly labels: SeriesLabels;
@@ -26,7 +26,7 @@ export interface SimulatedJobEvent {
 
 const actions = new Set(["queued", "waiting", "in_progress", "completed"]);
 
-/** Reads a `workflow_job` payload; undefined when it speaks of no job. */
+/** Reads a `workflow_job` payload; undefined if it contains no job. */
 export function readJobEvent(payload: JsonObject, eventTime: bigint): SimulatedJobEvent | undefined {
   const job = asObject(payload["workflow_job"]);
   const repository = readRepository(payload);
@@ -71,7 +71,7 @@ const provesRun = (event: SimulatedJobEvent): boolean =>
   event.status === "in_progress" ||
   (event.status === "completed" && !isSkipped(event) && (event.runner !== undefined || event.hasStartedStep));
 
-/** A finished job that a re-run carried into its attempt. */
+/** Whether the event is of a copy that a re-run made of a finished job. */
 export const isCopied = (event: SimulatedJobEvent): boolean =>
   event.status === "completed" &&
   event.runner !== undefined &&
@@ -79,7 +79,7 @@ export const isCopied = (event: SimulatedJobEvent): boolean =>
   event.completedAt !== undefined &&
   !(event.createdAt !== undefined && event.createdAt <= event.completedAt);
 
-/** A check run of another app, which no runner was ever asked for. */
+/** A check run of another app, which needs no runner. */
 const isCheck = (event: SimulatedJobEvent): boolean =>
   event.status === "completed" &&
   event.runner === undefined &&
@@ -90,7 +90,7 @@ const isCheck = (event: SimulatedJobEvent): boolean =>
 export const latest = (history: JobHistory): SimulatedJobEvent =>
   history.reduce((best, event) => (isLaterState(event, best) ? event : best));
 
-/** Seconds in the queue, from the earliest event that can tell. */
+/** Queue time in seconds, from the earliest event that gives it. */
 function queueSeconds(history: JobHistory): number | undefined {
   if (history.some(({ status }) => status === "waiting")) return undefined;
   for (const event of history.toSorted((a, b) => (a.eventTime < b.eventTime ? -1 : 1))) {
@@ -107,7 +107,7 @@ export function judgeState(history: JobHistory, isLive: boolean, series: SeriesM
   if (isLive && status !== "completed") series.add("github_workflow_jobs", { ...labels, status });
 }
 
-/** Judges one execution, of which one job or several tell, and adds what it counts. */
+/** Evaluates one execution, which has one or more jobs, and adds its series. */
 export function judgeExecution(jobs: readonly JobHistory[], bounds: readonly number[], series: SeriesMap): void {
   const events = jobs.flat();
   const labels = events[0]!.labels;

@@ -7,22 +7,22 @@ import type { RunIdentity } from "./run-payload.js";
 const conclusions = { success: 82, failure: 10, cancelled: 4, timed_out: 2, neutral: 2 } as const;
 const matrixSizes = { small: 60, medium: 30, large: 10 } as const;
 const sizeRanges = { small: [1, 3], medium: [4, 8], large: [9, 20] } as const;
-/** Jobs with another conclusion run again. */
+/** A re-run of failed jobs repeats jobs with other conclusions. */
 const carried: ReadonlySet<string | null> = new Set(["success", "neutral", "skipped"]);
-/** Kinds after which GitHub could not have completed the run. */
+/** Kinds of jobs that never complete, so that their run cannot complete. */
 const holding: ReadonlySet<JobKind> = new Set(["heldAtGate", "requeuedAtGate"]);
 const neverOver: ReadonlySet<JobKind> = new Set([...holding, "completedNeverSent", "neverPickedUp"]);
 
-/** A job that has finished, and how. */
+/** A finished job with its conclusion. */
 export interface FinishedJob {
   readonly job: JobIdentity;
   readonly end: JobMoment;
 }
 
-/** The jobs of an attempt: their events, and what the attempt makes of them. */
+/** The events of an attempt's jobs, and their effect on the attempt. */
 export interface JobsPlan {
   readonly events: PlannedEvent[];
-  /** What has finished without failing, which a re-run of failed jobs carries into its attempt. */
+  /** Jobs that finished without failure; a re-run of failed jobs copies them into its attempt. */
   readonly finished: FinishedJob[];
   readonly firstStart: number;
   readonly end: number;
@@ -31,7 +31,7 @@ export interface JobsPlan {
   readonly failed: number;
 }
 
-/** Plans the copies that a re-run of failed jobs makes at `at` of what had finished: new ids, and the old times and runners. */
+/** Plans the copies of finished jobs that a re-run of failed jobs makes at `at`: with new ids, but the old times and runners. */
 export function planCopies(planning: Planning, finished: readonly FinishedJob[], attempt: number, at: number) {
   const copies = finished.map(({ job, end }): FinishedJob => ({
     job: { ...job, id: planning.nextId(), attempt },
@@ -43,15 +43,15 @@ export function planCopies(planning: Planning, finished: readonly FinishedJob[],
   return { copies, events };
 }
 
-/** How many jobs a new run has: mostly few, now and then a matrix of twenty. */
+/** Number of jobs of a new run: mostly few, sometimes a matrix of twenty. */
 export function pickMatrixSize({ random }: Planning): number {
   const [min, max] = sizeRanges[random.weighted(matrixSizes)];
   return random.int(min, max);
 }
 
 /**
- * Plans so many jobs of an attempt that starts at `start` (seconds since 1970). With `instant`
- * all of them happen within that second.
+ * Plans the jobs of an attempt that starts at `start` (seconds since 1970). With `instant`
+ * all events are within that second.
  */
 export function planJobs(
   planning: Planning,
@@ -74,7 +74,7 @@ export function planJobs(
     const kind = instant ? "ordinary" : random.weighted(jobKinds);
     const labels = kind === "skipped" || kind === "checkRun" ? [] : random.pick(run.workflow.runsOn);
     const wait = labels[0] === "self-hosted" ? 90 : 12;
-    // Later jobs need earlier ones in many workflows.
+    // In many workflows later jobs depend on earlier ones.
     const created = instant ? start : start + random.int(0, 3) + (i % 4 === 3 ? 120 : 0);
     const started = created + (instant ? 0 : 1 + Math.floor(random.exponential(wait)));
     const completed = started + (instant ? 0 : 3 + Math.floor(random.exponential(240)));

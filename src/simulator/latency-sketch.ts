@@ -12,7 +12,7 @@ export class LatencySketch {
     this.#total++;
   }
 
-  /** The latency (ms) that a share (0 to 1) of all stay within; 0 when there are none. */
+  /** The latency (ms) at a quantile (0 to 1); 0 if there are none. */
   percentile(share: number): number {
     let left = Math.ceil(this.#total * share);
     for (const [bucket, count] of [...this.#counts].toSorted(([a], [b]) => a - b)) {

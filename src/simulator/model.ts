@@ -1,4 +1,4 @@
-/** One webhook delivery as GitHub would send it: what goes into the headers, and the body's text. */
+/** One webhook delivery as GitHub sends it: header values and body. */
 export interface SimulatedDelivery {
   /** X-GitHub-Delivery, a version 1 GUID. */
   readonly deliveryId: string;
@@ -14,7 +14,7 @@ export interface Workflow {
   readonly id: number;
   readonly name: string;
   readonly path: string;
-  /** The label lists its jobs ask for. */
+  /** The label lists that its jobs request. */
   readonly runsOn: readonly (readonly string[])[];
 }
 
@@ -27,7 +27,7 @@ export interface SimulatedRepository {
   readonly hookId: number;
   readonly secondHookId: number;
   readonly workflows: readonly Workflow[];
-  /** Rendered once, since every body holds them: the top-level object, and the one inside a run. */
+  /** Rendered once for all bodies: the top-level repository, and the repository inside a run. */
   readonly json: string;
   readonly innerJson: string;
   readonly forkJson: string;
@@ -35,7 +35,7 @@ export interface SimulatedRepository {
   readonly organizationJson: string;
 }
 
-/** An event with its place in time, whose body is made only when it is sent. */
+/** An event with its time and a lazy body. */
 export interface PlannedEvent {
   /** 100 ns since 1582, as in the GUID. */
   readonly ticks: bigint;

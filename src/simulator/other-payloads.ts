@@ -2,7 +2,7 @@ import { isoSeconds, type SimulatedRepository } from "./model.js";
 
 const noCommit = "0".repeat(40);
 
-/** What a push did; `ref` is the full name (`refs/heads/…` or `refs/tags/…`). */
+/** Fields of a push; `ref` is the full name (`refs/heads/…` or `refs/tags/…`). */
 export interface Push {
   readonly ref: string;
   readonly headSha: string;
@@ -10,7 +10,7 @@ export interface Push {
   readonly at: number;
 }
 
-/** What a pull request event says; `base` and `head` are branch names. */
+/** Fields of a pull request event; `base` and `head` are branch names. */
 export interface PullRequest {
   readonly action: string;
   readonly number: number;
@@ -93,7 +93,7 @@ export function renderPing(repository: SimulatedRepository): string {
   });
 }
 
-/** Events of no use for the metrics, but for the count of events: their name and action. */
+/** Name and action of events that only the event counter uses. */
 export const bystanders = [
   ["star", "created"],
   ["check_run", "created"],
@@ -104,7 +104,7 @@ export const bystanders = [
   ["create", undefined],
 ] as const;
 
-/** The JSON body of such an event, with the little that all of them share. */
+/** The JSON body of such an event, with only the common fields. */
 export function renderBystander(repository: SimulatedRepository, event: string, action: string | undefined, id: number): string {
   const subject = { id, html_url: `https://github.com/${repository.fullName}/${event}/${id}` };
   return body(repository, { ...(action === undefined ? {} : { action }), [event]: subject });

@@ -64,7 +64,7 @@ function urls(base: string, paths: Readonly<Record<string, string>>): Record<str
   return Object.fromEntries(Object.entries(paths).map(([field, path]) => [field, base + path]));
 }
 
-/** The url fields GitHub gives to a user or an organization that owns something. */
+/** The url fields of a user or an organization as an owner. */
 export function userPadding(login: string, id: number): Record<string, string> {
   return {
     ...urls(`https://api.github.com/users/${login}`, userUrls),
@@ -74,7 +74,7 @@ export function userPadding(login: string, id: number): Record<string, string> {
   };
 }
 
-/** The url fields of a repository, wherever it stands in a payload. */
+/** The url fields of every repository object. */
 export function repositoryPadding(fullName: string): Record<string, string> {
   return {
     ...urls(`https://api.github.com/repos/${fullName}`, repositoryUrls),
@@ -82,7 +82,7 @@ export function repositoryPadding(fullName: string): Record<string, string> {
   };
 }
 
-/** What a repository has only at the top level of a payload. */
+/** Fields that only the top-level repository has. */
 export function topLevelRepositoryPadding(fullName: string): Record<string, unknown> {
   return {
     clone_url: `https://github.com/${fullName}.git`,

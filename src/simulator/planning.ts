@@ -2,18 +2,18 @@ import { ticksOfMilliseconds } from "./event-id.js";
 import type { PlannedEvent, SimulatedRepository } from "./model.js";
 import type { Random } from "./random.js";
 
-/** What all plans of a history share. */
+/** Shared state of all plans of a history. */
 export interface Planning {
   readonly random: Random;
   readonly pad: boolean;
-  /** A new id for a run, a job or anything else; never the same twice. */
+  /** Returns a new unique id for a run, a job or another entity. */
   nextId(): number;
 }
 
-// 10 microseconds, so that times kept in microseconds or in a double still differ.
+// 10 microseconds, so that times stored as microseconds or doubles still differ.
 const smallestStep = 100;
 
-/** Spreads the events of one entity inside their seconds, each after the one before. */
+/** Spreads the events of one entity within their second, in order. */
 export function createEntityClock(random: Random): (seconds: number) => bigint {
   let last = 0n;
   return (seconds) => {
@@ -24,7 +24,7 @@ export function createEntityClock(random: Random): (seconds: number) => bigint {
   };
 }
 
-/** An event whose body is made only when asked for. */
+/** An event with a lazy body. */
 export function planned(repository: SimulatedRepository, event: string, ticks: bigint, render: () => string): PlannedEvent {
   return { repository, event, ticks, render };
 }

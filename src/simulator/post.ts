@@ -3,7 +3,7 @@ import { Agent as HttpAgent, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { SimulatedDelivery } from "./model.js";
 
-/** What became of one attempt to deliver. `failed`: no answer in time, or one that asks to come again. */
+/** Outcome of one attempt to deliver. `failed`: no answer in time, or a status that allows a retry. */
 export type PostOutcome = "accepted" | "duplicate" | "refused" | "failed";
 
 /** The value of X-Hub-Signature-256 for a body. */
@@ -17,24 +17,24 @@ function outcomeOf(status: number, answer: string): PostOutcome {
   return comeAgain ? "failed" : "refused";
 }
 
-/** Posts deliveries over connections that stay open. */
+/** Posts deliveries over keep-alive connections. */
 export class Poster {
   readonly #secret: string;
-  readonly #timeout: number;
+  readonly #timeoutMs: number;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
   #firstTrouble: string | undefined;
 
-  /** `timeout` in milliseconds; `connections` at most to each host. */
-  constructor(options: { readonly secret: string; readonly timeout: number; readonly connections: number }) {
+  /** @param options `connections` is the limit per host */
+  constructor(options: { readonly secret: string; readonly timeoutMs: number; readonly connections: number }) {
     this.#secret = options.secret;
-    this.#timeout = options.timeout;
+    this.#timeoutMs = options.timeoutMs;
     const agent = { keepAlive: true, maxSockets: options.connections };
     this.#http = new HttpAgent(agent);
     this.#https = new HttpsAgent(agent);
   }
 
-  /** Delivers once, as GitHub would. Never rejects: an error is the outcome `failed`. */
+  /** Makes one attempt to deliver, as GitHub does. Never rejects: an error gives the outcome `failed`. */
   post(url: URL, delivery: SimulatedDelivery): Promise<PostOutcome> {
     const body = Buffer.from(delivery.body);
     const secure = url.protocol === "https:";
@@ -53,7 +53,7 @@ export class Poster {
           "x-hub-signature-256": signatureOf(this.#secret, body),
         },
       });
-      const timer = setTimeout(() => request.destroy(new Error("no answer in time")), this.#timeout);
+      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${this.#timeoutMs / 1_000} s`)), this.#timeoutMs);
       const finish = (outcome: PostOutcome, trouble?: string) => {
         clearTimeout(timer);
         this.#firstTrouble ??= trouble;
@@ -72,14 +72,14 @@ export class Poster {
           finish(outcome, outcome === "refused" || outcome === "failed" ? `${status} ${answer.trim()}` : undefined);
         });
         response.on("error", () => finish("failed"));
-        // A connection that breaks amid an answer may end in `close` alone.
+        // A connection that breaks during an answer may emit only `close`.
         response.on("close", () => finish("failed"));
       });
       request.end(body);
     });
   }
 
-  /** What the first attempt without a 2xx came to, in a line. */
+  /** Description of the first attempt without a 2xx. */
   get firstTrouble(): string | undefined {
     return this.#firstTrouble;
   }

@@ -1,9 +1,9 @@
-/** A binary heap: takes items in any order, gives back the least first. */
+/** A binary heap that returns the least item first. */
 export class PriorityQueue<T> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;
 
-  /** `before` says whether the first item is to come out ahead of the second. */
+  /** `before` returns whether the first item precedes the second. */
   constructor(before: (a: T, b: T) => boolean) {
     this.#before = before;
   }
@@ -12,7 +12,7 @@ export class PriorityQueue<T> {
     return this.#items.length;
   }
 
-  /** The item that comes out next, which stays where it is. */
+  /** Returns the next item without removing it. */
   peek(): T | undefined {
     return this.#items[0];
   }

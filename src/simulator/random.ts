@@ -1,4 +1,4 @@
-/** A seeded source of randomness: the same seed gives the same numbers on every machine. */
+/** A seeded random generator: the same seed gives the same numbers on every machine. */
 export interface Random {
   /** A number in [0, 1). */
   next(): number;
@@ -6,13 +6,13 @@ export interface Random {
   int(min: number, max: number): number;
   /** True with the given probability. */
   chance(probability: number): boolean;
-  /** One of the items; throws RangeError when there is none. */
+  /** One of the items. @throws RangeError if there are none */
   pick<T>(items: readonly T[]): T;
-  /** One of the keys, each as probable as its weight says. */
+  /** One of the keys, with probability by weight. */
   weighted<K extends string>(weights: Readonly<Record<K, number>>): K;
-  /** An exponentially distributed number of that mean. */
+  /** An exponentially distributed number with this mean. */
   exponential(mean: number): number;
-  /** So many lower-case hexadecimal digits. */
+  /** Lower-case hexadecimal digits. */
   hex(digits: number): string;
 }
 
@@ -27,7 +27,7 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-/** sfc32, seeded from a text. Give each purpose its own seed text: streams stay independent. */
+/** sfc32, seeded from a text. Use another seed text for each purpose, so that the streams are independent. */
 export function createRandom(seed: string): Random {
   let a = hash32(`a${seed}`) | 0;
   let b = hash32(`b${seed}`) | 0;

@@ -22,7 +22,7 @@ export function asSeconds(value: unknown): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : milliseconds / 1000;
 }
 
-/** What a label set needs of a repository. */
+/** The fields of a repository for label sets. */
 export interface SimulatedName {
   readonly owner: string;
   readonly repo: string;
@@ -30,7 +30,7 @@ export interface SimulatedName {
   readonly defaultBranch: string | undefined;
 }
 
-/** The repository at the top level of a payload; undefined when there is none with a name. */
+/** The top-level repository of a payload; undefined if it has no name. */
 export function readRepository(payload: JsonObject): SimulatedName | undefined {
   const repository = asObject(payload["repository"]);
   const fullName = asText(repository?.["full_name"]);

@@ -1,7 +1,7 @@
 import { isoSeconds, type SimulatedRepository, type Workflow } from "./model.js";
 import { runPadding } from "./padding.js";
 
-/** What stays the same over all attempts of a run. Times are whole seconds since 1970. */
+/** Fields that are the same in all attempts of a run. Times are whole seconds since 1970. */
 export interface RunIdentity {
   readonly id: number;
   readonly number: number;
@@ -15,11 +15,11 @@ export interface RunIdentity {
   /** Where the payload names the workflow: in `workflow`, only in the run, or nowhere. */
   readonly named: "workflow" | "run" | "nowhere";
   readonly pad: boolean;
-  /** Its server leaves the attempt out of jobs. */
+  /** The server omits run_attempt in jobs. */
   readonly onOldServer: boolean;
 }
 
-/** What one event says of an attempt. */
+/** Fields of one event of an attempt. */
 export interface RunMoment {
   readonly action: string;
   readonly status: string;
@@ -27,7 +27,7 @@ export interface RunMoment {
   readonly attempt: number;
   readonly updatedAt: number;
   readonly runStartedAt: number;
-  /** The fork was deleted since. */
+  /** The fork was deleted after the run. */
   readonly forkIsGone?: boolean;
 }
 

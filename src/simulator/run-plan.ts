@@ -17,7 +17,7 @@ const attemptKinds = {
   unreadableFile: 10,
 } as const;
 
-/** The status GitHub writes into `requested`: nearly always queued. */
+/** The status in a `requested` event, nearly always queued. */
 const requestedStatuses = {
   queued: 90,
   requested: 3,
@@ -84,7 +84,7 @@ function planAttempt(
   return { events, end, completed, jobs };
 }
 
-/** A fork's run before a maintainer lets it start: GitHub calls it completed, but it waits. */
+/** A fork's run that waits for a maintainer's approval; GitHub sends it as completed. */
 function planApproval(planning: Planning, run: RunIdentity): PlannedEvent[] {
   const clock = createEntityClock(planning.random);
   const actions = planning.random.chance(0.5) ? ["requested", "completed"] : ["requested"];
@@ -102,8 +102,8 @@ function planApproval(planning: Planning, run: RunIdentity): PlannedEvent[] {
 }
 
 /**
- * Plans everything GitHub sends for one run: up to three attempts with their jobs. With
- * `needsApproval` the first waits for a maintainer, who does not always come. Unordered.
+ * Plans all events of one run, unordered: up to three attempts with their jobs. With `needsApproval`
+ * the first attempt waits for an approval, which may never come.
  */
 export function planRun(planning: Planning, run: RunIdentity, needsApproval: boolean): PlannedEvent[] {
   const { random } = planning;

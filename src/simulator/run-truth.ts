@@ -2,7 +2,7 @@ import { asNumber, asObject, asSeconds, asText, type JsonObject } from "./readin
 import { readRepository } from "./reading.js";
 import type { SeriesLabels, SeriesMap } from "./series.js";
 
-/** What one `workflow_run` event says. Times in seconds since 1970. */
+/** Fields of one `workflow_run` event. Times are seconds since 1970. */
 export interface SimulatedRunEvent {
   readonly runId: number;
   readonly attempt: number;
@@ -30,16 +30,16 @@ function statusOf(action: string, status: string, conclusion: string): string {
 function branchOf(run: JsonObject, fullName: string, defaultBranch: string | undefined): string {
   const branch = asText(run["head_branch"]);
   if (branch === undefined || branch === "") return "";
-  // A head repository of null is a fork that is gone.
+  // The head repository is null if the fork was deleted.
   if (run["head_repository"] === null) return "other";
   const head = asText(asObject(run["head_repository"])?.["full_name"]);
   if (head !== undefined && head !== fullName) return "other";
-  // The head of a release's run is its tag; of other runs the payload does not say.
+  // The head of a release's run is a tag; other payloads do not distinguish tags.
   if (run["event"] === "release") return "tag";
   return branch === defaultBranch ? "default" : "other";
 }
 
-/** Reads a `workflow_run` payload; undefined when it speaks of no run. */
+/** Reads a `workflow_run` payload; undefined if it contains no run. */
 export function readRunEvent(payload: JsonObject, eventTime: bigint): SimulatedRunEvent | undefined {
   const run = asObject(payload["workflow_run"]);
   const repository = readRepository(payload);
@@ -65,7 +65,7 @@ export function readRunEvent(payload: JsonObject, eventTime: bigint): SimulatedR
 
 const rankOf = (status: string): number => (status === "completed" ? 2 : status === "in_progress" ? 1 : 0);
 
-/** Whether event `a` gives a later state than event `b`. Terminal is what has rank 2. */
+/** Whether event `a` gives a later state than event `b`. Rank 2 is terminal. */
 export function isLaterState(
   a: { status: string; updatedAt: number; eventTime: bigint },
   b: { status: string; updatedAt: number; eventTime: bigint },
@@ -77,10 +77,10 @@ export function isLaterState(
   return rank === 0 ? a.eventTime > b.eventTime : rank > 0;
 }
 
-/** A failure at the very second of the start, as with an unreadable workflow file. */
+/** A failure in the second of the start, for example because of an invalid workflow file. */
 const endedAtOnce = (event: SimulatedRunEvent): boolean => event.conclusion === "failure" && event.startedAt === event.updatedAt;
 
-/** Judges the whole history of one attempt and adds its series. `isLatest`: none newer is known. */
+/** Evaluates all events of one attempt and adds its series. `isLatest`: no newer attempt is known. */
 export function judgeAttempt(history: readonly SimulatedRunEvent[], isLatest: boolean, bounds: readonly number[], series: SeriesMap): void {
   const first = history[0];
   if (first === undefined) return;

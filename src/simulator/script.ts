@@ -15,10 +15,10 @@ const triggers = {
 const pullRequestActions = { opened: 40, synchronize: 40, reopened: 3, closed: 17 } as const;
 const namings = { workflow: 92, run: 5, nowhere: 3 } as const;
 
-/** Plans one thing that happens in a repository at a second since 1970, and the runs it starts. */
+/** Plans one activity in a repository at a time (seconds since 1970), and the runs it starts. */
 export type ScriptPlanner = (at: number) => PlannedEvent[];
 
-/** Makes the planner for a history. Its events come in the order of their time. */
+/** Creates the planner of a history. Its events are ordered by time. */
 export function createScriptPlanner(planning: Planning, repositories: readonly SimulatedRepository[]): ScriptPlanner {
   const { random } = planning;
   const runNumbers = new Map<number, number>();
@@ -75,7 +75,7 @@ export function createScriptPlanner(planning: Planning, repositories: readonly S
     const event = planned(repository, "pull_request", createEntityClock(random)(at), () => renderPullRequest(repository, pull));
     if (pull.action === "closed") return [event];
     const fromFork = random.chance(0.3);
-    // A fork's branch may well be called as ours.
+    // A fork's branch can have the name of the default branch.
     const head = fromFork && random.chance(0.3) ? repository.defaultBranch : pull.head;
     return [event, ...run(repository, "pull_request", head, at + 1, fromFork)];
   };

@@ -4,69 +4,69 @@ import { LatencySketch } from "./latency-sketch.js";
 import type { SimulatedDelivery } from "./model.js";
 import { type PostOutcome, Poster } from "./post.js";
 
-/** How to send deliveries. */
+/** Options of sending. */
 export interface SendOptions {
-  /** Where to: each attempt goes to the next. */
+  /** Used round robin, per attempt. */
   readonly urls: readonly string[];
   readonly secret: string;
-  /** Deliveries per second over all; 0 for as many as the receivers take. */
+  /** Deliveries per second in total; 0 for no limit. */
   readonly rate: number;
-  /** How many deliveries are under way at most. */
+  /** Most concurrent deliveries. */
   readonly concurrency: number;
-  /** Send again, under the same id, what got no answer, a 408, a 429 or a 5xx. */
+  /** Retry with the same id after no answer, a 408, a 429 or a 5xx. */
   readonly redeliver: boolean;
-  /** For how many seconds a delivery is sent again before it counts as lost. */
+  /** Seconds of retries before a delivery counts as lost. */
   readonly redeliverFor: number;
   /** Seconds to wait for an answer. GitHub waits 10, which is the default. */
   readonly timeout?: number | undefined;
-  /** Aborting takes no more deliveries and lets those under way finish. */
+  /** After an abort, running deliveries finish and no new ones start. */
   readonly signal?: AbortSignal | undefined;
   /** Called once per second. */
   readonly onProgress?: ((counts: SendCounts) => void) | undefined;
 }
 
-/** How far sending has come. `sent` = accepted + duplicates + refused + lost + those under way. */
+/** Progress. `sent` = accepted + duplicates + refused + lost + running. */
 export interface SendCounts {
   readonly sent: number;
   /** Stored by the receiver for the first time. */
   readonly accepted: number;
-  /** Known to the receiver already. */
+  /** Already known to the receiver. */
   readonly duplicates: number;
-  /** Answered with a status that sending again does not help. */
+  /** Rejected with a status that is not retried. */
   readonly refused: number;
   /** Attempts beyond the first. */
   readonly redelivered: number;
-  /** Given up without a 2xx. */
+  /** Not accepted within the time for retries. */
   readonly lost: number;
 }
 
-/** What came of it: latencies in milliseconds are those of attempts answered with a 2xx. */
+/** Final counts. Latencies are in milliseconds, of attempts answered with a 2xx. */
 export interface SendSummary extends SendCounts {
   readonly seconds: number;
   readonly p50: number;
   readonly p99: number;
   readonly longest: number;
-  /** What the first attempt without a 2xx came to. */
+  /** Description of the first attempt without a 2xx. */
   readonly firstTrouble: string | undefined;
 }
 
-const firstPause = 100;
-const longestPause = 5000;
-/** After a stall, the rate catches up by no more than this many milliseconds. */
-const longestDebt = 1000;
+const firstBackoffMs = 100;
+const maxBackoffMs = 5000;
+/** After a stall, sending catches up on at most this much time. */
+const maxCatchUpMs = 1000;
 
 /**
- * Signs and posts all deliveries. Takes them from the iterable only as fast as they are sent.
- * @throws TypeError when there is no URL, or one is not valid
+ * Signs and posts all deliveries. Reads the iterable only as fast as it sends.
+ * @throws TypeError if there is no URL or one is invalid
  */
 export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, options: SendOptions): Promise<SendSummary> {
   const urls = options.urls.map((url) => new URL(url));
   if (urls.length === 0) throw new TypeError("No URL to send to");
-  // Each of the concurrent senders listens.
+  // Each concurrent sender adds a listener.
   if (options.signal) setMaxListeners(0, options.signal);
   const counts = { sent: 0, accepted: 0, duplicates: 0, refused: 0, redelivered: 0, lost: 0 };
   const latency = new LatencySketch();
-  const poster = new Poster({ secret: options.secret, timeout: (options.timeout ?? 10) * 1000, connections: options.concurrency });
+  const poster = new Poster({ secret: options.secret, timeoutMs: (options.timeout ?? 10) * 1000, connections: options.concurrency });
   const source = deliveries[Symbol.iterator]();
   const begin = performance.now();
   const isAborted = () => options.signal?.aborted ?? false;
@@ -88,7 +88,7 @@ export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, op
   const deliver = async (delivery: SimulatedDelivery): Promise<void> => {
     const until = performance.now() + options.redeliverFor * 1000;
     let outcome = await attempt(delivery);
-    for (let pause = firstPause; outcome === "failed" && options.redeliver; pause = Math.min(2 * pause, longestPause)) {
+    for (let pause = firstBackoffMs; outcome === "failed" && options.redeliver; pause = Math.min(2 * pause, maxBackoffMs)) {
       if (isAborted() || performance.now() + pause > until) break;
       await sleep(pause, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
       if (isAborted()) break;
@@ -101,7 +101,7 @@ export async function sendDeliveries(deliveries: Iterable<SimulatedDelivery>, op
   const work = async (): Promise<void> => {
     while (!isAborted()) {
       if (options.rate > 0) {
-        due = Math.max(due, performance.now() - longestDebt) + 1000 / options.rate;
+        due = Math.max(due, performance.now() - maxCatchUpMs) + 1000 / options.rate;
         const wait = due - performance.now();
         if (wait > 1) await sleep(wait, undefined, options.signal ? { signal: options.signal } : {}).catch(() => undefined);
         if (isAborted()) return;

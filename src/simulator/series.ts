@@ -1,4 +1,4 @@
-/** Label names and values in the order in which they are written. */
+/** Label names and values in output order. */
 export type SeriesLabels = Readonly<Record<string, string>>;
 
 function escapeLabel(value: string): string {
@@ -11,7 +11,7 @@ export function seriesKey(name: string, labels: SeriesLabels): string {
   return pairs.length === 0 ? name : `${name}{${pairs.join(",")}}`;
 }
 
-/** Series by their Prometheus text, as the fold fills them. */
+/** Values by the Prometheus text of their series. */
 export class SeriesMap extends Map<string, number> {
   /** Adds to a series, which starts at 0. */
   add(name: string, labels: SeriesLabels, amount = 1): void {

@@ -4,35 +4,35 @@ import { defaultHistoryOptions, generateHistory, type HistoryOptions } from "./h
 import type { SimulatedDelivery } from "./model.js";
 import { sendDeliveries, type SendCounts, type SendSummary } from "./send.js";
 
-/** What to simulate, where to send it, and what to do afterwards. */
+/** Options of a simulation. */
 export interface SimulationOptions extends Omit<HistoryOptions, "startTime" | "concurrentRuns"> {
-  /** Where to send to, in turn: the addresses of POST /webhook. */
+  /** The addresses of POST /webhook, used round robin. */
   readonly urls: readonly string[];
   /** The webhook secret, which signs the deliveries. */
   readonly secret: string;
-  /** When the history begins. Default two hours ago, so that a repeated simulation is another one. */
+  /** Start of the history. Default: two hours ago, so that a repeated simulation has other ids. */
   readonly startTime?: Date | undefined;
-  /** Deliveries per second; 0 for as many as the receivers take. */
+  /** Deliveries per second; 0 for no limit. */
   readonly rate: number;
-  /** How many deliveries are under way at most. */
+  /** Most concurrent deliveries. */
   readonly concurrency: number;
-  /** Send again what got no answer within 10 s, a 408, a 429 or a 5xx. GitHub itself does not. */
+  /** Retry a delivery after no answer within 10 s, a 408, a 429 or a 5xx. GitHub does not retry. */
   readonly redeliver: boolean;
-  /** For how many seconds a delivery is sent again before it counts as lost. */
+  /** Seconds of retries before a delivery counts as lost. */
   readonly redeliverFor: number;
-  /** Print the metrics that must come of it, as sorted exposition lines, on stdout. */
+  /** Print the expected metrics to stdout as sorted exposition lines. */
   readonly expected: boolean;
-  /** The address of /metrics to compare with what is expected. */
+  /** The address of the /metrics to check. */
   readonly check?: string | undefined;
   /** The bearer token for /metrics. */
   readonly checkToken?: string | undefined;
-  /** For how many seconds the metrics may still be on their way. */
+  /** Longest wait in seconds for the expected metrics. */
   readonly checkFor: number;
-  /** Upper bounds of the receiver's histograms (s), where they are not the default ones. */
+  /** Upper bounds of the receiver's histograms in seconds, if not the default. */
   readonly bounds?: readonly number[] | undefined;
 }
 
-/** Everything but the secret, which has no good default. */
+/** Defaults of all options except the secret. */
 export const DEFAULTS: Omit<SimulationOptions, "secret"> = {
   urls: ["http://127.0.0.1:8080/webhook"],
   seed: defaultHistoryOptions.seed,
@@ -51,14 +51,14 @@ export const DEFAULTS: Omit<SimulationOptions, "secret"> = {
   checkFor: 60,
 };
 
-/** Where a simulation writes. `process` fits. */
+/** Output and abort signal of a simulation; `process` is compatible. */
 export interface SimulationIo {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean };
   readonly signal?: AbortSignal | undefined;
 }
 
-const shownDifferences = 20;
+const maxShownDifferences = 20;
 
 function historyOptions(options: SimulationOptions): HistoryOptions {
   const { seed, deliveries, owners, repositories, duplicateRate, secondHookRate, disorder, pad } = options;
@@ -73,12 +73,12 @@ function historyOptions(options: SimulationOptions): HistoryOptions {
     disorder,
     pad,
     startTime: options.startTime ?? twoHoursAgo,
-    // A long history spans hours too, not weeks, by having more under way at once.
+    // More concurrent runs keep the time span of a long history at hours.
     concurrentRuns: Math.min(5000, Math.max(defaultHistoryOptions.concurrentRuns, Math.floor(deliveries / 200))),
   };
 }
 
-function* noted(history: Iterable<SimulatedDelivery>, expectation: Expectation | undefined): Generator<SimulatedDelivery> {
+function* recorded(history: Iterable<SimulatedDelivery>, expectation: Expectation | undefined): Generator<SimulatedDelivery> {
   for (const delivery of history) {
     expectation?.add(delivery);
     yield delivery;
@@ -96,7 +96,7 @@ function summaryText(summary: SendSummary): string {
   return `${countsText(summary)}\n${summary.seconds.toFixed(1)} s, ${rate} per second, ${latency}\n`;
 }
 
-async function verdict(options: SimulationOptions, url: string, expectation: Expectation, io: SimulationIo): Promise<boolean> {
+async function reportCheck(options: SimulationOptions, url: string, expectation: Expectation, io: SimulationIo): Promise<boolean> {
   const expected = expectation.series();
   const { differences, seconds } = await checkMetrics({
     url,
@@ -110,7 +110,7 @@ async function verdict(options: SimulationOptions, url: string, expectation: Exp
     io.stderr.write(`The metrics are as expected (after ${seconds.toFixed(1)} s).\n`);
     return true;
   }
-  const shown = differences.slice(0, shownDifferences);
+  const shown = differences.slice(0, maxShownDifferences);
   const more = differences.length - shown.length;
   io.stderr.write(`The metrics are NOT as expected, after ${seconds.toFixed(1)} s; differences: ${differences.length}.\n`);
   for (const difference of shown) io.stderr.write(`  ${difference}\n`);
@@ -119,9 +119,9 @@ async function verdict(options: SimulationOptions, url: string, expectation: Exp
 }
 
 /**
- * Simulates GitHub: makes a history, sends it, and says on stderr how it went. Resolves to the exit
- * code: 1 when a delivery was refused or lost, the check failed or the simulation was aborted, else 0.
- * @throws TypeError for an address that is no URL
+ * Simulates GitHub: generates a history, sends it, and reports progress on stderr.
+ * @returns the exit code: 1 if a delivery was refused or lost, the check failed or the simulation was aborted, else 0
+ * @throws TypeError for an invalid URL
  */
 export async function runSimulation(options: SimulationOptions, io: SimulationIo): Promise<number> {
   const history = historyOptions(options);
@@ -130,7 +130,7 @@ export async function runSimulation(options: SimulationOptions, io: SimulationIo
   io.stderr.write(`Sending ${options.deliveries} deliveries (seed ${options.seed}, start ${history.startTime.toISOString()}).\n`);
 
   const [before, after] = io.stderr.isTTY ? ["\r\u001B[2K", ""] : ["", "\n"];
-  const summary = await sendDeliveries(noted(generateHistory(history), expectation), {
+  const summary = await sendDeliveries(recorded(generateHistory(history), expectation), {
     ...options,
     signal: io.signal,
     onProgress: (counts) => void io.stderr.write(`${before}${countsText(counts)}${after}`),
@@ -138,8 +138,8 @@ export async function runSimulation(options: SimulationOptions, io: SimulationIo
   io.stderr.write(`${before}${summaryText(summary)}`);
 
   if (summary.firstTrouble && (summary.refused > 0 || summary.lost > 0)) {
-    const hint = summary.firstTrouble.startsWith("401") ? " Is the secret the receiver's own?" : "";
-    io.stderr.write(`The first that was not taken: ${summary.firstTrouble}.${hint}\n`);
+    const hint = summary.firstTrouble.startsWith("401") ? " Check that the secret is the receiver's webhook secret." : "";
+    io.stderr.write(`First rejected delivery: ${summary.firstTrouble}.${hint}\n`);
   }
   if (summary.accepted + summary.duplicates === 0) return 1;
 
@@ -151,6 +151,6 @@ export async function runSimulation(options: SimulationOptions, io: SimulationIo
     io.stderr.write("Aborted.\n");
     return 1;
   }
-  const isRight = expectation && options.check ? await verdict(options, options.check, expectation, io) : true;
+  const isRight = expectation && options.check ? await reportCheck(options, options.check, expectation, io) : true;
   return isRight && summary.refused === 0 && summary.lost === 0 ? 0 : 1;
 }

@@ -6,13 +6,13 @@ const OFFSET_HIGH = Number(GREGORIAN_OFFSET >> 32n);
 const OFFSET_LOW = Number(GREGORIAN_OFFSET & 0xffff_ffffn);
 
 /**
- * When the event happened: the time inside a version-1 GUID (all of GitHub's are, though undocumented), else the receipt.
+ * Event time: the time inside a version-1 GUID, else the time of receipt. GitHub uses version-1 GUIDs, but does not document it.
  * @param receivedAt milliseconds since 1970
  * @returns microseconds since 1970
  */
 export function eventTime(deliveryId: string, receivedAt: number): number {
   if (deliveryId[14] !== "1") return Math.round(receivedAt * 1_000);
-  // In two halves, since the ticks take more than the 53 bits of a number: a tenth of 2^32 is 429,496,729, and 0.6.
+  // In two halves, because the ticks need more than the 53 bits of a number. 2^32 / 10 = 429,496,729.6.
   const high = Number.parseInt(deliveryId.slice(15, 18) + deliveryId.slice(9, 13), 16) - OFFSET_HIGH;
   const low = Number.parseInt(deliveryId.slice(0, 8), 16) - OFFSET_LOW;
   const microseconds = high * 429_496_729 + Math.floor((high * 6 + low) / 10);
@@ -20,11 +20,11 @@ export function eventTime(deliveryId: string, receivedAt: number): number {
 }
 
 /**
- * An id for what we asked GitHub for at that time, a version-1 GUID as its own ids are, with a random node (RFC 9562, 6.10).
- * @param moment milliseconds since 1970
+ * A delivery id for a lookup at this time: a version-1 GUID, like GitHub's ids, with a random node (RFC 9562, 6.10).
+ * @param unixMs milliseconds since 1970
  */
-export function idAt(moment: number): string {
-  const time = (BigInt(Math.round(moment * 1_000)) * 10n + GREGORIAN_OFFSET).toString(16).padStart(15, "0");
+export function idAt(unixMs: number): string {
+  const time = (BigInt(Math.round(unixMs * 1_000)) * 10n + GREGORIAN_OFFSET).toString(16).padStart(15, "0");
   const random = randomBytes(8);
   random.writeUInt8((random.readUInt8(0) & 0x3f) | 0x80, 0);
   random.writeUInt8(random.readUInt8(2) | 0x01, 2);

@@ -5,17 +5,17 @@ function fnv1a(text: string, seed: number): number {
   return hash >>> 0;
 }
 
-/** A number from 1 to 2^52 - 1. It tells texts of one run apart, and is no secret. */
+/** A number from 1 to 2^52 - 1. It only needs to distinguish the jobs of one run; it is not cryptographic. */
 const hashOf = (text: string): number => (fnv1a(text, 0x811c9dc5) & 0x0f_ffff) * 2 ** 32 + fnv1a(text, 0x9747b28c) || 1;
 
-/** The jobs of one run that have this name; 0 where the name is not known. */
+/** Hash of a job's name within its run; 0 if the name is unknown. */
 export const nameHashOf = (name: string): number => (name === "" ? 0 : hashOf(name));
 
 /** Marks an execution that a completed event names. It wins over the one of an in_progress event, whatever order they come in. */
 export const COMPLETED_EXECUTION = 2 ** 52;
 
 /**
- * The execution that a job row is about (truth rule 9): jobs of one run with the same name, start and runner are one.
+ * The execution id of a job (truth rule 9): jobs of one run with the same name, start and runner are one execution.
  * @param startedAt milliseconds since 1970
  * @returns less than 2^53; without {@link COMPLETED_EXECUTION} the same for all events of one execution
  */

@@ -5,11 +5,11 @@ import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 
 /**
- * Runs share advisory locks by the rest of their id. A transaction takes at most so many: PostgreSQL has room for some 6,400 locks of all
- * kinds with 100 connections, and where it is full, every statement of the server fails.
+ * Runs share this many advisory locks, by run id modulo STRIPES, which bounds the locks of a transaction.
+ * PostgreSQL holds about 6,400 locks with 100 connections; when its lock table is full, statements fail.
  */
 const STRIPES = 256;
-/** The first key of our advisory locks: who writes jobs, and who counts executions. */
+/** First key of the advisory locks for writing jobs and for counting executions. */
 const [WRITE, COUNT] = [0x0c7a_0001, 0x0c7a_0002];
 
 const LOCK_SHARED = `SELECT pg_advisory_xact_lock_shared(${WRITE}, stripe) FROM unnest($1::int[]) stripe`;
@@ -24,9 +24,9 @@ const ROWS = `
 const stripesOf = (runs: Iterable<number>): number[] => [...new Set([...runs].map((run) => run % STRIPES))].sort((a, b) => a - b);
 
 /**
- * Keeps copies and originals of one run from being written side by side, where neither transaction would see the other's row. Originals share
- * a lock, a copy has it alone. Call it before the jobs are written: locks are taken in the order of their stripes.
- * @returns the runs whose executions have to be counted, since they have copies, or get one by these jobs
+ * Prevents concurrent writes of a copy and its original, because neither transaction would see the other's row. Originals take
+ * a shared lock, copies an exclusive one. Call it before the jobs are written.
+ * @returns the runs with copies, stored or among these jobs; their executions have to be counted
  */
 export async function lockRuns(on: Queryable, jobs: readonly JobObservation[]): Promise<ReadonlySet<number>> {
   if (jobs.length === 0) return new Set();

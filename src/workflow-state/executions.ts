@@ -1,27 +1,27 @@
 import { countedOfJob, FACT, has } from "./facts.js";
 
-/** A job row, as far as it tells its execution. */
+/** The columns of a job row that identify its execution. */
 export interface ExecutionRow {
   readonly jobId: number;
   readonly runId: number;
-  /** 0 where it is not known. */
+  /** 0 if unknown. */
   readonly runAttempt: number;
   readonly nameHash: number;
-  /** 0 where it is not known yet, or where no runner took the job. */
+  /** 0 if it is not known yet, or if no runner took the job. */
   readonly execution: number;
   readonly facts: number;
 }
 
-/** The facts that count, each by itself. */
+/** Facts that each have their own counter or histogram. */
 export const COUNTED = [FACT.queued, FACT.started, FACT.completed, FACT.queueTime, FACT.duration] as const;
 
-/** Jobs of one run with one name; only those can share an execution. */
+/** Key of the jobs of one run with one name; only jobs of one group can share an execution. */
 export const groupOf = ({ runId, nameHash }: Pick<ExecutionRow, "runId" | "nameHash">): string => `${runId}/${nameHash}`;
 
 /**
- * How often each fact counts among jobs of one group (truth rule 9): once for each execution.
- * A job whose execution is not known yet may be the original of a copy whose original is missing. It counts as that original,
- * so that the sum never has to go down when the job's later events tell its execution.
+ * Counts each fact once per execution among the jobs of one group (truth rule 9).
+ * A job with unknown execution counts as the missing original of a copy. So the sum never decreases when a later event
+ * reveals the execution.
  * @returns by fact, in the order of {@link COUNTED}
  */
 export function countExecutions(rows: readonly ExecutionRow[]): number[] {
@@ -37,13 +37,13 @@ export function countExecutions(rows: readonly ExecutionRow[]): number[] {
 
 const isCopy = ({ facts }: ExecutionRow): boolean => has(facts, FACT.copied) && !has(facts, FACT.opened);
 
-/** A job that completed without a runner is no original of a copy that has one. */
+/** A copy has a runner, so a job that completed without one is not its original. */
 const mayHaveRun = ({ facts }: ExecutionRow): boolean => !has(facts, FACT.completed);
 
-/** How many jobs can each be the original of another group of copies: the original is of an earlier attempt. */
+/** Pairs jobs with groups of copies: a job can be the original if its attempt is earlier. Returns the number of pairs. */
 function pairs(jobs: readonly ExecutionRow[], copies: readonly (readonly ExecutionRow[])[]): number {
   const attempts = jobs.map(({ runAttempt }) => runAttempt).sort((a, b) => a - b);
-  // An unknown attempt of a copy is later than any.
+  // An unknown attempt of a copy counts as the latest.
   const firsts = copies
     .map((rows) => Math.min(...rows.map(({ runAttempt }) => runAttempt || Number.POSITIVE_INFINITY)))
     .sort((a, b) => a - b);

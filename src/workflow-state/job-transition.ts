@@ -6,20 +6,20 @@ import { isGreater, isKnownStatus, join, type Observation, rankOf, secondsBetwee
 export interface JobObservation extends Observation {
   readonly jobId: number;
   readonly runId: number;
-  /** 0 where it is not known. */
+  /** 0 if unknown. */
   readonly runAttempt: number;
   readonly runsOn: string;
   readonly nameHash: number;
-  /** See {@link executionOf}; 0 where the event does not tell. */
+  /** See {@link executionOf}; 0 if the event does not give it. */
   readonly execution: number;
-  /** The fact bit says whether there is one. */
+  /** Valid if FACT.queueTime is set. */
   readonly queueSeconds: number;
 }
 
 /**
  * The transition rule of a job (truth rules 1, 3, 5 and 9 to 13 of docs/architecture.md).
  * @param eventTime microseconds since 1970
- * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
+ * @param isEvent false for a lookup, whose labels are used only if no event gave labels
  */
 export function observeJob(event: WorkflowJob, eventTime: number, isEvent: boolean): JobObservation {
   const status = isKnownStatus(event.action) ? event.action : event.status || event.action;
@@ -51,7 +51,7 @@ export function observeJob(event: WorkflowJob, eventTime: number, isEvent: boole
   };
 }
 
-/** What proves that a job ran is a fact of its own: only with it do its times count. */
+/** FACT.started means that the job is proved to have run; its times count only then. */
 function factsOf(event: WorkflowJob, status: string, rank: number): number {
   const { conclusion, runnerId, createdAt, startedAt, completedAt } = event;
   const completed = rank === 2;
@@ -64,12 +64,12 @@ function factsOf(event: WorkflowJob, status: string, rank: number): number {
   if (completed && startedAt !== null && completedAt !== null) facts |= FACT.duration;
   if (isCopy(event, completed)) return facts | FACT.copied;
   const tellsStart = completed || (rank === 1 && startedAt !== null && createdAt !== null && startedAt > createdAt);
-  // With an environment the time may be that of an approval.
+  // The queue time of a deployment may include the wait for an approval.
   if (tellsStart && createdAt !== null && startedAt !== null && !event.isDeployment) facts |= FACT.queueTime;
   return facts;
 }
 
-/** Another app's check run arrives as a completed job without runner, labels and time: it was never queued. */
+/** A check run of another app arrives as a completed job without runner, labels and duration; it was never queued. */
 const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }: WorkflowJob, completed: boolean): boolean =>
   completed &&
   runnerId === null &&
@@ -77,23 +77,23 @@ const isCheckRun = ({ runnerId, hasStartedStep, labels, startedAt, completedAt }
   labels.length === 0 &&
   !(startedAt !== null && completedAt !== null && completedAt > startedAt);
 
-/** "Re-run failed jobs" copies finished jobs into the new attempt: they were completed before they were created. */
+/** "Re-run failed jobs" copies finished jobs into the new attempt, so a copy completed before it was created. */
 const isCopy = ({ runAttempt, runnerId, createdAt, completedAt }: WorkflowJob, completed: boolean): boolean =>
   completed && runAttempt !== 1 && runnerId !== null && completedAt !== null && (createdAt === null || completedAt < createdAt);
 
-/** An in_progress event whose started_at is its created_at does not know the start yet. */
+/** An in_progress event with started_at equal to created_at does not give the true start. */
 const hasTrueStart = ({ name, runnerId, createdAt, startedAt }: WorkflowJob, rank: number): boolean =>
   name !== "" && runnerId !== null && startedAt !== null && (rank === 2 || (rank === 1 && startedAt !== createdAt));
 
-/** Joins two observations of one job; commutative and associative, so that batches may be cut anywhere. */
+/** Joins two observations of one job. Commutative and associative, so the split into batches does not matter. */
 export function joinJobs(a: JobObservation, b: JobObservation): JobObservation {
   const joined = join(a, b);
   const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
   if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) joined.runsOn = other.runsOn;
   joined.runAttempt = Math.max(a.runAttempt, b.runAttempt);
   joined.nameHash = Math.max(a.nameHash, b.nameHash);
+  // The maximum, so that contradicting duplicates give the same result in any order; 0 is unknown.
   joined.execution = Math.max(a.execution, b.execution);
-  // 0 where it is not known. Copies that contradict each other are joined the same way whatever their order.
   joined.queueSeconds = Math.max(a.queueSeconds, b.queueSeconds);
   return joined;
 }

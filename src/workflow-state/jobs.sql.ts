@@ -50,8 +50,8 @@ const UPSERT = guardedUpsert(
 );
 
 /**
- * Writes what a batch observed of jobs, one observation for each job.
- * @returns what changed, by job id
+ * Writes the job observations of a batch, one per job.
+ * @returns changed rows by job id
  */
 export async function upsertJobs(on: Queryable, jobs: readonly JobObservation[]): Promise<Map<number, Learned>> {
   if (jobs.length === 0) return new Map();
@@ -84,7 +84,7 @@ const VALUES = `
     coalesce(queue_seconds, 0) AS "queueSeconds", greatest(0, date_part('epoch', updated_at - since)) AS "durationSeconds"
   FROM octogauge.workflow_jobs WHERE job_id = ANY ($1::bigint[])`;
 
-/** Labels and values of a job as its row has them, for what one event alone does not tell. */
+/** Labels and values from a job's row, for values that a single event does not contain. */
 export type JobValues = Pick<JobObservation, "owner" | "repo" | "workflow" | "runsOn" | "conclusion" | "queueSeconds" | "durationSeconds">;
 
 export async function valuesOfJobs(on: Queryable, ids: readonly number[]): Promise<ReadonlyMap<number, JobValues>> {

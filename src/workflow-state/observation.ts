@@ -1,6 +1,6 @@
 import { FACT, has } from "./facts.js";
 
-/** What one event says of a run attempt or a job, in the form of its row. Times are milliseconds since 1970. */
+/** One event's view of a run attempt or a job, in the form of a row. Times are milliseconds since 1970. */
 export interface Observation {
   readonly owner: string;
   readonly repo: string;
@@ -12,24 +12,24 @@ export interface Observation {
   readonly updatedAt: number;
   /** Microseconds since 1970. */
   readonly eventTime: number;
-  /** When the phase (queued, running) began. */
+  /** Start of the phase (queued, running). */
   readonly since: number;
   /** Bits of FACT. */
   readonly facts: number;
-  /** The fact bit says whether there is one. */
+  /** Valid if FACT.duration is set. */
   readonly durationSeconds: number;
 }
 
 const RANKS: Readonly<Record<string, number>> = { requested: 0, queued: 0, waiting: 0, pending: 0, in_progress: 1, completed: 2 };
 
-/** 0 for what is yet to start and for statuses that GitHub may add, 1 in_progress, 2 completed. */
+/** 0: not started, or an unknown status; 1: in_progress; 2: completed. */
 export function rankOf(status: string): number {
   return Object.hasOwn(RANKS, status) ? (RANKS[status] ?? 0) : 0;
 }
 
 export const isKnownStatus = (status: string): boolean => Object.hasOwn(RANKS, status);
 
-/** Whether `a` replaces `b`: the greater of (terminal, updated_at, rank, event time); status and conclusion last, so that no tie is left to chance. */
+/** Whether `a` replaces `b`: the greater of (terminal, updated_at, rank, event time). Status and conclusion break ties. */
 export function isGreater(a: Observation, b: Observation): boolean {
   if (a.completed !== b.completed) return a.completed;
   if (a.updatedAt !== b.updatedAt) return a.updatedAt > b.updatedAt;
@@ -41,10 +41,10 @@ export function isGreater(a: Observation, b: Observation): boolean {
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Joins two observations of the same thing: the greater one's row, both ones' facts, the longer duration, the labels of an event. */
+/** Joins two observations: the row of the greater one, the facts of both, the longer duration, and labels from an event if one gave them. */
 export function join<T extends Observation>(a: T, b: T): Writable<T> {
   const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
-  // Written to after the copy: what is said after a spread takes V8's slow way (docs/performance.md).
+  // Assigned after the copy: properties after a spread are slow in V8 (docs/performance.md).
   const joined: Writable<T> = { ...greater };
   if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) {
     joined.owner = other.owner;
@@ -56,7 +56,7 @@ export function join<T extends Observation>(a: T, b: T): Writable<T> {
   return joined;
 }
 
-/** Seconds from one time to another; never negative, since GitHub's clocks can disagree by a second. */
+/** Never negative, because GitHub's clocks can differ by a second. Takes milliseconds. */
 export function secondsBetween(from: number, to: number): number {
   return Math.max(0, (to - from) / 1_000);
 }

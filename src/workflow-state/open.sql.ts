@@ -2,10 +2,9 @@ import { type Queryable, sql } from "../database/index.js";
 import { FACT, STATE } from "./facts.js";
 
 /**
- * Truth rule 4, decided when it is asked for: an attempt is open unless a newer attempt of its run is known; a job is
- * open unless its attempt has completed or a newer one is known. Deciding it while writing would need the rows of
- * transactions still under way; the answer here is a function of committed rows alone, whatever their order.
- * LATERAL with LIMIT keeps it one index probe for each open row, however long the history is.
+ * Truth rule 4, applied on read, because a write does not see the rows of concurrent transactions. An attempt is open unless a newer
+ * attempt is known; a job is open unless its attempt has completed or a newer attempt is known.
+ * LATERAL with LIMIT costs one index probe per open row, independent of the history.
  */
 const NEWEST_ATTEMPT = `
   LEFT JOIN LATERAL (
@@ -14,15 +13,15 @@ const NEWEST_ATTEMPT = `
 
 export const OPEN_RUNS = `octogauge.workflow_runs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open} AND newest.run_attempt = o.run_attempt`;
 
-/** A job whose attempt is not known (0) belongs to the newest one of its run. */
+/** A job with unknown attempt (0) belongs to the newest attempt of its run. */
 export const OPEN_JOBS = `octogauge.workflow_jobs o ${NEWEST_ATTEMPT} WHERE o.state = ${STATE.open}
   AND (newest.run_attempt IS NULL OR (o.run_attempt > 0 AND newest.run_attempt < o.run_attempt)
     OR (o.run_attempt IN (0, newest.run_attempt) AND newest.state <> ${STATE.completed}))`;
 
-/** Of a row of {@link OPEN_JOBS}. */
+/** Attempt of a row of {@link OPEN_JOBS}. */
 export const ATTEMPT_OF_JOB = "coalesce(nullif(o.run_attempt, 0), newest.run_attempt, 1)";
 
-/** Since when a row of {@link OPEN_JOBS} is in its phase: a job that waited for an approval is queued from that on, by the time of the event. */
+/** Start of the phase of a row of {@link OPEN_JOBS}. A job that waited for an approval is queued from its approval, by event time. */
 const SINCE_OF_JOB = `CASE WHEN o.status = 'queued' AND o.facts & ${FACT.waited} <> 0
       THEN greatest(o.since, to_timestamp(o.event_time / 1000000.0)) ELSE o.since END`;
 
@@ -36,12 +35,12 @@ export interface OpenRuns {
 
 export interface OpenJobs extends OpenRuns {
   readonly runsOn: string;
-  /** Age of the oldest in its phase, in seconds by the database's clock. */
+  /** Age in seconds of the oldest job of the group in its phase, by the database's clock. */
   readonly oldestAge: number;
 }
 
-// A key that can be hashed but not sorted: beside a long history the planner holds sorting all open rows to be as cheap as
-// hashing them, which it is not (9.4 instead of 7.0 ms for 5,000).
+// This key can be hashed but not sorted, which forces a hash aggregate. With a long history the planner prefers
+// sorting, which takes longer (for 5,000 open rows 9.4 instead of 7.0 ms).
 const HASHED = "'0'::xid";
 
 const COUNT_RUNS = `SELECT o.owner, o.repo, o.workflow, o.status, count(*)::float8 AS count FROM ${OPEN_RUNS} GROUP BY 1, 2, 3, 4, ${HASHED} ORDER BY 1, 2, 3, 4`;
@@ -59,11 +58,11 @@ export async function countOpenJobs(on: Queryable): Promise<OpenJobs[]> {
   return sql<OpenJobs>(on, COUNT_JOBS);
 }
 
-/** A job whose attempt is not known may turn out to be of a newer one, whose events are late. */
+/** A job with unknown attempt may belong to a newer attempt whose events are late. */
 const REOPENS = "interval '1 day'";
 
-// What the gauges already leave out is closed for good, so that the partial indexes hold what is open and no more.
-// Rows that a batch holds are skipped: waiting for them out of the batches' lock order could end in a deadlock.
+// Closes rows that the gauges already exclude, so that the partial indexes contain only open rows.
+// Rows locked by a batch are skipped, because waiting for them in another lock order could deadlock.
 const CLOSE_RUNS = `
   UPDATE octogauge.workflow_runs t SET state = ${STATE.closed}, changed_at = now()
   FROM (
@@ -96,15 +95,15 @@ export async function closeLeftOpen(on: Queryable): Promise<void> {
 export interface Lost {
   readonly owner: string;
   readonly repo: string;
-  /** False where it had been lost before and a later event opened it again: counted once. */
+  /** False if it was lost before and a later event opened it again; it is counted once. */
   readonly first: boolean;
 }
 
-// What may be asked for is not lost before it was: after a long outage, look-ups and redeliveries come first. Seconds.
+// A row without a lookup since its last change gets extra time, so that lookups and redeliveries come first after an outage.
 const grace = (parameter: string, attempt: string) => `CASE WHEN EXISTS (
         SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = ${attempt} AND l.asked_at > o.changed_at) THEN 0 ELSE ${parameter}::float8 END`;
 
-/** For how long an answer of GitHub's that knew the attempt keeps it from being lost. */
+/** An attempt that GitHub still knew in a lookup within the last day is not lost. */
 const notFound = (attempt: string) => `NOT EXISTS (
         SELECT 1 FROM octogauge.lookups l WHERE l.run_id = o.run_id AND l.run_attempt = ${attempt} AND l.found_at > now() - interval '1 day')`;
 
@@ -130,19 +129,19 @@ const LOSE_RUNS = `
   WHERE t.run_id = late.run_id AND t.run_attempt = late.run_attempt
   RETURNING t.owner, t.repo, late.first`;
 
-/** How long a job may be open in each phase, in seconds; one that waits for an approval may do so as long as its run. */
+/** Limit of each phase of a job, in seconds. A job that waits for an approval has the limit of its run. */
 export interface JobLimits {
   readonly queued: number;
   readonly running: number;
   readonly waiting: number;
 }
 
-/** Truth rule 6 for jobs. @param patience seconds beyond the limit for what was not asked for yet @returns one entry for each job that was lost, at most `most` */
-export async function loseJobs(on: Queryable, limits: JobLimits, most: number, patience: number): Promise<Lost[]> {
-  return sql<Lost>(on, LOSE_JOBS, [limits.queued, limits.running, most, limits.waiting, patience]);
+/** Truth rule 6 for jobs. @param graceSeconds extra time for jobs without a lookup @returns the lost jobs, at most `limit` */
+export async function loseJobs(on: Queryable, limits: JobLimits, limit: number, graceSeconds: number): Promise<Lost[]> {
+  return sql<Lost>(on, LOSE_JOBS, [limits.queued, limits.running, limit, limits.waiting, graceSeconds]);
 }
 
-/** Truth rule 6 for attempts. Limit and patience in seconds. @returns one entry for each attempt that was lost, at most `limit` */
-export async function loseRuns(on: Queryable, runLimit: number, limit: number, patience: number): Promise<Lost[]> {
-  return sql<Lost>(on, LOSE_RUNS, [runLimit, limit, patience]);
+/** Truth rule 6 for attempts. @param graceSeconds extra time for attempts without a lookup @returns the lost attempts, at most `limit` */
+export async function loseRuns(on: Queryable, runLimitSeconds: number, limit: number, graceSeconds: number): Promise<Lost[]> {
+  return sql<Lost>(on, LOSE_RUNS, [runLimitSeconds, limit, graceSeconds]);
 }

@@ -22,7 +22,7 @@ const DELETE_LOOKUPS = `
   DELETE FROM octogauge.lookups WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM octogauge.lookups WHERE asked_at < now() - make_interval(secs => $1) LIMIT ${BATCH}))`;
 
-/** Forgets finished runs and jobs after STATE_RETENTION; the counters keep what they counted. */
+/** Deletes finished runs and jobs after STATE_RETENTION. The counters do not change. */
 @Injectable()
 export class StateRetention extends RetentionLoop {
   constructor(

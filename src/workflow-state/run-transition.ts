@@ -14,16 +14,16 @@ const RAN = new Set(["success", "failure", "timed_out", "neutral"]);
 
 /**
  * The transition rule of a run attempt (truth rules 1, 3, 5, 12 and 13 of docs/architecture.md).
- * @param branch the label by the branch policy
+ * @param branch the branch label by LabelPolicy
  * @param eventTime microseconds since 1970
- * @param isEvent false for an answer to a look-up, whose labels only fill in what no event gave
+ * @param isEvent false for a lookup, whose labels are used only if no event gave labels
  */
 export function observeRun(event: WorkflowRun, branch: string, eventTime: number, isEvent: boolean): RunObservation {
   const status = statusOf(event);
   const rank = rankOf(status);
   const completed = rank === 2;
   const eventMs = eventTime / 1_000;
-  // A failure at the very second of the start did not start, as with a workflow file that cannot be read.
+  // An attempt that failed in the second of its start did not start; for example its workflow file is invalid.
   const instant = completed && event.conclusion === "failure" && event.updatedAt !== null && event.updatedAt === event.runStartedAt;
   let facts: number = FACT.queued | (isEvent ? FACT.labelled : 0);
   if (rank === 1 || (completed && RAN.has(event.conclusion) && !instant)) facts |= FACT.started;
@@ -44,19 +44,19 @@ export function observeRun(event: WorkflowRun, branch: string, eventTime: number
     rank,
     updatedAt: event.updatedAt ?? eventMs,
     eventTime,
-    // The attempt's own start: created_at is that of the first attempt.
+    // Not created_at, which is that of the first attempt.
     since: event.runStartedAt ?? event.createdAt ?? eventMs,
     facts,
     durationSeconds: has(facts, FACT.duration) ? secondsBetween(event.runStartedAt ?? 0, event.updatedAt ?? 0) : 0,
   };
 }
 
-/** Joins two observations of one attempt; commutative and associative, so that batches may be cut anywhere. */
+/** Joins two observations of one attempt. Commutative and associative, so the split into batches does not matter. */
 export function joinRuns(a: RunObservation, b: RunObservation): RunObservation {
   return join(a, b);
 }
 
-/** An attempt that a job names (truth rule 11): it supersedes older attempts, and says nothing of itself. */
+/** An attempt known only from a job (truth rule 11): it supersedes older attempts, but has no facts. */
 export function namedBy(job: JobObservation): RunObservation {
   return {
     runId: job.runId,
@@ -70,7 +70,7 @@ export function namedBy(job: JobObservation): RunObservation {
     conclusion: "",
     completed: false,
     rank: 0,
-    // Less than any real observation.
+    // Less than every observation of an event.
     updatedAt: 0,
     eventTime: 0,
     since: 0,
@@ -80,7 +80,7 @@ export function namedBy(job: JobObservation): RunObservation {
 }
 
 function statusOf(event: WorkflowRun): string {
-  // GitHub waits for an approval: the same attempt goes on to queued, in_progress and a real completion.
+  // GitHub waits for an approval; the same attempt is queued, started and completed later.
   if (event.conclusion === "action_required") return "waiting";
   if (event.action === "requested") return isKnownStatus(event.status) && event.status !== "completed" ? event.status : "queued";
   return isKnownStatus(event.action) ? event.action : event.status || event.action;

@@ -16,8 +16,8 @@ const UPSERT = guardedUpsert(
 export const attemptKey = (runId: number | string, runAttempt: number | string): string => `${runId}/${runAttempt}`;
 
 /**
- * Writes what a batch observed of run attempts, one observation for each.
- * @returns what changed, by {@link attemptKey}
+ * Writes the run observations of a batch, one per attempt.
+ * @returns changed rows by {@link attemptKey}
  */
 export async function upsertRuns(on: Queryable, runs: readonly RunObservation[]): Promise<Map<string, Learned>> {
   if (runs.length === 0) return new Map();
@@ -42,7 +42,7 @@ const KNOWN = `
   SELECT r.run_id::text, r.run_attempt::text FROM unnest($1::bigint[], $2::int[]) AS u(run_id, run_attempt), LATERAL (
     SELECT t.run_id, t.run_attempt FROM octogauge.workflow_runs t WHERE t.run_id = u.run_id AND t.run_attempt = u.run_attempt LIMIT 1) r`;
 
-/** Which of these attempts have a row, by {@link attemptKey}: what only names such an attempt need not lock it. */
+/** Returns the attempts that have a row, by {@link attemptKey}. A job that names a known attempt need not lock its row. */
 export async function knownAttempts(on: Queryable, runs: readonly RunObservation[]): Promise<ReadonlySet<string>> {
   if (runs.length === 0) return new Set();
   const rows = await sql<{ run_id: string; run_attempt: string }>(on, KNOWN, [

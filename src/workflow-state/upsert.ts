@@ -1,30 +1,30 @@
 import { FACT, STATE } from "./facts.js";
 
-/** The columns that a greater observation replaces; labels apart. */
+/** The columns that a greater observation replaces, except labels. */
 const REPLACED = ["status", "state", "rank", "updated_at", "since"];
 
 /** Truth rule 3 in SQL, the same order as isGreater() in observation.ts; `t` is the row, `excluded` the observation. */
 const IS_GREATER = `(excluded.state = ${STATE.completed}, excluded.updated_at, excluded.rank, excluded.event_time, excluded.status COLLATE "C")
     > (t.state = ${STATE.completed}, t.updated_at, t.rank, t.event_time, t.status COLLATE "C")`;
 
-/** Labels are those of the greatest event; a look-up's only fill in what no event gave (truth rule 13). */
+/** Labels are those of the greatest event; a lookup's labels are used only if no event gave labels (truth rule 13). */
 const HAS_LABELS = `CASE WHEN (excluded.facts & ${FACT.labelled}) = (t.facts & ${FACT.labelled}) THEN ${IS_GREATER}
       ELSE excluded.facts & ${FACT.labelled} <> 0 END`;
 
-/** A look-up that finds nothing new must not set the time of the last event. */
+/** A lookup without a new status must not change the event time. */
 const TELLS_TIME = `${IS_GREATER} AND (excluded.facts & ${FACT.labelled} <> 0 OR excluded.status <> t.status)`;
 
-/** What a row has learned. */
+/** Result of an upsert for a changed row. */
 export interface Learned {
   /** All facts of the row, as bits. */
   readonly facts: number;
-  /** Those that this write added. */
+  /** Facts that this write added. */
   readonly freshFacts: number;
 }
 
 /**
- * The guarded upsert of runs and jobs. One statement decides, under the row lock, which facts are new (`fresh_facts`)
- * and whether the row moves forward; rows that learn nothing are neither written nor returned.
+ * The guarded upsert of runs and jobs. Under the row lock it finds the new facts (`fresh_facts`) and moves the row
+ * only forward. Rows without a change are neither written nor returned.
  * @param labels the columns that are labels
  * @param joined SQL for columns that are neither replaced nor labels
  * @param parameters the unnest() arguments in the order of `columns`

@@ -3,7 +3,7 @@ import { DatabaseModule } from "../database/index.js";
 import { StateRetention } from "./retention.loop.js";
 
 /**
- * Enters: what events say of runs and jobs. Leaves: one row for each attempt and job, and the facts that are new.
+ * Input: observations of runs and jobs from events. Output: one row per attempt and job, and the new facts.
  * Processing and reconcile write; metrics reads.
  */
 @Module({ imports: [DatabaseModule], providers: [StateRetention] })

@@ -158,7 +158,7 @@ describe("jobs that come late", () => {
     const { collector, deliverAll, get, outbox, send, url } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     const database = get(Database);
     await deliverAll(ciRun(7).filter((event) => !late(event)));
-    const waiting = { lease: 60, most: 0, recheck: 0 };
+    const waiting = { leaseSeconds: 60, maxWaitSeconds: 0, recheckSeconds: 0 };
     const { sendings } = await claimDue(database, 1, waiting);
     const jobs = await jobsOf(database, sendings);
     // Nobody but this transaction has seen the job, when the trace is marked as sent.

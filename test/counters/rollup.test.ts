@@ -6,7 +6,7 @@ import { COUNTERS } from "../../src/counters/catalogue.js";
 import { Increments } from "../../src/counters/increments.js";
 import { Rollup } from "../../src/counters/rollup.js";
 import { Series } from "../../src/counters/series.js";
-import { recordDelta, takeTallies } from "../../src/counters/metric-deltas.sql.js";
+import { recordDelta, takeDeltas } from "../../src/counters/metric-deltas.sql.js";
 import { readIncrements, writeIncrements } from "../../src/counters/written-increments.js";
 import { Database } from "../../src/database/database.js";
 import { explainAll } from "../plans/explain.js";
@@ -86,7 +86,7 @@ it("gives up what another process holds for long, and says so", async () => {
   await count(fleet);
   const other = await connectionTo(fleet);
   await other.query("BEGIN");
-  await takeTallies(other, "0");
+  await takeDeltas(other, "0");
   await expect(rollUp(fleet)).rejects.toThrow(/lock timeout/);
   expect(await fleet.samples("octogauge_collector_success")).toEqual(
     expect.arrayContaining([
@@ -132,7 +132,7 @@ it("has not seen to a moment where it began before, and ended after", async () =
   await count(fleet);
   const other = await connectionTo(fleet);
   await other.query("BEGIN");
-  await takeTallies(other, "0");
+  await takeDeltas(other, "0");
   const running = rollup.run();
   await expect
     .poll(() => rowsOf(fleet.url, "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"))
@@ -156,7 +156,7 @@ it("waits for what another process is adding, and adds it where that one fails",
   await count(fleet);
   const other = await connectionTo(fleet);
   await other.query("BEGIN");
-  expect((await takeTallies(other, "0")).tallies).toHaveLength(1);
+  expect((await takeDeltas(other, "0")).deltas).toHaveLength(1);
   let answered: number | undefined;
   const rolling = rollUp(fleet).then((added) => (answered = added));
   await expect

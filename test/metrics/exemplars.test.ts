@@ -154,9 +154,9 @@ describe("of several processes", () => {
 
   it("the newest exemplar stays, that of one that ended as well, and the sums are right in both formats", async () => {
     const totals = new ProcessTotals();
-    totals.note(1, told(3, 200, "newer"));
-    totals.note(2, told(4, 100, "older"));
-    await totals.addDeadLetter(1);
+    totals.record(1, told(3, 200, "newer"));
+    totals.record(2, told(4, 100, "older"));
+    await totals.removeProcess(1);
     const open = openMetricsOf(await totals.total());
     expect(open).toContain('# HELP seconds a \\"quoted\\"\\nhelp\n# TYPE seconds histogram\n');
     expect(open).toContain('seconds_bucket{le="1",status="202"} 7 # {trace_id="newer"} 0.5 200\n');

@@ -27,7 +27,7 @@ import { HookAudits } from "../../src/reconcile/hook-audits.js";
 import { LostLoop } from "../../src/reconcile/lost.loop.js";
 import { MissedDeliveries } from "../../src/reconcile/missed-deliveries.js";
 import { StaleRuns } from "../../src/reconcile/stale-runs.js";
-import { closeAbsentJobs, closeGone, knowsRuns, noteAsked } from "../../src/workflow-state/lookups.sql.js";
+import { closeAbsentJobs, closeGone, knowsRuns, recordLookup } from "../../src/workflow-state/lookups.sql.js";
 import { executionRows, lockRuns } from "../../src/workflow-state/executions.sql.js";
 import { FACT } from "../../src/workflow-state/facts.js";
 import type { JobObservation } from "../../src/workflow-state/job-transition.js";
@@ -111,7 +111,7 @@ async function traceRuns(database: Database): Promise<void> {
       0,
     );
   });
-  const { sendings } = await claimDue(database, 10, { lease: 60, most: 600, recheck: 5 });
+  const { sendings } = await claimDue(database, 10, { leaseSeconds: 60, maxWaitSeconds: 600, recheckSeconds: 5 });
   const found = await jobsOf(database, sendings);
   const ended = sendings.map((sending, index) => ({ sending, jobs: found, error: index % 2 === 0 ? "" : "refused", delay: 1 }));
   await database.transaction((transaction) => endSending(transaction, ended, 0));
@@ -142,7 +142,7 @@ async function lookUp(silent: StaleRuns, database: Database): Promise<void> {
   const [attempt] = await silent.next(20);
   await knowsRuns(database);
   await closeGone(database, attempt!);
-  await noteAsked(database, attempt!, false, { run: null, jobs: null }, true);
+  await recordLookup(database, attempt!, false, { run: null, jobs: null }, true);
   await closeAbsentJobs(database, attempt!, [1, 2, 3]);
 }
 

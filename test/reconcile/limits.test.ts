@@ -153,7 +153,7 @@ describe("credentials", () => {
       expect.stringMatching(/^warn token: GitHub refused a request \(credentials: Bad credentials.*all replicas pause for 300 s$/),
     );
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warn org:acme:7 cannot be audited now \(1 .*are the credentials wrong, expired or revoked\?$/),
+      expect.stringMatching(/^warn the audit of org:acme:7 failed \(1 .*are the credentials wrong, expired or revoked\?$/),
     );
     expect(lines.join("\n")).not.toContain(github.token);
     github.restore();
@@ -231,7 +231,7 @@ describe("credentials", () => {
     const fleet = await replica(appSettings(github));
     await expectRest(url, 300, () => audit(fleet));
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warn org:acme:7 cannot be audited.*the App is not installed on acme; install it there/),
+      expect.stringMatching(/^warn the audit of org:acme:7 failed.*the App is not installed on acme; install it there/),
     );
     expect([await sample(fleet, SUCCESS), await sample(fleet, SUCCESS, 'hook="org:globex:9"')]).toEqual([0, 1]);
     expect((await missed(url, "org:globex:9")).size).toBe(1);
@@ -286,7 +286,7 @@ describe("a GitHub that fails", () => {
       await letAuditBeDue(url);
     }
     expect([await sample(fleet, SUCCESS), (await sample(fleet, PAUSE, TOKEN)) ?? 0]).toEqual([0, 0]);
-    expect(lines.filter((line) => line.startsWith("warn org:acme:7 cannot be audited now"))).toHaveLength(5);
+    expect(lines.filter((line) => line.startsWith("warn the audit of org:acme:7 failed"))).toHaveLength(5);
     expect(lines.filter((line) => line.length > 600)).toEqual([]);
     github.heal();
     bePatient();
@@ -321,7 +321,7 @@ describe("a GitHub that fails", () => {
     const fleet = await replica();
     await audit(fleet);
     await redeliver(fleet);
-    expect(lines.filter((line) => line.startsWith("warn org:acme:7"))).toEqual([
+    expect(lines.filter((line) => line.startsWith("warn the audit of org:acme:7"))).toEqual([
       expect.stringMatching(
         /was answered 404: Not Found.*; is the hook's id right \(and GITHUB_API_URL\), and may the credentials read its deliveries\?$/,
       ),

@@ -130,7 +130,7 @@ describe("a missed delivery is asked for again", () => {
     expect(github.writes).toHaveLength(1);
     expect([await sample(fleet, counted("recovered")), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([2, 0]);
     expect((await rows(url)).map(({ state }) => state)).toEqual([1, 1]);
-    expect(lines.filter((line) => line.endsWith("missed deliveries have come"))).not.toEqual([]);
+    expect(lines.filter((line) => line.endsWith("missed deliveries arrived"))).not.toEqual([]);
   });
 
   it("until it is older than AUDIT_WINDOW: then it is given up, counted and named, but no longer hoped for", async () => {
@@ -147,7 +147,7 @@ describe("a missed delivery is asked for again", () => {
     expect(github.writes).toHaveLength(1);
     expect([await sample(fleet, counted("given_up")), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([1, 1]);
     expect(lines.filter((line) => line.startsWith("error"))).toEqual([
-      `error 1 missed deliveries are given up, since GitHub no longer sends them: ${id} (${HOOK})`,
+      `error 1 missed deliveries are lost, because they are too old for GitHub to redeliver: ${id} (${HOOK})`,
     ]);
     // What is given up is not missed anew, and is forgotten later.
     await letAuditBeDue(url);
@@ -188,7 +188,7 @@ describe("a redelivery that GitHub does not take", () => {
     expect((await rows(url)).map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
     expect(await sample(fleet, counted("redelivered"))).toBe(2);
     expect((await hookRow(url)).failures).toBe(0);
-    expect(lines.filter((line) => line.includes("cannot be asked for"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("could not be requested from GitHub"))).toHaveLength(1);
   });
 
   it("for want of a permission lets the others wait, with a hint, and the log is read all the same", async () => {

@@ -83,7 +83,7 @@ describe("runSimulation", () => {
   it("says that the metrics cannot be read", async () => {
     const { code, stderr } = await simulate(await octogauge(), { checkToken: "wrong" });
     expect(code).toBe(1);
-    expect(stderr).toContain("could not be read: it answered 401");
+    expect(stderr).toContain("could not be read: HTTP status 401");
   });
 
   it("fails when deliveries are lost", async () => {

@@ -4,7 +4,7 @@ import { GAUGES } from "../../counters/index.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 
-/** What waits in the buffer, as the broker says. */
+/** Deliveries in the buffer, as the broker reports. */
 @Injectable()
 export class BufferCollector implements Collector {
   readonly name = "buffer";

@@ -5,7 +5,7 @@ import { readPendingTraces } from "../../ci-traces/pending.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 
-/** The traces of finished runs that are yet to be sent. */
+/** Unsent traces of finished runs. */
 @Injectable()
 export class CiTracesCollector implements Collector {
   readonly name = "ci_traces";

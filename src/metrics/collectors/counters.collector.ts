@@ -14,7 +14,7 @@ export class CountersCollector implements Collector {
   constructor(private readonly rollup: Rollup) {}
 
   async collect(on: Queryable): Promise<readonly CollectedFamily[]> {
-    // After the gauges were read: what has left them meanwhile is counted in the same answer.
+    // Runs after the gauges, so that a run that has left them is already counted in the same response.
     await this.rollup.run();
     const pages = await this.#series.pages(on);
     return Object.values(COUNTERS).map((family) => ({ family, samples: pages.get(family.name) ?? [] }));

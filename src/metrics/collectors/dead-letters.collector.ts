@@ -6,7 +6,7 @@ import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 
-/** Deliveries that could not be processed. */
+/** Dead letters. */
 @Injectable()
 export class DeadLettersCollector implements Collector {
   readonly name = "dead_letters";

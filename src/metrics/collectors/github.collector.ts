@@ -5,7 +5,7 @@ import { readLimits } from "../../github/limits.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 
-/** What GitHub's rate limits leave. */
+/** Remaining requests and pauses of GitHub's rate limits. */
 @Injectable()
 export class GitHubCollector implements Collector {
   readonly name = "github";

@@ -5,7 +5,7 @@ import { readHooks } from "../../reconcile/audited-hooks.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 
-/** How far the delivery logs are audited. */
+/** State of the hook audits. */
 @Injectable()
 export class HooksCollector implements Collector {
   readonly name = "hooks";

@@ -6,7 +6,7 @@ import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { OpenGauges } from "../open-gauges.js";
 
-/** Jobs that are open now, and how long the oldest of them have been queued or running. */
+/** Open jobs, and the ages of the oldest queued and running ones. */
 @Injectable()
 export class JobsCollector implements Collector {
   readonly name = "jobs";

@@ -6,7 +6,7 @@ import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 
-/** Deliveries that wait for a further attempt. */
+/** Deliveries that wait for a retry. */
 @Injectable()
 export class RetriesCollector implements Collector {
   readonly name = "retries";

@@ -6,7 +6,7 @@ import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { OpenGauges } from "../open-gauges.js";
 
-/** Run attempts that are open now. */
+/** Open run attempts. */
 @Injectable()
 export class RunsCollector implements Collector {
   readonly name = "runs";

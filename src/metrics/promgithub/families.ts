@@ -4,7 +4,7 @@ import { PULL_REQUESTS, PUSH_COMMITS } from "../../events/index.js";
 /** The labels of one of our series, by name. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** One of promgithub's families and how our labels become its own; what Octogauge does not keep is empty. */
+/** Maps one of Octogauge's families to one of promgithub's. Labels that Octogauge does not store are empty. */
 interface Mapping {
   readonly from: Family;
   readonly to: Family;
@@ -20,7 +20,7 @@ const family = (name: string, type: Family["type"], help: string, labels: readon
 
 const repository = (ours: Labels) => `${ours["owner"] ?? ""}/${ours["repo"] ?? ""}`;
 const run = (ours: Labels) => [repository(ours), ours["branch"] ?? "", ours["workflow"] ?? ""];
-// promgithub's branch and job name of a job are not kept: they would multiply the series.
+// A job's branch and name are not stored, because they would multiply the series.
 const job = (ours: Labels) => [ours["runs_on"] ?? "", repository(ours), "", ours["workflow"] ?? "", ""];
 const conclusion = (ours: Labels) => ours["conclusion"] ?? "";
 
@@ -98,7 +98,7 @@ export const HISTOGRAM_MAPPINGS: readonly Mapping[] = [
   },
 ];
 
-/** Of the open rows, by the status that promgithub names them after. */
+/** Gauges of open rows by status. */
 export const OPEN_RUNS: Readonly<Record<string, Family>> = {
   queued: family("workflow_queued", "gauge", "Number of workflow runs queued", RUN_LABELS),
   in_progress: family("workflow_in_progress", "gauge", "Number of workflow runs in progress", RUN_LABELS),

@@ -8,7 +8,7 @@ import { OpenGauges } from "../open-gauges.js";
 import { counterRows, histogramRows } from "../series-rows.sql.js";
 import { COUNTER_MAPPINGS, HISTOGRAM_MAPPINGS, OPEN_JOBS, OPEN_RUNS, openJobLabels, openRunLabels } from "./families.js";
 
-/** promgithub's names from our truth (COMPAT_METRICS=promgithub), so that its dashboards outlive a migration. */
+/** Exposes promgithub's metric names (COMPAT_METRICS=promgithub), so that its dashboards work after a migration. */
 @Injectable()
 export class PromgithubCollector implements Collector {
   readonly name = "promgithub";
