@@ -17,7 +17,7 @@ export class CiTracesRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "CI_TRACES_RETENTION">,
   ) {
-    super("outbound/ci-traces-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("ci-traces/retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -27,7 +27,7 @@ export class DeadLetterRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "DEAD_LETTERS_MAX_BYTES">,
   ) {
-    super("inbox/dead-letter-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("dead-letters/retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

@@ -29,7 +29,7 @@ export class LedgerRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("inbox/ledger-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("intake/ledger-retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

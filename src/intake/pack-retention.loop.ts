@@ -42,7 +42,7 @@ export class PackRetention extends BackgroundLoop {
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RETENTION_INTERVAL">,
   ) {
-    super("inbox/pack-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("intake/pack-retention", config.RETENTION_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {
