@@ -34,7 +34,7 @@ const LARGEST = 65_536;
 
 /**
  * Cuts a JSON object down to some of its members, byte by byte, and stops when it has them all. Parsing the payload,
- * strings that nobody reads and all, took a third of an acknowledgement (docs/performance.md).
+ * strings that nobody reads and all, took a third of an acknowledgement (bench/NOTES.md).
  *
  * It makes no guess: names are followed through the structure, never searched for. Where it meets what it does not know
  * for sure (an escape in a name, a name twice, a broken structure) it declines. It validates nothing else: whoever

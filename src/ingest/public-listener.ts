@@ -26,7 +26,7 @@ export class PublicListener implements OnModuleDestroy {
   readonly #server: Server;
   /**
    * Requests of each connection that are not answered yet. It changes with connections only: a set of the busy ones, which
-   * changed with each request, cost as much garbage that outlived its time as everything else (docs/performance.md).
+   * changed with each request, cost as much garbage that outlived its time as everything else (bench/NOTES.md).
    */
   readonly #open = new Map<Socket, { requests: number }>();
   readonly #turnedAway = new Turns();

@@ -16,7 +16,7 @@ interface Waiting {
 /**
  * Lets a part of what waits through in each turn of the event loop, in the order in which it came. A turn in which thousands
  * are answered lasts for half a second, and whatever else waits for its next one, such as a commit, waits as long
- * (docs/performance.md).
+ * (bench/NOTES.md).
  */
 export class Turns {
   readonly #waiting: Waiting[] = [];

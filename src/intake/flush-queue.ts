@@ -38,7 +38,7 @@ export class FlushQueue {
    */
   add(pending: Pending, signal?: AbortSignal): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
-      // Not { ...pending, … }: a spread with new properties after it costs V8 20 to 40 times as much (docs/performance.md).
+      // Not { ...pending, … }: a spread with new properties after it costs V8 20 to 40 times as much (bench/NOTES.md).
       const item = { pending, resolve, reject };
       this.#waiting.push(item);
       signal?.addEventListener("abort", () => this.#letGo(item, signal.reason), { once: true });

@@ -18,7 +18,7 @@ const compressed = new WeakMap<Buffer, Promise<Buffer>>();
 
 /**
  * Pages compressed as one gzip file of one member, since not every client reads several. A page that is the same as in the answer before is not
- * compressed again, so that an answer costs its changes: 3 MB are sent as 121 kB, and cost 4 ms instead of 9 here, and 2 instead of 20 where they are read (docs/performance.md).
+ * compressed again, so that an answer costs its changes: 3 MB are sent as 121 kB, and cost 4 ms instead of 9 here, and 2 instead of 20 where they are read (bench/NOTES.md).
  */
 export async function gzipped(pages: Iterable<Buffer>): Promise<Buffer[]> {
   const answer: Buffer[] = [HEAD];

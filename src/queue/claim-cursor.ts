@@ -29,7 +29,7 @@ export interface From {
 /**
  * Where in each lane a worker goes on. Rows that were claimed stay in the index until the vacuum has passed, and a
  * snapshot that somebody holds open keeps it from passing: without a floor each claim walks over the rows of all claims
- * before it (docs/performance.md: 100,000 of them doubled the time of a claim, 600,000 took a third of a second).
+ * before it (bench/NOTES.md: 100,000 of them doubled the time of a claim, 600,000 took a third of a second).
  */
 export class ClaimCursor {
   readonly #floors = new Map<number, number>();

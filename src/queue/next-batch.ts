@@ -30,7 +30,7 @@ export const NOTHING: Taken = { rows: [], count: 0, lookedAtAll: false, isNearly
 
 /**
  * A batch of less than this share of `BATCH_SIZE` takes nearly the statements, the locks and the commit of a full one. Measured with two loops at 500
- * deliveries a second: PostgreSQL took 0.30 instead of 0.60 cores, once what came in a rest of `POLL_INTERVAL` was one batch (docs/performance.md).
+ * deliveries a second: PostgreSQL took 0.30 instead of 0.60 cores, once what came in a rest of `POLL_INTERVAL` was one batch (bench/NOTES.md).
  */
 const LITTLE = 0.1;
 

@@ -44,7 +44,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Joins two observations of the same thing: the greater one's row, both ones' facts, the longer duration, the labels of an event. */
 export function join<T extends Observation>(a: T, b: T): Writable<T> {
   const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
-  // Written to after the copy: what is said after a spread takes V8's slow way (docs/performance.md).
+  // Written to after the copy: what is said after a spread takes V8's slow way (bench/NOTES.md).
   const joined: Writable<T> = { ...greater };
   if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) {
     joined.owner = other.owner;
