@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { isFullSize } from "./test/support/size.js";
+import { LIMIT_MS } from "./test/support/wait.js";
 
 /** Minutes of processes that are started, killed and cut off, and plans of a million rows: for `npm run test:all`. */
 const FULL_SIZE = [
@@ -36,8 +37,10 @@ export default defineConfig({
   test: {
     globalSetup: ["test/support/global-setup.ts"],
     setupFiles: ["reflect-metadata"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Above the limit of a wait, so that a wait that fails says what it waited for.
+    testTimeout: 5 * LIMIT_MS,
+    hookTimeout: 5 * LIMIT_MS,
+    expect: { poll: { timeout: LIMIT_MS } },
     maxWorkers: 2,
     // What a passing test logs is not shown.
     silent: "passed-only",

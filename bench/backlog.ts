@@ -1,5 +1,5 @@
 import { ClaimCursor } from "../src/queue/claim-cursor.js";
-import { claim } from "../src/queue/claim.sql.js";
+import { claim, fromTheStart } from "../src/queue/claim.sql.js";
 import { type BenchServer, holdSnapshot, query } from "./database.js";
 import { atLeast, atMost, type Result } from "./report.js";
 import { benchConfig, databaseOf } from "./servers/parts.js";
@@ -7,7 +7,7 @@ import { type Figures, percentile, Rounds } from "./statistics.js";
 
 interface Scale {
   readonly rounds: number;
-  /** Most pending rows. */
+  /** Maximum number of pending rows. */
   readonly most: number;
   readonly claims: number;
 }
@@ -21,7 +21,7 @@ const FILL = `
   INSERT INTO octogauge.inbox (priority, delivery_id, event, form, projection, pack, pack_offset, bytes)
   SELECT i % 2, gen_random_uuid(), 'workflow_job', false, repeat('p', 400), i / 100, 0, 2048 FROM generate_series(1, $1::int) i`;
 
-/** Claim latency and rate by the size of the backlog, and under a snapshot that keeps dead rows from being cleaned away. */
+/** Measures claim latency and rate by the size of the backlog, and with a held snapshot that prevents the cleanup of dead rows. */
 export async function benchBacklog(
   server: BenchServer,
   { rounds, most, claims }: Scale,
@@ -36,18 +36,18 @@ export async function benchBacklog(
     const config = benchConfig({ DATABASE_URL: url });
     const database = databaseOf(config);
     await database.connect();
-    const floor = new ClaimCursor();
+    const cursor = new ClaimCursor();
     const latencies: number[] = [];
     const began = performance.now();
     for (let index = 0; index < claims; index += 1) {
       await database.transaction(async (transaction) => {
         const from = performance.now();
-        const where = floor.next();
-        const claimed = await claim(transaction, BATCH, where.floors);
+        const position = cursor.next();
+        const claimed = await claim(transaction, { ...fromTheStart(BATCH), floors: position.floors });
         latencies.push(performance.now() - from);
-        floor.claimed(where, claimed, performance.now() - from, claimed.length === BATCH);
+        cursor.claimed(position, claimed, performance.now() - from, claimed.length === BATCH);
       });
-      // What was claimed comes in again, so that the backlog stays as large as it is.
+      // Insert the claimed rows again, so that the size of the backlog stays the same.
       await database.query(FILL, [BATCH]);
     }
     const seconds = (performance.now() - began) / 1_000;

@@ -4,11 +4,11 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { LoadOptions, LoadResult } from "./load.js";
 
-/** A server of the benchmark in a process of its own; it says `{"port":…}` on its first line. */
+/** Runs a server of the benchmark in a child process, whose first line of output is `{"port":…}`. */
 export class BenchChild {
   private constructor(
     private readonly child: ChildProcess,
-    /** What it said when it was ready. */
+    /** The first line of output. */
     readonly ready: Readonly<Record<string, number>>,
   ) {}
 
@@ -25,13 +25,13 @@ export class BenchChild {
     return new BenchChild(child, JSON.parse(line.toString().split("\n")[0]!) as Record<string, number>);
   }
 
-  /** CPU seconds used so far (proc(5)); NaN elsewhere. */
+  /** CPU seconds used so far (proc(5)); NaN if /proc does not exist. */
   cpuSeconds(): number {
     const stat = readFileSync(`/proc/${this.child.pid}/stat`, "utf8").split(") ")[1]?.split(" ");
     return (Number(stat?.[11]) + Number(stat?.[12])) / 100;
   }
 
-  /** Most memory held so far, in MiB (VmHWM). */
+  /** Peak memory in MiB (VmHWM). */
   peakMemory(): number {
     return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.child.pid}/status`, "utf8"))?.[1]) / 1_024;
   }
@@ -43,7 +43,7 @@ export class BenchChild {
   }
 }
 
-/** Runs the load in a process of its own. */
+/** Runs the load in a child process. */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const child = spawn(process.execPath, [fileURLToPath(new URL("load.js", import.meta.url)), JSON.stringify(options)], {
     stdio: ["ignore", "pipe", "inherit"],

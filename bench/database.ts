@@ -10,25 +10,25 @@ import { freePort } from "../chaos/waiting.js";
 
 const TICKS_PER_SECOND = 100;
 
-/** The server under test, with default durability, and fresh databases on it. */
+/** The PostgreSQL server under test, with default durability; creates databases on it. */
 export interface BenchServer {
   readonly description: string;
-  /** A migrated database of its own. */
+  /** Creates a migrated database. */
   fresh(): Promise<string>;
-  /** A copy of a database that nobody is connected to. */
+  /** Copies a database that has no connections. */
   clone(url: string): Promise<string>;
   drop(url: string): Promise<void>;
-  /** CPU seconds that the server's processes have used so far; NaN where they cannot be seen. */
+  /** CPU seconds of all server processes so far; NaN if /proc does not show them. */
   cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
-/** Uses DATABASE_URL, whose user must be allowed to create databases, or starts the embedded server. */
+/** Uses DATABASE_URL, whose user needs CREATEDB, or starts the embedded server. */
 export async function startBenchServer(): Promise<BenchServer> {
   const given = process.env["DATABASE_URL"];
   const dataDir = given ? undefined : mkdtempSync(join(tmpdir(), "octogauge-bench-"));
   const embedded = dataDir ? await startEmbeddedPostgres({ dataDir, loopbackPort: await freePort() }) : undefined;
-  // Over TCP, as a server of its own is reached.
+  // Over TCP, like a separate server.
   const base = given ?? (embedded ? Object.assign(new URL(embedded.url), { hostname: "127.0.0.1" }).href : "");
   const client = new pg.Client({ connectionString: base });
   await client.connect();
@@ -36,7 +36,7 @@ export async function startBenchServer(): Promise<BenchServer> {
     "SELECT split_part(version(), ' on ', 1) AS version, current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit, pg_backend_pid() AS pid",
   );
   const [row] = rows;
-  // While the backend lives: its parent is the postmaster.
+  // The parent of a live backend is the postmaster.
   const postmaster = parentOf(row?.pid ?? 0);
   await client.end();
   const named = (name: string) => Object.assign(new URL(base), { pathname: `/${name}` }).href;
@@ -63,7 +63,7 @@ export async function startBenchServer(): Promise<BenchServer> {
     },
     async drop(url) {
       await drop(url);
-      // Or the next measurement would pay for writing out what this one left.
+      // Otherwise this measurement's dirty pages would slow down the next one.
       await query(base, "CHECKPOINT");
     },
     cpuSeconds: () => (postmaster ? cpuOfTree(postmaster) : NaN),
@@ -75,7 +75,7 @@ export async function startBenchServer(): Promise<BenchServer> {
   };
 }
 
-/** Runs one statement on a connection of its own. */
+/** Runs one statement on a new connection. */
 export async function query<Row extends pg.QueryResultRow>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -86,7 +86,7 @@ export async function query<Row extends pg.QueryResultRow>(url: string, text: st
   }
 }
 
-/** Holds a snapshot, so that dead rows are kept, until the client ends. */
+/** Holds a snapshot until the client disconnects, so that vacuum removes no dead rows. */
 export async function holdSnapshot(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -98,7 +98,7 @@ const databaseOf = (url: string): string => new URL(url).pathname.slice(1);
 
 function statOf(pid: number): string[] | undefined {
   try {
-    // The command in parentheses may hold spaces; what follows it does not.
+    // The command in parentheses may contain spaces; the fields after it do not.
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ");
   } catch {
     return undefined;
@@ -107,7 +107,7 @@ function statOf(pid: number): string[] | undefined {
 
 const parentOf = (pid: number): number | undefined => Number(statOf(pid)?.[1]) || undefined;
 
-/** Own and awaited children's time of the postmaster, and the time of its living children (proc(5): utime, stime, cutime, cstime). */
+/** CPU time of the postmaster, its ended children and its live children (proc(5): utime, stime, cutime, cstime). */
 function cpuOfTree(root: number): number {
   const ticks = (stat: readonly string[] | undefined, fields: readonly number[]) =>
     fields.reduce((sum, field) => sum + Number(stat?.[field] ?? 0), 0);

@@ -14,11 +14,11 @@ interface Scale {
   readonly quick: boolean;
 }
 
-/** Deliveries of others, a second, each of a repository of its own. */
+/** Deliveries of other repositories per second, each of a different one. */
 const RATE = 50;
 const POLL_MS = 5;
 const LONGEST_WAIT_MS = 120_000;
-/** What FAIR_SHARE leaves in its place of a million that come at once: the burst, and a little of the rate. */
+/** Deliveries of the flood that FAIR_SHARE leaves in the priority lanes: the burst and a little of the rate. */
 const IN_SHARE = 400;
 const FIRST_OTHER = 900_000_000;
 
@@ -30,7 +30,7 @@ const FILL = `
   SELECT CASE WHEN $3 AND i > ${IN_SHARE} THEN 4 ELSE 0 END, gen_random_uuid(), 'workflow_job', false, replace($2, '"ID"', i::text), i / 100, 0, 0
   FROM generate_series(1, $1::int) i`;
 
-/** How long others' deliveries take to be counted while one repository's million waits, against an empty inbox. */
+/** Measures the time until deliveries of other repositories are counted while a million of one repository wait, against an empty inbox. */
 export async function benchFairness(
   server: BenchServer,
   { rounds, seconds, quick }: Scale,

@@ -6,7 +6,7 @@ export interface Filling {
   readonly finishedJobs: number;
 }
 
-/** Half of the series are counters, half are lines of histograms (16 each). */
+/** Half of the series are counters, half are lines of histograms with 16 lines each. */
 const FILL_SERIES = `
   WITH counters AS (
     INSERT INTO octogauge.counter_series (metric, labels, value)
@@ -29,7 +29,7 @@ const FILL_RUNS = `
   SELECT $2::bigint + i, 1, 'acme', 'repository-' || i % 200, 'build and test', CASE WHEN $3 THEN 'completed' ELSE 'in_progress' END, CASE WHEN $3 THEN 1 ELSE 0 END, 0, 7, 0, now(), 0, now()
   FROM generate_series(0, $1::int / 10) i`;
 
-/** Puts series, open and finished jobs and their runs into a database, a statement for each table. */
+/** Inserts series, open and finished jobs, and their runs, with one statement per table. */
 export async function fill(url: string, { series, openJobs, finishedJobs }: Filling): Promise<void> {
   await query(url, FILL_SERIES, [series]);
   await query(url, FILL_JOBS, [openJobs, 1, false]);
@@ -37,6 +37,6 @@ export async function fill(url: string, { series, openJobs, finishedJobs }: Fill
   await query(url, FILL_JOBS, [finishedJobs, 1_000_000_000, true]);
   await query(url, FILL_RUNS, [finishedJobs, 1_000_000_000, true]);
   await query(url, "VACUUM ANALYZE");
-  // Or what is measured next would share the disk with all of this being written out.
+  // Otherwise writing these pages would slow down the next measurement.
   await query(url, "CHECKPOINT");
 }

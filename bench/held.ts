@@ -15,12 +15,12 @@ import { rollUpEverySecond } from "./rollups.js";
 import { benchConfig } from "./servers/parts.js";
 import { type Figures, percentile, Rounds } from "./statistics.js";
 
-/** Deliveries a second: well below what one process can do. */
+/** Deliveries per second, well below the capacity of one process. */
 const RATE = 1_000;
 const FEED_MS = 50;
 const MINUTE_MS = 60_000;
 
-/** A steady stream, claimed and processed while somebody holds a snapshot open: dead rows pile up, since nobody may clean them away. */
+/** Measures a steady stream while a session holds a snapshot, so that dead rows accumulate. */
 export async function benchHeld(server: BenchServer, minutes: number, progress: (line: string) => void): Promise<Result> {
   const url = await server.fresh();
   const application = await NestFactory.createApplicationContext(await AppModule.for(benchConfig({ DATABASE_URL: url, MODE: "worker" })), {
@@ -36,9 +36,9 @@ export async function benchHeld(server: BenchServer, minutes: number, progress: 
   let processed = 0;
   const failures: unknown[] = [];
   const counting: ConstructorParameters<typeof WorkerLoop>[1] = {
-    async processBatch(worker, isPatient) {
+    async processBatch(worker) {
       try {
-        const batch = await processor.processBatch(worker, isPatient);
+        const batch = await processor.processBatch(worker);
         processed += batch.count;
         return batch;
       } catch (error) {
@@ -114,7 +114,7 @@ function nextBatch(requests: Requests, count: number): Pending[] {
     .sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1));
 }
 
-/** Measures the statement that claims, wherever in a transaction the product runs it. */
+/** Measures the claim statement inside the transactions of the product. */
 function timeClaims(database: Database, into: number[]): void {
   const original = database.transaction.bind(database);
   database.transaction = (work) =>

@@ -11,7 +11,7 @@ import { type Figures, Rounds } from "./statistics.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
-  /** Only the product and its own ceiling. */
+  /** Measures only the product and its ceiling. */
   readonly quick: boolean;
 }
 
@@ -23,7 +23,7 @@ const VARIANTS = {
   "(e) stock Nest-express": "servers/stock-nest.js",
 } as const;
 
-/** Acknowledgements per second, at one number of connections, against what the same machine could do at best and at worst. */
+/** Compares acknowledged deliveries per second with upper and lower bounds of the same machine, at a fixed number of connections. */
 export async function benchIngest(
   server: BenchServer,
   { rounds, seconds, quick }: Scale,
@@ -68,12 +68,12 @@ function findPgbench(): string | undefined {
   return spawnSync("pgbench", ["--version"]).status === 0 ? "pgbench" : undefined;
 }
 
-/** One delivery a transaction, its payload with its row and compressed by the server, from a client in C without HTTP and HMAC. */
+/** pgbench, a client in C without HTTP and HMAC: one delivery per transaction, with the payload in its row, compressed by PostgreSQL. */
 async function runPgbench(pgbench: string, server: BenchServer, seconds: number): Promise<Figures> {
   const url = await server.fresh();
   const payload = signedPayloads(1)[0]!;
   const script = join(tmpdir(), `octogauge-pgbench-${process.pid}.sql`);
-  // It is hex text, since pgbench sends text alone.
+  // Hex, because pgbench sends only text.
   writeFileSync(
     script,
     `WITH fresh AS (INSERT INTO octogauge.delivery_ledger (delivery_id) VALUES (gen_random_uuid()) RETURNING delivery_id) INSERT INTO octogauge.inbox (priority, delivery_id, event, hook_id, form, projection, payload) SELECT 0, delivery_id, 'workflow_job', 1, false, NULL, '\\x${payload.body.toString("hex")}'::bytea FROM fresh;\n`,

@@ -4,38 +4,38 @@ import { percentile } from "./statistics.js";
 
 const DIALLED_AT_ONCE = 100;
 
-/** What a load run saw. Latencies in milliseconds. */
+/** Result of a load run. Latencies are in milliseconds. */
 export interface LoadResult {
-  /** Acknowledged. */
+  /** 202 answers per second. */
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
-  /** Answers of any status, by status, and connections that were cut (`cut`). */
+  /** Number of answers by status; `cut` counts connections that ended without an answer. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** p99 of the answers that were 503. */
+  /** p99 of the 503 answers. */
   readonly refusedP99: number;
-  /** The longest that any request waited for its answer of whatever status, also after the measured time. */
+  /** Maximum latency of any answer, including answers after the measured time. */
   readonly longest: number;
-  /** Of the load itself, which shares the machine. */
+  /** CPU seconds of the load generator, which shares the machine. */
   readonly cpuSeconds: number;
 }
 
 export interface LoadOptions {
-  /** On the loopback; connections are spread over them evenly. */
+  /** Ports of 127.0.0.1; connections are distributed evenly. */
   readonly ports: readonly number[];
   readonly connections: number;
   readonly seconds: number;
-  /** Not measured. */
+  /** Warm-up without measurement. */
   readonly warmUpSeconds: number;
-  /** Requests per second over all connections; 0: each connection sends as soon as it is answered. */
+  /** Requests per second over all connections; 0: each connection sends its next request after each answer. */
   readonly rate: number;
-  /** Every pass over the payloads tells of new runs and jobs; see {@link Requests}. */
+  /** True: each pass over the payloads has new run and job ids; see {@link Requests}. */
   readonly distinct?: boolean;
-  /** With a rate: from when it was due (the default: a late sender does not hide a slow server), or from when it was sent. */
+  /** With a rate, latency starts when the request is due, so that a late sender hides no slow server; `sent`: when it is sent. */
   readonly latencyFrom?: "due" | "sent";
 }
 
-/** Posts on raw keep-alive sockets, which costs the machine far less than an HTTP client: the load shares its cores with the server. */
+/** Posts on raw keep-alive sockets, because an HTTP client would take much more CPU from the server on the same machine. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { connections, rate } = options;
   const requests = new Requests(options.distinct ?? false);
@@ -117,7 +117,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   };
 }
 
-/** A few at a time: thousands at once would overflow the listen queue, and what is measured would be TCP's retries. */
+/** Opens a few connections at a time: thousands at once would overflow the listen queue and measure TCP retries. */
 async function openAll(count: number, dial: (index: number) => Promise<Socket>): Promise<Socket[]> {
   const sockets: Socket[] = [];
   while (sockets.length < count) {
@@ -131,7 +131,7 @@ function dialOnce(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1", () => {
       socket.off("error", reject);
-      // What follows an error is a close, which is listened to.
+      // The close event follows and is handled.
       socket.on("error", () => undefined);
       resolve(socket);
     });
@@ -140,7 +140,7 @@ function dialOnce(port: number): Promise<Socket> {
   });
 }
 
-// Run as a process of its own: node load.js '{"ports":…}', one line of JSON out.
+// As a process: node load.js '{"ports":…}' prints one line of JSON.
 if (process.argv[1]?.endsWith("/load.js") && process.argv[2]) {
   console.log(JSON.stringify(await runLoad(JSON.parse(process.argv[2]) as LoadOptions)));
   process.exit(0);

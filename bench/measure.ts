@@ -2,19 +2,19 @@ import { BenchChild, load } from "./child.js";
 import type { BenchServer } from "./database.js";
 import type { Figures } from "./statistics.js";
 
-/** How a server of the benchmark is loaded. */
+/** Load of a benchmark server. */
 interface Measured {
   /** See {@link BenchChild.start}. */
   readonly script: string;
   readonly environment: Record<string, string>;
   readonly connections: number;
   readonly seconds: number;
-  /** Requests per second; 0: as fast as they are answered. */
+  /** Requests per second; 0: the next one after each answer. */
   readonly rate: number;
   readonly distinct?: boolean;
 }
 
-/** Loads a server on a database of its own. @throws where it answers anything but 202 */
+/** Runs the load against a server with a new database. @throws if an answer is not 202 */
 export async function measureServer(server: BenchServer, { script, environment, seconds, ...how }: Measured): Promise<Figures> {
   const url = await server.fresh();
   const child = await BenchChild.start(script, { DATABASE_URL: url, ...environment });

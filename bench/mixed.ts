@@ -9,7 +9,7 @@ import { sustainedRate } from "./sustained.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
-  /** Only the two ends: alone, and with all of it. */
+  /** Measures only the first and the last variant. */
   readonly quick: boolean;
 }
 
@@ -17,10 +17,10 @@ const CONNECTIONS = 64;
 const SERIES = 20_000;
 const OPEN_JOBS = 5_000;
 
-/** What runs beside the ingest of a variant. */
+/** Work beside ingest, by variant. */
 interface Beside {
   readonly mode: "gateway" | "standalone";
-  /** A worker in a process of its own. */
+  /** True for a worker in a separate process. */
   readonly worker?: boolean;
   readonly scraped?: boolean;
 }
@@ -35,7 +35,7 @@ const VARIANTS = {
 
 const ENDS: readonly string[] = ["alone", "processing, scraped"] satisfies (keyof typeof VARIANTS)[];
 
-/** Latency of acknowledgements at one fixed rate, by what else goes on. */
+/** Measures the latency of acknowledgements at a fixed rate, by the other work on the machine. */
 export async function benchMixed(
   server: BenchServer,
   { rounds, seconds, quick }: Scale,
@@ -92,7 +92,7 @@ export async function benchMixed(
   };
 }
 
-/** The highest rate at which the backlog of one standalone process stays flat. */
+/** Measures the highest rate with a flat backlog of one standalone process. */
 export async function benchSustained(
   server: BenchServer,
   { rounds, seconds }: Omit<Scale, "quick">,

@@ -6,20 +6,20 @@ import { type Figures, Rounds } from "./statistics.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
-  /** Only the connections that never pause. */
+  /** Measures only connections without pauses. */
   readonly quick: boolean;
 }
 
-/** Three times what a gateway holds at once by default (MAX_INFLIGHT_REQUESTS), so that its budgets are really spent. */
+/** Three times the default MAX_INFLIGHT_REQUESTS, so that the budget is used up. */
 const CONNECTIONS = 6_000;
 const OVERLOAD = 3;
 /** GitHub gives up after 10 s. */
 const LONGEST_MS = 9_000;
-/** What "at once" means for a refusal by a process whose cores are all taken. */
+/** Bound for the p99 of 503 answers while all cores are busy. */
 const AT_ONCE_MS = 1_000;
 const MOST_MEMORY = 512;
 
-/** What a gateway with default budgets does when three times as much comes as it can take. */
+/** Measures a gateway with default budgets under three times its capacity. */
 export async function benchOverload(
   server: BenchServer,
   { rounds, seconds, quick }: Scale,
@@ -52,7 +52,7 @@ export async function benchOverload(
     };
   };
   const names = ["capacity, 256 connections", `rate of ${OVERLOAD} x capacity`, `${CONNECTIONS} connections that never pause`] as const;
-  // The rate of the second is measured by the first: the order does not turn here.
+  // Fixed order: the first variant measures the rate of the second.
   for (let round = 0; round < rounds; round += 1)
     await measured.run(
       1,

@@ -3,7 +3,7 @@ import { generateHistory } from "../src/simulator/history.js";
 
 export const SECRET = "benchmark";
 
-/** A signed body to be sent again and again under new ids. */
+/** A signed body that is sent many times with new delivery ids. */
 export interface Signed {
   readonly event: string;
   readonly body: Buffer;
@@ -20,7 +20,7 @@ function sign({ event, body }: { event: string; body: string }): Signed {
   return { event, body: bytes, signature: `sha256=${createHmac("sha256", SECRET).update(bytes).digest("hex")}` };
 }
 
-/** A few hundred run and job events of GitHub's size: jobs of 7 to 12 KB, runs of 15 to 25 KB, in a history's own proportion. */
+/** A few hundred run and job events of GitHub's sizes: jobs of 7 to 12 KB, runs of 15 to 25 KB, in the ratio of a simulated history. */
 export function signedPayloads(count = 300): Signed[] {
   const payloads: Signed[] = [];
   for (const event of runAndJobEvents(count * 3)) {
@@ -30,7 +30,7 @@ export function signedPayloads(count = 300): Signed[] {
   return payloads;
 }
 
-/** A short history whose runs and jobs all end: told again and again, it does not pile up what is open. */
+/** A short history in which all runs and jobs complete, so that repeating it leaves no open rows. */
 export function wholeRuns(deliveries = 600): Signed[] {
   const events = [...runAndJobEvents(deliveries)].map(({ event, body }) => ({ event, body, of: identityOf(body) }));
   const ended = new Set(events.filter(({ of }) => of.action === "completed").map(({ of }) => of.thing));
@@ -38,7 +38,7 @@ export function wholeRuns(deliveries = 600): Signed[] {
   return events.filter(({ of }) => !cut.has(of.run)).map(sign);
 }
 
-/** The run it belongs to, and the job or attempt that it tells of. */
+/** The run id, and the job or attempt id. */
 function identityOf(body: string): { run: number; thing: string; action: string } {
   const { action, workflow_job: job, workflow_run: run } = JSON.parse(body) as Event;
   return job ? { run: job.run_id, thing: `job ${job.id}`, action } : { run: run!.id, thing: `run ${run!.id}/${run!.run_attempt}`, action };

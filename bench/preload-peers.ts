@@ -15,7 +15,7 @@ function* batches(count: number, seed: number): Generator<{ id: string; event: s
   if (batch.length > 0) yield batch;
 }
 
-/** The same payloads as jobs of graphile-worker. */
+/** Inserts the same payloads as jobs of graphile-worker. */
 export async function preloadGraphile(url: string, count: number, seed = 11): Promise<void> {
   const utils = await makeWorkerUtils({ connectionString: url });
   await utils.migrate();
@@ -24,7 +24,7 @@ export async function preloadGraphile(url: string, count: number, seed = 11): Pr
   await utils.release();
 }
 
-/** The same payloads as jobs of pg-boss. */
+/** Inserts the same payloads as jobs of pg-boss. */
 export async function preloadPgBoss(url: string, count: number, seed = 11): Promise<void> {
   const boss = new PgBoss({ connectionString: url, supervise: false, schedule: false });
   boss.on("error", () => undefined);

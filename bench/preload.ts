@@ -6,7 +6,7 @@ import { generateHistory } from "../src/simulator/history.js";
 
 const BATCH = 500;
 
-/** Distinct run and job deliveries of GitHub's size, as a history tells them. */
+/** Distinct run and job deliveries of GitHub's sizes, in the order of a simulated history. */
 export function* deliveries(count: number, seed: number): Generator<{ id: string; event: string; body: string }> {
   let given = 0;
   for (const { deliveryId, event, body } of generateHistory({
@@ -25,11 +25,11 @@ export function* deliveries(count: number, seed: number): Generator<{ id: string
   }
 }
 
-/** Fills the inbox, as ingest does. */
+/** Fills the inbox like ingest. */
 export const preloadInbox = (url: string, count: number): Promise<void> =>
   preload(url, count, async (pool, batch) => void (await acceptBatch(pool, batch)));
 
-/** Fills the inbox as a queue that reads payloads would: each with its row, compressed by the server. */
+/** Fills the inbox for a plain queue: each payload is in its row, compressed by PostgreSQL. */
 export const preloadRows = (url: string, count: number): Promise<void> =>
   preload(url, count, async (pool, batch) => {
     await pool.query(

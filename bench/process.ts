@@ -11,11 +11,11 @@ import { type Figures, Rounds } from "./statistics.js";
 interface Scale {
   readonly rounds: number;
   readonly count: number;
-  /** Only the better tuned peer, and one shape of ours. */
+  /** Measures only the faster peer and one variant of the product. */
   readonly quick: boolean;
 }
 
-/** Draining stored deliveries with all their state, counters and histograms, against queues whose jobs do nothing. */
+/** Compares draining the inbox, with state, counters and histograms, with job queues whose jobs do nothing. */
 export async function benchProcess(
   server: BenchServer,
   { rounds, count, quick }: Scale,
@@ -83,7 +83,7 @@ interface Drained {
   end(): Promise<void>;
 }
 
-/** @returns once it has drained all; the process lives until it is ended */
+/** @returns after the drain; the process runs until it is stopped */
 async function startDrain(name: string, environment: Record<string, string>): Promise<Drained> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`drains/${name}.js`, import.meta.url))], {
     env: { ...process.env, ...environment },

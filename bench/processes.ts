@@ -8,7 +8,7 @@ interface Scale {
   readonly seconds: number;
 }
 
-/** One gateway against two on one database, with the same connections in all. The cores say who is the limit. */
+/** Compares one gateway with two on one database, with the same total of connections. CPU use shows the bottleneck. */
 export async function benchProcesses(
   server: BenchServer,
   { rounds, seconds }: Scale,

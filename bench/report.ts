@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import type { Rounds } from "./statistics.js";
 
-/** One bound of the benchmark and what was measured against it. */
+/** A bound of a benchmark and the measured value. */
 export interface Verdict {
   readonly what: string;
   readonly measured: number;
@@ -10,7 +10,7 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-/** What a benchmark hands back. */
+/** Result of a benchmark. */
 export interface Result {
   readonly name: string;
   readonly conditions: string;
@@ -31,7 +31,7 @@ export const atMost = (what: string, measured: number, bound: number): Verdict =
   met: measured <= bound,
 });
 
-/** Machine and versions, without which no figure means anything. */
+/** Machine and versions of the measurement. */
 export function machine(database: string): Record<string, string> {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   return {

@@ -1,26 +1,26 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { SECRET, type Signed, signedPayloads, wholeRuns } from "./payloads.js";
 
-/** Digits at the front of every run and job id of a simulated history: they name the history, the rest counts. */
+/** Leading digits of each run and job id, which identify the simulated history; the other digits count. */
 const PREFIX_DIGITS = 5;
 const ID = /(?<!\d)\d{12}(?!\d)/g;
 
 interface Template extends Signed {
-  /** Where an id of the history begins in the body. */
+  /** Offsets of the ids of the history in the body. */
   readonly ids: readonly number[];
 }
 
-/** The requests of a load run, each under a delivery id of its own. */
+/** The requests of a load run, each with a new delivery id. */
 export class Requests {
   readonly #run = randomBytes(6).toString("hex");
   readonly #templates: readonly Template[];
-  /** So that two runs on one database do not tell of the same jobs. */
+  /** Differs between load runs, so that two runs on one database have different job ids. */
   readonly #firstHistory = 10_000 + (randomBytes(2).readUInt16BE() % 40_000);
   #number = 0;
 
   /**
-   * @param distinct whether each pass tells of new runs and jobs, as traffic does; it costs a copy and an HMAC for each
-   *   request, which a measurement of acknowledgements alone need not pay
+   * @param distinct true: each pass has new run and job ids, like real traffic. That takes a copy and an HMAC per request, which
+   *   measurements of ingest alone avoid
    */
   constructor(private readonly distinct: boolean) {
     this.#templates = (distinct ? wholeRuns() : signedPayloads()).map(({ event, body, signature }) => ({
@@ -31,10 +31,10 @@ export class Requests {
     }));
   }
 
-  /** Ready for a socket. */
+  /** The bytes of the next request. */
   next(): { head: string; body: Buffer } {
     const { id, event, body, signature } = this.nextDelivery();
-    // What was told anew has no signature yet.
+    // A body with new ids has no signature yet.
     const signed = signature ?? `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`;
     return {
       head: `POST /webhook HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\nx-github-event: ${event}\r\nx-hub-signature-256: ${signed}\r\nx-github-hook-id: 1\r\ncontent-length: ${body.length}\r\nx-github-delivery: ${id}\r\n\r\n`,
@@ -52,7 +52,7 @@ export class Requests {
     return { id, event: template.event, body, signature: undefined };
   }
 
-  /** The same history with other ids. */
+  /** Copies a body with other run and job ids. */
   #retold(template: Template, pass: number): Buffer {
     const body = Buffer.from(template.body);
     const prefix = String(this.#firstHistory + pass);
@@ -62,7 +62,7 @@ export class Requests {
 }
 
 function idsIn(body: Buffer): number[] {
-  // Latin 1, so that a place in the text is a place in the bytes.
+  // Latin 1, so that offsets in the text are byte offsets.
   const text = body.toString("latin1");
   const run = /"run_id":(\d{12})/.exec(text)?.[1] ?? /"workflow_run":\{"id":(\d{12})/.exec(text)?.[1];
   if (!run) throw new Error("a payload without a run id: has the simulator changed?");

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Rollup } from "../src/counters/rollup.js";
 
 /**
- * Does what the loop of a worker does, where a benchmark runs no loops.
- * @returns ends it, and adds what is left
+ * Runs rollups periodically, for benchmarks without background loops.
+ * @returns a function that stops, after a last rollup
  */
 export function rollUpEverySecond(rollup: Rollup): () => Promise<void> {
   const stop = new AbortController();

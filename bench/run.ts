@@ -61,10 +61,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   sync: async (server, options, progress) => [await benchSync(server, options, progress)],
 };
 
-/** What fits into a minute, with the build. The others are run when they are named. */
+/** Benchmarks of --quick; with the build they take a minute. Others run in full mode or by name. */
 const QUICK: readonly string[] = ["ingest", "process", "backlog", "scrape", "mixed", "overload"];
 
-/** Other names; not run twice where all are. */
+/** Aliases; `all` does not run them twice. */
 const ALIASES: Readonly<Record<string, string>> = { peers: "process" };
 
 const number = (text: string) => Number(text);
@@ -73,27 +73,24 @@ const allowed = [...Object.keys(BENCHES), ...Object.keys(ALIASES)];
 
 const command = new Command("bench")
   .description("Measures Octogauge against its own ceilings and its peers, on this machine, with default durability.")
-  .argument("[names...]", `which: ${allowed.join(", ")} (default: all, or those of --quick; peers is process)`)
+  .argument("[names...]", `benchmarks to run: ${allowed.join(", ")} (default: all, or the quick ones; peers means process)`)
   .option(
     "--quick",
-    `one short round of fewer variants, for a look, not for a verdict; without names ${QUICK.join(", ")}, within a minute`,
+    `one short round with fewer variants, too short for reliable figures; without names: ${QUICK.join(", ")}, within a minute`,
     false,
   )
-  .option("--json", "for machines", false)
+  .option("--json", "print JSON", false)
   .option("--rounds <n>", "interleaved rounds", number, 5)
-  .option("--seconds <n>", "length of a load measurement", number, 8)
-  .option("--count <n>", "stored deliveries to drain", number, 200_000)
-  .option("--history <n>", "finished jobs behind a scrape", number, 1_000_000)
-  .option("--held-minutes <n>", "how long the backlog's run with a snapshot held takes; 0 leaves it out", number, 10)
-  .option("--soak-minutes <n>", "how long scale runs at 70 % of what it found; 0 leaves it out", number, 10)
-  .addHelpText(
-    "after",
-    "\nDATABASE_URL: measure on that server (its user must be allowed to create databases) instead of the embedded one.",
-  )
+  .option("--seconds <n>", "seconds per load measurement", number, 8)
+  .option("--count <n>", "number of deliveries that drain benchmarks store first", number, 200_000)
+  .option("--history <n>", "finished jobs in the database of the scrape benchmark", number, 1_000_000)
+  .option("--held-minutes <n>", "minutes of the run with a held snapshot; 0 skips it", number, 10)
+  .option("--soak-minutes <n>", "minutes that scale runs at 70 % of the measured capacity; 0 skips it", number, 10)
+  .addHelpText("after", "\nDATABASE_URL: the server to measure, instead of the embedded one; its user needs CREATEDB.")
   .parse();
 
 const options = command.opts<Options>();
-/** Whether it was said on the command line. */
+/** True if the option was given on the command line. */
 const chosen = (option: keyof Options) => command.getOptionValueSource(option) !== "default";
 const scale = options.quick
   ? {
@@ -106,7 +103,7 @@ const scale = options.quick
     }
   : options;
 const unknown = command.args.filter((name) => !allowed.includes(name));
-if (unknown.length > 0) command.error(`there is no benchmark ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
+if (unknown.length > 0) command.error(`unknown benchmark ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
 const names =
   command.args.length > 0 ? [...new Set(command.args.map((name) => ALIASES[name] ?? name))] : options.quick ? QUICK : Object.keys(BENCHES);
 

@@ -7,7 +7,7 @@ import { drained, pending, sustainedRate } from "./sustained.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
-  /** Fewer fleets, and fewer steps. */
+  /** Measures fewer fleet sizes with fewer steps. */
   readonly quick: boolean;
   readonly soakMinutes: number;
 }
@@ -22,15 +22,15 @@ const FLEETS = {
 } as const satisfies Readonly<Record<string, readonly Mode[]>>;
 
 const SPLIT = "gateway + worker";
-/** What a quick look is at. */
+/** Fleet sizes of the quick variant. */
 const ENDS: ReadonlySet<string> = new Set(["1 process", SPLIT]);
 const SYNC = "1 process, synchronously";
 const SYNC_CONNECTIONS = 64;
 const CONNECTIONS = 256;
-/** Of capacity: what an operator would plan for. */
+/** Share of the capacity for the long run, as in capacity planning. */
 const PLANNED = 0.7;
 
-/** Processes on one database. */
+/** A number of processes on one database. */
 class Fleet {
   private constructor(
     private readonly server: BenchServer,
@@ -65,7 +65,7 @@ class Fleet {
   }
 }
 
-/** What one, two and four processes acknowledge and process on this machine, and a long run below that. */
+/** Measures the capacity of one, two and four processes, and a long run below it. */
 export async function benchScale(
   server: BenchServer,
   { rounds, seconds, quick, soakMinutes }: Scale,
@@ -76,7 +76,7 @@ export async function benchScale(
   const sustained = (modes: readonly Mode[]) => async (): Promise<Figures> => {
     const fleet = await Fleet.start(server, "servers/octogauge.js", modes);
     const { rate, p99 } = await sustainedRate(fleet.url, fleet.ports, seconds, steps);
-    // Once more at what was found: what a delivery takes of the cores.
+    // Measure again at the found rate, for the CPU time per delivery.
     const cost = Number.isNaN(rate) ? { "node ms": NaN, "postgres ms": NaN } : await costAt(server, fleet, rate, seconds);
     const figures = { "deliveries/s": rate, "p99 ms": p99, ...cost, "database connections": await fleet.connections() };
     await fleet.stop();
@@ -126,7 +126,7 @@ async function costAt(server: BenchServer, fleet: Fleet, rate: number, seconds: 
   };
 }
 
-/** Minutes on end at one rate, on a database that grows as it does in use. */
+/** Runs minutes at one rate on a growing database. */
 async function soak(server: BenchServer, rate: number, minutes: number, progress: (line: string) => void): Promise<Result> {
   const fleet = await Fleet.start(server, "servers/octogauge.js", FLEETS[SPLIT]);
   const measured = new Rounds();

@@ -7,17 +7,17 @@ import { type Figures, percentile, Rounds } from "./statistics.js";
 
 interface Scale {
   readonly rounds: number;
-  /** Finished jobs of the long history. */
+  /** Number of finished jobs in the long history. */
   readonly history: number;
-  /** One scrape of one exposition. */
+  /** Measures one scrape of one format. */
   readonly quick: boolean;
 }
 
 const OPEN_JOBS = 5_000;
-/** Of each kind, counters and histograms. */
+/** Counters, and histograms, that change between two scrapes. */
 const CHANGED = 500;
 
-/** `/metrics` by the number of series and the length of the history. */
+/** Measures `/metrics` by the number of series and the length of the history. */
 export async function benchScrape(
   server: BenchServer,
   { rounds, history, quick }: Scale,
@@ -45,11 +45,11 @@ export async function benchScrape(
     const port = Number(child.ready["management"]);
     let first = 0;
     for (let index = 0; index <= scrapes; index += 1) {
-      // As processing would between two scrapes.
+      // Changes between two scrapes, like processing.
       await query(url, CHANGE, [CHANGED]);
       const began = performance.now();
       await scrape(port);
-      // The first one reads all series, and has the code compiled.
+      // Warm-up: the first scrape reads all series and compiles the code.
       if (index > 0) latencies.push(performance.now() - began);
       else first = performance.now() - began;
       if (index < scrapes) await new Promise((resolve) => setTimeout(resolve, 1_050));
@@ -93,7 +93,7 @@ const CHANGE = `
   )
   UPDATE octogauge.histogram_series SET count = count + 1 WHERE (metric, labels) IN (SELECT metric, labels FROM octogauge.histogram_series ORDER BY random() LIMIT $1)`;
 
-/** The server's own time to serialise the counters' text, without the way out. */
+/** Time in PostgreSQL to serialise the text of the counters, without transfer. */
 const TEXT_ALONE = `
   WITH began AS MATERIALIZED (SELECT clock_timestamp() AS at),
     text AS MATERIALIZED (SELECT length(string_agg(metric || '{' || labels || '} ' || value, E'\\n' ORDER BY labels)) AS length FROM octogauge.counter_series, began)

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { median } from "./statistics.js";
 
-/** A little longer than the cache of an answer, so that each scrape reads the database. */
+/** Slightly longer than the scrape cache, so that each scrape reads the database. */
 const EVERY_MS = 1_010;
 
-/** Scrapes `/metrics` about every second, as Prometheus would at its most eager. */
+/** Scrapes `/metrics` about every second, the shortest useful interval. */
 export class Scraper {
   readonly #stop = new AbortController();
   readonly #latencies: number[] = [];
@@ -19,7 +19,7 @@ export class Scraper {
     return new Scraper(managementPort);
   }
 
-  /** @returns the median of the scrapes in milliseconds */
+  /** @returns the median duration of the scrapes in milliseconds */
   async stop(): Promise<number> {
     this.#stop.abort();
     await this.#scraping;
@@ -36,7 +36,7 @@ export class Scraper {
   }
 }
 
-/** Asks as Prometheus does, reads the answer and throws it away: what a scraper does with it takes no core of ours, since it runs elsewhere. */
+/** Sends the headers of Prometheus and discards the answer, because a real scraper runs on another machine. */
 export async function scrape(port: number): Promise<void> {
   const [response] = (await once(
     get({ host: "127.0.0.1", port, path: "/metrics", headers: { "accept-encoding": "gzip" } }),

@@ -1,4 +1,4 @@
-/** The middle of some measurements: half are below, half above. */
+/** The median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
@@ -9,18 +9,18 @@ export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted.length === 0 ? NaN : (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN);
 }
 
-/** What one variant measured in one round, by name of the figure. */
+/** Measurements of one variant in one round, by name. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** Rounds of interleaved variants: each round runs every variant once, so that a noisy minute falls on all of them. */
+/** Interleaved rounds: each round runs every variant once, so that noise affects all variants. */
 export class Rounds {
   readonly #measured = new Map<string, Figures[]>();
 
-  /** @param progress told before each measurement */
+  /** @param progress called before each measurement */
   async run(rounds: number, variants: Readonly<Record<string, () => Promise<Figures>>>, progress: (line: string) => void): Promise<void> {
     const names = Object.keys(variants);
     for (let round = 0; round < rounds; round += 1) {
-      // The order turns, so that no variant always follows the same neighbour.
+      // Rotate the order, so that no variant always follows the same one.
       for (let index = 0; index < names.length; index += 1) {
         const name = names[(index + round) % names.length]!;
         progress(`round ${round + 1} of ${rounds}: ${name}`);
@@ -36,12 +36,12 @@ export class Rounds {
     return Object.fromEntries(Object.keys(rounds[0] ?? {}).map((key) => [key, median(rounds.map((figures) => figures[key] ?? NaN))]));
   }
 
-  /** The greatest of all rounds, for bounds that may never be exceeded. */
+  /** The maximum of all rounds, for bounds that no round may exceed. */
   most(figure: string, name: string): number {
     return Math.max(...(this.#measured.get(name) ?? []).map((figures) => figures[figure] ?? NaN));
   }
 
-  /** The median of the ratios of two variants' figure, round by round. */
+  /** The median of the per-round ratios of two variants. */
   ratio(figure: string, of: string, to: string): number {
     const [a, b] = [this.#measured.get(of) ?? [], this.#measured.get(to) ?? []];
     return median(a.map((figures, round) => (figures[figure] ?? NaN) / (b[round]?.[figure] ?? NaN)));

@@ -3,9 +3,9 @@ import { query } from "./database.js";
 
 const CONNECTIONS = 256;
 const SAMPLE_MS = 250;
-/** A backlog that rises by less than this share of the rate is flat: it is the noise of counting it. */
+/** The backlog counts as flat if it grows by less than this share of the rate; counting it is not more exact. */
 const FLAT = 0.03;
-/** A sender that reaches less than this share of the rate was held back by the acknowledgements. */
+/** If the load reaches less than this share of the rate, acknowledgements are the bottleneck. */
 const REACHED = 0.97;
 const FIRST_GUESS = 0.8;
 const LONGEST_DRAIN_MS = 60_000;
@@ -13,23 +13,23 @@ const LONGEST_DRAIN_MS = 60_000;
 interface Window {
   readonly acknowledged: number;
   readonly p99: number;
-  /** Deliveries a second by which the backlog rose. */
+  /** Growth of the backlog in deliveries per second. */
   readonly rise: number;
 }
 
 export interface Sustained {
-  /** Highest rate that was tried and held. */
+  /** Highest tried rate with a flat backlog. */
   readonly rate: number;
   readonly p99: number;
 }
 
 /**
- * The highest rate at which those who listen on these ports, and their workers, acknowledge and process everything. First as much as it takes, which
- * shows between which rates the answer lies; then by halves.
+ * The highest rate that the servers on these ports acknowledge and process. A run without rate limit gives the first bounds;
+ * bisection does the rest.
  */
 export async function sustainedRate(url: string, ports: readonly number[], seconds: number, steps: number): Promise<Sustained> {
   const run = (rate: number) => window(url, ports, seconds, Math.round(rate));
-  // A rate that fails is tried once more: one stall of the disk is no limit. The p99 says that it held.
+  // Try a failed rate again: one stall of the disk is not the limit.
   const holds = async (rate: number): Promise<number | undefined> => {
     const { acknowledged, p99, rise } = await run(rate);
     await drained(url);
@@ -37,10 +37,10 @@ export async function sustainedRate(url: string, ports: readonly number[], secon
   };
   const unlimited = await run(0);
   await drained(url);
-  // NaN where no rate that was tried held.
+  // NaN if the backlog grew at every rate.
   let held: Sustained = { rate: NaN, p99: NaN };
   let [low, high] = [0, unlimited.acknowledged];
-  // What was acknowledged and did not stay behind: somewhat less than that should do.
+  // Acknowledged minus backlog growth: a slightly lower rate should hold.
   let rate = Math.max(0, unlimited.acknowledged - Math.max(0, unlimited.rise)) * FIRST_GUESS;
   for (let step = 0; step < steps; step += 1) {
     const p99 = (await holds(rate)) ?? (await holds(rate));
@@ -53,7 +53,7 @@ export async function sustainedRate(url: string, ports: readonly number[], secon
 
 async function window(url: string, ports: readonly number[], seconds: number, rate: number): Promise<Window> {
   const samples: [at: number, pending: number][] = [];
-  // The first second is left out: a window begins with an empty inbox and idle workers.
+  // Skip the first second, in which the inbox is empty and workers are idle.
   const from = performance.now() + 1_000;
   const until = from + seconds * 1_000;
   const sampling = (async () => {
@@ -80,7 +80,7 @@ export async function drained(url: string): Promise<void> {
   }
 }
 
-/** Of the line of least squares. */
+/** Slope of the least-squares line. */
 function slope(points: readonly (readonly [number, number])[]): number {
   const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];

@@ -7,19 +7,19 @@ import { sustainedRate } from "./sustained.js";
 interface Scale {
   readonly rounds: number;
   readonly seconds: number;
-  /** Fewer connections, and fewer steps. */
+  /** Measures fewer connections with fewer steps. */
   readonly quick: boolean;
 }
 
-/** Of the synchronous process. More than its pool has, so that it is never idle; few enough, in the first, for its latency to be fair. */
+/** Connections to the synchronous process: more than its pool, so that it is never idle; the first is low, for a fair latency. */
 const SYNC_CONNECTIONS = [16, 64] as const;
-/** Of the gateway, from which the most is taken whose p99 is not above the synchronous one's. */
+/** Connections to the gateway. The best rate counts whose p99 does not exceed that of the synchronous process. */
 const GATEWAY_CONNECTIONS = [16, 32, 64, 128, 256, 512];
 
 const syncName = (connections: number) => `sync, ${connections} connections`;
 const gatewayName = (connections: number) => `gateway at the p99 of ${syncName(connections)}`;
 
-/** The same stream processed inside the request, row by row, in one process; against acknowledging alone, and against all of the work. */
+/** Compares synchronous processing inside the request with a gateway alone, and with a gateway and workers. */
 export async function benchSync(server: BenchServer, { rounds, seconds, quick }: Scale, progress: (line: string) => void): Promise<Result> {
   const measured = new Rounds();
   const steps = quick ? 1 : 5;
@@ -71,7 +71,7 @@ export async function benchSync(server: BenchServer, { rounds, seconds, quick }:
       return { "req/s": rate, "p99 ms": p99, connections: 256, "node ms": NaN, "postgres ms": NaN };
     });
 
-  // A gateway follows the synchronous one whose latency it is held to: the order does not turn here.
+  // Fixed order: the gateway must keep the latency of the synchronous process measured before.
   for (let round = 0; round < rounds; round += 1)
     await measured.run(
       1,

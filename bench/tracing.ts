@@ -9,7 +9,7 @@ interface Scale {
   readonly seconds: number;
 }
 
-/** Deliveries a second at which a standalone process has time left: CPU, not the rate, then says what something costs. */
+/** Deliveries per second, below the capacity of a standalone process, so that CPU use shows the cost. */
 const RATE = 500;
 const CONNECTIONS = 64;
 
@@ -19,9 +19,8 @@ const ALL = "all deliveries";
 const BEFORE = "another build";
 
 /**
- * What tracing costs: acknowledgements of a gateway as fast as they are answered, and the CPU of a standalone process at a
- * fixed rate. The collector is a process beside it that throws everything away. With BENCH_BASELINE, the `dist` folder of
- * another build, that one is measured as well: so much does it cost where it is off.
+ * Measures the cost of tracing: the maximum rate of a gateway, and the CPU of a standalone process at a fixed rate. The collector
+ * discards all spans. BENCH_BASELINE, the `dist` folder of another build, adds the cost of disabled tracing.
  */
 export async function benchTracing(server: BenchServer, { rounds, seconds }: Scale, progress: (line: string) => void): Promise<Result[]> {
   const collector = await BenchChild.start("servers/collector.js", {});

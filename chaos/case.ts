@@ -1,30 +1,30 @@
 import type { Stage } from "./stage.js";
 
-/** What a case asks of the stage before it is set up. */
+/** Options of the stage that a case needs. */
 export interface StageNeeds {
-  /** Deliveries per second over all replicas. Default 100. */
+  /** Deliveries per second over all replicas; default 100. */
   readonly rate?: number;
-  /** Bodies of GitHub's size. */
+  /** True for bodies of GitHub's size. */
   readonly pad?: boolean;
-  /** The database is reached through a proxy of ours. */
+  /** True to put a proxy between the replicas and the database. */
   readonly proxy?: boolean;
-  /** Put the cluster on a file system of its own with so many MiB, which can be filled. */
+  /** Puts the data directory on a separate file system of this size, which the case can fill. */
   readonly diskMebibytes?: number;
   readonly postgresSettings?: Readonly<Record<string, string>>;
   /** Environment of one replica, by its index. */
   readonly environment?: (index: number) => Readonly<Record<string, string>>;
 }
 
-/** One kind of trouble. What has to hold after it is the same for all, and is checked by the stage. */
+/** One kind of fault. After each case, the stage checks the same conditions. */
 export interface ChaosCase {
   readonly name: string;
   readonly what: string;
-  /** How long the trouble lasts by default, and in the short selection, where it is a part of that. */
+  /** Duration of the fault by default, and in the short selection (undefined: not part of it). */
   readonly seconds: number;
   readonly shortSeconds?: number;
   readonly needs?: StageNeeds;
-  /** Makes the trouble, under load, and returns when it is over. */
+  /** Causes the fault under load; resolves when it is over. */
   run(stage: Stage, seconds: number): Promise<void>;
-  /** Why it cannot be run here, if so. */
+  /** The reason if the case cannot run on this machine. */
   impossible?(): string | undefined;
 }

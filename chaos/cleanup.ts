@@ -1,7 +1,7 @@
 const undos = new Set<() => void>();
 let listening = false;
 
-/** Runs `undo` when this process ends early, so that no child, mount or directory is left behind. Returns how to call it off. */
+/** Runs `undo` when this process exits, so that no child process, mount or directory stays. @returns a function that cancels it */
 export function atExit(undo: () => void): () => void {
   if (!listening) process.once("exit", undoAll);
   listening = true;
@@ -14,7 +14,7 @@ function undoAll(): void {
     try {
       undo();
     } catch {
-      // The others still want their turn.
+      // Continue with the others.
     }
   }
 }

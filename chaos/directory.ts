@@ -9,10 +9,10 @@ export interface Directory {
   remove(): void;
 }
 
-/** A directory of the suite's own; with a size it is a file system of its own, in a file, for which it takes root and Linux. */
+/** A temporary directory. With a size, it is a separate file system in a file, which needs root and Linux. */
 export function makeDirectory(mebibytes?: number): Directory {
   const home = mkdtempSync(join(tmpdir(), "octogauge-chaos-"));
-  // Started by root, the server runs as nobody, who must be able to get here.
+  // Started by root, the server runs as user nobody, which needs access.
   chmodSync(home, 0o755);
   const path = join(home, "data");
   mkdirSync(path);
@@ -28,14 +28,14 @@ export function makeDirectory(mebibytes?: number): Directory {
 
 function mountFile(file: string, on: string, mebibytes: number): void {
   run("truncate", "-s", `${mebibytes}M`, file);
-  // Nothing reserved: full is full, for every user.
+  // No reserved blocks, so that the disk is full for every user.
   run("mkfs.ext4", "-q", "-F", "-m", "0", file);
   run("mount", "-o", "loop", file, on);
   run("rmdir", join(on, "lost+found"));
   chmodSync(on, 0o755);
 }
 
-/** Whether this user may mount a file as a file system; the reason if not. */
+/** The reason if this user cannot mount a file as file system; undefined if it can. */
 export function whyNoMount(): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-chaos-mount-"));
   const on = join(directory, "mounted");
@@ -45,7 +45,7 @@ export function whyNoMount(): string | undefined {
     run("umount", on);
     return undefined;
   } catch (error) {
-    return `no file system of its own can be mounted here (${error instanceof Error ? error.message.split("\n")[0] : String(error)})`;
+    return `cannot mount a separate file system here (${error instanceof Error ? error.message.split("\n")[0] : String(error)})`;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

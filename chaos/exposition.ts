@@ -1,8 +1,8 @@
 import { COUNTERS, GAUGES, HISTOGRAMS } from "../src/counters/catalogue.js";
 
-/** The text format 0.0.4 read strictly and by no code of the product's: what does not fit the catalogue to the letter is a finding. */
+/** Parses text format 0.0.4 strictly and independently of the product's code. Each deviation from the catalogue is a finding. */
 export interface Exposition {
-  /** By name and labels as they are written. */
+  /** Values by name and labels, as in the text. */
   readonly samples: ReadonlyMap<string, number>;
   readonly findings: readonly string[];
 }
@@ -12,7 +12,7 @@ interface Known {
   readonly labels: readonly string[];
 }
 
-/** There only with a buffer, and with CI_TRACES. */
+/** Metrics that exist only with a buffer or CI_TRACES. */
 const OPTIONAL: ReadonlySet<string> = new Set([GAUGES.bufferPending.name, GAUGES.ciTracesPending.name, GAUGES.ciTracesOldest.name]);
 const CATALOGUE: ReadonlyMap<string, Known> = new Map(
   [...Object.values(COUNTERS), ...Object.values(HISTOGRAMS), ...Object.values(GAUGES)].map((family) => [family.name, family]),
@@ -64,7 +64,7 @@ interface Sample {
   readonly value: number;
 }
 
-/** Character by character, so that nothing in a value is taken for structure. */
+/** Reads character by character, so that it takes nothing in a value for structure. */
 function readSample(line: string): Sample | string {
   let at = 0;
   const take = (pattern: RegExp): string | undefined => {

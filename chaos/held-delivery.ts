@@ -7,7 +7,7 @@ import type { Stage } from "./stage.js";
 const BODY = '{"action":"created"}';
 const HELD_BYTES = 5;
 
-/** A delivery whose last bytes are held back until `finish`, which says how it was answered. It is expected to be counted. */
+/** Sends a delivery except its last bytes; `finish` sends them and returns the answer. The delivery must be counted. */
 export async function holdDelivery({ expectation, traffic }: Stage, webhook: URL): Promise<() => Promise<string>> {
   const deliveryId = randomUUID();
   expectation.add({ deliveryId, event: "star", body: BODY });

@@ -1,27 +1,27 @@
 import { type Agent, request } from "node:http";
 import { signatureOf } from "../src/simulator/post.js";
 import { SECRET } from "./replica.js";
-import { turnBegan } from "./turn.js";
+import { iterationBegan } from "./event-loop.js";
 
-/** What GitHub would send: the body may be bytes that are no text. */
+/** A delivery to post. The body may be arbitrary bytes. */
 export interface Postable {
   readonly deliveryId: string;
   readonly event: string;
   readonly hookId: number;
   readonly body: string | Buffer;
-  /** Made already, where the body is big. */
+  /** Computed beforehand for large bodies. */
   readonly signature?: string;
 }
 
-/** What came of one attempt; without a status nobody answered. */
+/** Result of one attempt; without a status there was no answer. */
 export interface Attempt {
   readonly status: number | undefined;
   readonly text: string;
   readonly retryAfter: string | undefined;
   readonly error: string | undefined;
-  /** When it began, by performance.now(). */
+  /** Start time, by performance.now(). */
   readonly began: number;
-  /** From the request's last byte handed to the system until the answer was there to be read; see turn.ts. */
+  /** From writing the last byte of the request until the answer arrived; see event-loop.ts. */
   readonly seconds: number;
 }
 
@@ -36,7 +36,7 @@ export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<At
   return new Promise((resolve) => {
     const end = (status: number | undefined, text: string, retryAfter?: string, error?: string) => {
       clearTimeout(timer);
-      resolve({ status, text, retryAfter, error, began, seconds: Math.max(0, turnBegan() - sent) / 1_000 });
+      resolve({ status, text, retryAfter, error, began, seconds: Math.max(0, iterationBegan() - sent) / 1_000 });
     };
     const fail = (error: NodeJS.ErrnoException) => end(undefined, "", undefined, error.code ?? error.message);
     const outgoing = request(url, {
@@ -51,7 +51,7 @@ export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<At
         "x-hub-signature-256": delivery.signature ?? signatureOf(SECRET, body),
       },
     });
-    const timer = setTimeout(() => outgoing.destroy(new Error("no answer in time")), GITHUB_MS);
+    const timer = setTimeout(() => outgoing.destroy(new Error("timeout: no answer")), GITHUB_MS);
     outgoing.on("error", fail);
     outgoing.on("finish", () => (sent = performance.now()));
     outgoing.on("response", (response) => {
@@ -60,7 +60,7 @@ export function postOnce(url: URL, delivery: Postable, agent: Agent): Promise<At
       response.on("data", (part: string) => (text += part));
       response.on("end", () => end(response.statusCode, text, response.headers["retry-after"]));
       response.on("error", fail);
-      response.on("close", () => fail(new Error("the answer ended early")));
+      response.on("close", () => fail(new Error("the answer was incomplete")));
     });
     outgoing.end(body);
   });

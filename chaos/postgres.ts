@@ -14,16 +14,16 @@ const START_SECONDS = 30;
 const LOG_CHARACTERS = 20_000;
 const SHUTDOWN = { fast: "SIGINT", immediate: "SIGQUIT" } as const;
 
-/** The roles of the stage: Octogauge's own, which may do no more than it must, and other users of the server. */
+/** The roles of the stage: Octogauge's, with minimal rights, and other users of the server. */
 export const SERVICE = { name: "service", password: randomBytes(12).toString("hex") };
 export const CROWD = { name: "crowd", password: randomBytes(12).toString("hex") };
 
-/** A real PostgreSQL with default durability that keeps its port, may be killed, frozen and starved, and is started again when it dies. */
+/** A real PostgreSQL with default durability and a fixed port, which cases can kill, stop and starve. It restarts after a crash. */
 export class ChaosPostgres {
   #child: ChildProcess | undefined;
   #wanted = false;
   #log = "";
-  #deaths = 0;
+  #crashes = 0;
   #sawFullDisk = false;
   #forget: () => void = () => undefined;
 
@@ -35,7 +35,7 @@ export class ChaosPostgres {
     private readonly settings: Readonly<Record<string, string>>,
   ) {}
 
-  /** Makes a cluster in that directory, with a database and an ordinary role for Octogauge, and starts it. */
+  /** Creates a cluster in the directory, with a database and an ordinary role for Octogauge, and starts it. */
   static async create(directory: string, settings: Readonly<Record<string, string>> = {}): Promise<ChaosPostgres> {
     const embedded = await startEmbeddedPostgres({ dataDir: directory });
     await embedded.stop();
@@ -49,7 +49,7 @@ export class ChaosPostgres {
     return server;
   }
 
-  /** The address for a role of the stage, on another port where something stands between. */
+  /** The URL for a role of the stage, with the port of a proxy if there is one. */
   urlOf(role: { readonly name: string; readonly password: string }, port = this.port): string {
     return `postgres://${role.name}:${role.password}@127.0.0.1:${port}/chaos`;
   }
@@ -58,17 +58,17 @@ export class ChaosPostgres {
     return this.#log;
   }
 
-  /** Whether the system ever told it that the disk is full. */
+  /** True if PostgreSQL has logged that the disk is full. */
   get sawFullDisk(): boolean {
     return this.#sawFullDisk;
   }
 
-  /** How often it ended without being told to. */
-  get deaths(): number {
-    return this.#deaths;
+  /** Number of crashes. */
+  get crashes(): number {
+    return this.#crashes;
   }
 
-  /** Starts it and waits until it answers. */
+  /** Starts PostgreSQL and waits until it answers. */
   async start(): Promise<void> {
     this.#wanted = true;
     this.#spawn();
@@ -92,7 +92,7 @@ export class ChaosPostgres {
     for (const pid of [postmaster, ...childrenOf(postmaster)]) process.kill(pid, signal);
   }
 
-  /** As superuser, on a connection of its own, past whatever stands between Octogauge and the server. */
+  /** Runs a query as superuser on a new direct connection, without the proxy. */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = [], database = "postgres"): Promise<Row[]> {
     const client = await this.connect(database);
     try {
@@ -110,10 +110,10 @@ export class ChaosPostgres {
     return client;
   }
 
-  /** Waits until a transaction that writes is committed again. */
+  /** Waits until a write is committed. */
   async writable(seconds = START_SECONDS): Promise<void> {
     const write = () => this.query("INSERT INTO writable VALUES (now())");
-    await until("PostgreSQL takes a write", seconds, () =>
+    await until("PostgreSQL commits a write", seconds, () =>
       write().then(
         () => true,
         () => false,
@@ -121,7 +121,7 @@ export class ChaosPostgres {
     );
   }
 
-  /** Ends every connection of Octogauge's. */
+  /** Terminates all connections of Octogauge. */
   async dropConnections(): Promise<void> {
     await this.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [SERVICE.name]);
   }
@@ -149,11 +149,11 @@ export class ChaosPostgres {
       child.kill("SIGCONT");
       child.kill("SIGQUIT");
     });
-    // As a supervisor would: a server that died of a full disk comes back when there is room again.
+    // Restart like a supervisor: after a crash because of a full disk, the server starts when there is space again.
     child.once("exit", () => {
       this.#forget();
       if (!this.#wanted || this.#child !== child) return;
-      this.#deaths += 1;
+      this.#crashes += 1;
       void sleep(250).then(() => this.#wanted && this.#child === child && this.#spawn());
     });
   }
@@ -166,7 +166,7 @@ export class ChaosPostgres {
   }
 }
 
-/** proc(5): the parent is the second field after the command's parenthesis. */
+/** proc(5): the parent is the second field after the command in parentheses. */
 function childrenOf(parent: number): number[] {
   const parentOf = (pid: string): number => {
     try {

@@ -1,15 +1,15 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 
-/** TCP between Octogauge and its database, which can go half-open: nothing is forwarded, nobody is told. */
+/** A TCP proxy between Octogauge and its database that can become half-open: it forwards no data, no FIN and no RST. */
 export class Proxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Those that lived through a cut. */
+  /** Connections that were open during a cut. */
   readonly #dead = new WeakSet<Socket>();
   #cut = false;
 
   private constructor(private readonly target: number) {
-    // Half-open allowed: an end on one side is passed on only while we forward.
+    // allowHalfOpen: pass the end of one side on only while forwarding.
     this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => this.#accept(socket));
   }
 
@@ -23,7 +23,7 @@ export class Proxy {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** From now on connections are kept and accepted, but no byte and no end of a connection gets through. */
+  /** Starts the half-open state: accepts and keeps connections, but forwards neither data nor their end. */
   cut(): void {
     this.#cut = true;
     for (const socket of this.#sockets) {
@@ -33,7 +33,7 @@ export class Proxy {
     }
   }
 
-  /** New connections work again. Those from before stay dead for ever, as behind a firewall that forgot them. */
+  /** Ends the half-open state for new connections. Old ones stay dead, like behind a firewall that lost its state. */
   restore(): void {
     this.#cut = false;
   }

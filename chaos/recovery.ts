@@ -4,10 +4,10 @@ import type { Traffic } from "./traffic.js";
 import { messageOf, sleep } from "./waiting.js";
 import type { Watch } from "./watch.js";
 
-/** Within this time of the database's return everything works again. */
+/** Bound: seconds from the return of the database until everything works. */
 export const RECOVERY_SECONDS = 5;
-/** How long we look, to say by how much it was missed. */
-const PATIENCE_SECONDS = 20;
+/** The check continues this long beyond the bound, to report the actual time. */
+const MAX_WATCH_SECONDS = 20;
 
 interface Parts {
   readonly postgres: ChaosPostgres;
@@ -16,7 +16,7 @@ interface Parts {
   readonly watch: Watch;
 }
 
-/** Seconds from the database's return until the last part worked again, and which part that was. */
+/** Seconds from the return of the database until the last part worked, and the name of that part. */
 export interface Recovery {
   readonly seconds: number;
   readonly last: string;
@@ -24,8 +24,8 @@ export interface Recovery {
 }
 
 /**
- * Waits until every replica is ready, has accepted a delivery that was sent after the return, and has processed a batch, and
- * nothing that was in the inbox at the return is left there. Needs traffic that goes on.
+ * Waits until every replica is ready, has accepted a later delivery and has processed a batch, and the inbox has no row from before
+ * the return. Needs continuing traffic.
  */
 export async function recovered({ postgres, replicas, traffic, watch }: Parts): Promise<Recovery> {
   const since = performance.now();
@@ -38,14 +38,14 @@ export async function recovered({ postgres, replicas, traffic, watch }: Parts): 
   }
   let last = "";
   for (;;) {
-    for (const [name, isSo] of checks) {
-      if (!(await isSo())) continue;
+    for (const [name, isDone] of checks) {
+      if (!(await isDone())) continue;
       checks.delete(name);
       last = name;
     }
     const seconds = (performance.now() - since) / 1_000;
     if (checks.size === 0) return { seconds, last, complete: true };
-    if (seconds > PATIENCE_SECONDS) return { seconds, last: [...checks.keys()].join(", "), complete: false };
+    if (seconds > MAX_WATCH_SECONDS) return { seconds, last: [...checks.keys()].join(", "), complete: false };
     await sleep(50);
   }
 }
@@ -64,12 +64,12 @@ async function isProcessed(postgres: ChaosPostgres, before: Date): Promise<boole
   return row?.left === false;
 }
 
-/** Transactions that have processed something, of this replica. */
+/** Number of processed batches of a replica. */
 async function batchesOf(replica: Replica): Promise<number> {
   try {
     const text = await replica.text("metrics/process");
     return Number(/^octogauge_processing_batch_duration_seconds_count (\d+)/m.exec(text)?.[1] ?? 0);
   } catch (error) {
-    throw new Error(`${replica.name}: /metrics/process gave no answer: ${messageOf(error)}`, { cause: error });
+    throw new Error(`${replica.name}: /metrics/process did not answer: ${messageOf(error)}`, { cause: error });
   }
 }

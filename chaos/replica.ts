@@ -5,22 +5,22 @@ import { fileURLToPath } from "node:url";
 import { atExit } from "./cleanup.js";
 import { freePort, until } from "./waiting.js";
 
-/** Beside this file when run from sources, one folder up when built. */
+/** Path of the CLI: beside this file in the sources, one folder up in the build. */
 const CLI = fileURLToPath(new URL(import.meta.url.includes("/dist/chaos/") ? "../src/cli.js" : "../dist/src/cli.js", import.meta.url));
 const START_SECONDS = 40;
 const LOG_CHARACTERS = 20_000;
 
 export const SECRET = "a secret of the chaos";
 
-/** `up` from the first 405 of its public listener to the signal that ends it. */
+/** `up` means from the first 405 of the public listener to the stop signal. */
 export type State = "down" | "starting" | "up" | "stopping";
 
-/** Octogauge in a process of its own, as it is installed. Keeps its ports over restarts. */
+/** An Octogauge process, started like an installation. It keeps its ports over restarts. */
 export class Replica {
   state: State = "down";
-  /** Counts the starts: a request belongs to one. */
+  /** Number of starts, to match a request with one of them. */
   incarnation = 0;
-  /** When the newest of them was, by performance.now(). */
+  /** Time of the latest start, by performance.now(). */
   startedAt = 0;
   readonly faults: string[] = [];
   #child: ChildProcess | undefined;
@@ -49,7 +49,7 @@ export class Replica {
     });
   }
 
-  /** Starts it and waits until it takes deliveries. */
+  /** Starts the process and waits until it accepts deliveries. */
   async start(): Promise<void> {
     this.state = "starting";
     this.incarnation += 1;
@@ -64,10 +64,10 @@ export class Replica {
     child.once("exit", (code, signal) => {
       forget();
       if (this.#child !== child) return;
-      if (this.state === "starting" || this.state === "up") this.faults.push(`${this.name} ended by itself with ${signal ?? code}`);
+      if (this.state === "starting" || this.state === "up") this.faults.push(`${this.name} exited unexpectedly with ${signal ?? code}`);
       this.state = "down";
     });
-    await until(`${this.name} takes deliveries`, START_SECONDS, async () => {
+    await until(`${this.name} accepts deliveries`, START_SECONDS, async () => {
       if (this.state !== "starting") throw new Error(`${this.name} did not start: ${this.#log}`);
       return fetch(this.webhook).then(
         (response) => response.status === 405,
@@ -77,7 +77,7 @@ export class Replica {
     this.state = "up";
   }
 
-  /** Ends it by a signal. @returns its exit code, null where the signal ended it, and the seconds that it took */
+  /** Stops the process with a signal. @returns the exit code (null if the signal killed it) and the seconds */
   async end(signal: NodeJS.Signals): Promise<{ code: number | null; seconds: number }> {
     const child = this.#child;
     if (!child || this.state === "down") return { code: child?.exitCode ?? null, seconds: 0 };
@@ -102,13 +102,13 @@ export class Replica {
     return (await fetch(new URL(path, this.management), { signal: AbortSignal.timeout(10_000) })).text();
   }
 
-  /** Most memory held so far by any of its processes, in MiB (proc(5), VmHWM). */
+  /** Peak memory of its largest process, in MiB (proc(5), VmHWM). */
   peakMemory(): number {
     try {
       const status = readFileSync(`/proc/${this.#child?.pid}/status`, "utf8");
       this.#peak = Math.max(this.#peak, Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1_024);
     } catch {
-      // It has ended.
+      // The process has exited.
     }
     return this.#peak;
   }

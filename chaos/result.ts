@@ -1,34 +1,33 @@
-/** What a case came to. */
+/** Result of a case. */
 export interface Result {
   readonly name: string;
-  /** Why it was not run. */
+  /** The reason if the case did not run. */
   readonly skipped?: string;
   readonly seconds: number;
-  /** What did not hold; the case has passed when there is none. */
+  /** Violated conditions; the case passes if there are none. */
   readonly findings: readonly string[];
   readonly figures?: Figures;
   readonly notes?: readonly string[];
-  /** The ends of the logs, where something did not hold. */
+  /** The last lines of the logs of a failed case. */
   readonly logs?: readonly string[];
 }
 
 export interface Figures {
   /** Distinct deliveries that got a 2xx. */
   readonly accepted: number;
-  /** Attempts answered 503. */
+  /** Number of 503 answers. */
   readonly refused: number;
-  /** Attempts at a replica that was dead, starting or stopping. */
+  /** Attempts without answer, at a replica that was down, starting or stopping. */
   readonly unanswered: number;
   readonly redelivered: number;
   readonly lost: number;
   readonly doubled: number;
-  /** Seconds. */
-  readonly longestAnswer: number;
-  /** Seconds from the database's return until all worked again; the worst of several. */
-  readonly recovery: number | undefined;
+  readonly longestAnswerSeconds: number;
+  /** From the return of the database until everything works; the maximum of several outages. */
+  readonly recoverySeconds: number | undefined;
   readonly recoveredLast: string;
-  /** MiB, of the replica that took most. */
-  readonly peakMemory: number;
+  /** Of the replica with the highest peak. */
+  readonly peakMemoryMebibytes: number;
 }
 
 const COLUMNS = [
@@ -49,12 +48,20 @@ const COLUMNS = [
 function cells({ name, skipped, findings, figures, notes = [] }: Result): string[] {
   const verdict = skipped ? "SKIPPED" : findings.length === 0 ? "held" : "FAILED";
   if (!figures) return [name, ...Array.from({ length: COLUMNS.length - 3 }, () => "–"), verdict, skipped ?? ""];
-  const { accepted, refused, unanswered, redelivered, lost, doubled, longestAnswer, recovery, peakMemory } = figures;
+  const { accepted, refused, unanswered, redelivered, lost, doubled, longestAnswerSeconds, recoverySeconds, peakMemoryMebibytes } = figures;
   const counts = [accepted, refused, unanswered, redelivered, lost, doubled].map(String);
-  return [name, ...counts, longestAnswer.toFixed(2), recovery?.toFixed(1) ?? "–", peakMemory.toFixed(0), verdict, notes.join("; ")];
+  return [
+    name,
+    ...counts,
+    longestAnswerSeconds.toFixed(2),
+    recoverySeconds?.toFixed(1) ?? "–",
+    peakMemoryMebibytes.toFixed(0),
+    verdict,
+    notes.join("; "),
+  ];
 }
 
-/** The table as Markdown, in columns that line up. */
+/** Formats the results as Markdown table with aligned columns. */
 export function toTable(results: readonly Result[]): string {
   const rows = [COLUMNS, ...results.map(cells)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -6,7 +6,7 @@ import { verify } from "./verify.js";
 
 const LOG_LINES = 5;
 
-/** Sets the stage, lets the case make its trouble, and judges. Never rejects: what goes wrong is a finding. */
+/** Sets up the stage, runs the case and verifies the result. Never rejects: an error is a finding. */
 export async function runCase(chaos: ChaosCase, seed: string, seconds: number): Promise<Result> {
   const began = performance.now();
   const reason = chaos.impossible?.();
@@ -31,10 +31,10 @@ export async function runCase(chaos: ChaosCase, seed: string, seconds: number): 
         redelivered: record.redelivered,
         lost: verdict.lost,
         doubled: verdict.doubled,
-        longestAnswer: record.longest,
-        recovery: slowest.seconds < 0 ? undefined : slowest.seconds,
+        longestAnswerSeconds: record.longest,
+        recoverySeconds: slowest.seconds < 0 ? undefined : slowest.seconds,
         recoveredLast: slowest.last,
-        peakMemory: Math.max(...stage.replicas.map((replica) => replica.peakMemory())),
+        peakMemoryMebibytes: Math.max(...stage.replicas.map((replica) => replica.peakMemory())),
       },
       notes: stage.notes,
       logs: findings.length > 0 ? logsOf(stage) : [],
@@ -47,7 +47,7 @@ export async function runCase(chaos: ChaosCase, seed: string, seconds: number): 
   }
 }
 
-/** The last different lines of each log, without what makes equal ones differ. */
+/** The last distinct lines of each log, ignoring variable parts such as times and ids. */
 function logsOf({ replicas, postgres }: Stage): string[] {
   const end = (name: string, log: string) => {
     const times = new Map<string, number>();

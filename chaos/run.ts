@@ -20,19 +20,19 @@ const number = (text: string) => {
 
 const command = new Command("chaos")
   .description(
-    "Disturbs three replicas on one PostgreSQL under simulated traffic, and checks that every accepted delivery is counted exactly once, that every request is answered in time, and that all recovers by itself.",
+    "Causes faults for three replicas on one PostgreSQL under simulated traffic, and checks that each accepted delivery is counted exactly once, each request is answered in time, and everything recovers without intervention.",
   )
-  .argument("[cases...]", "which (default: all)")
-  .option("--seed <n>", "repeats the deliveries and the choices, though not the interleaving", number, Math.floor(Math.random() * 2 ** 31))
-  .option("--seconds <n>", "how long the trouble of each case lasts", number)
-  .option("--short", "the short selection", false)
-  .option("--list", "say what there is", false)
-  .option("--json", "for machines", false)
+  .argument("[cases...]", "cases to run (default: all)")
+  .option("--seed <n>", "repeats the deliveries and random choices, but not the interleaving", number, Math.floor(Math.random() * 2 ** 31))
+  .option("--seconds <n>", "duration of the fault of each case", number)
+  .option("--short", "run only the short selection", false)
+  .option("--list", "list the cases", false)
+  .option("--json", "print JSON", false)
   .parse();
 
 const options = command.opts<Options>();
 const unknown = command.args.filter((name) => !CASES.some((chaos) => chaos.name === name));
-if (unknown.length > 0) command.error(`there is no case ${unknown.join(", ")}; allowed: ${CASES.map((chaos) => chaos.name).join(", ")}`);
+if (unknown.length > 0) command.error(`unknown case ${unknown.join(", ")}; allowed: ${CASES.map((chaos) => chaos.name).join(", ")}`);
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 if (options.list) {
@@ -65,6 +65,6 @@ if (options.list) {
   };
   const described = Object.entries(conditions).map(([key, value]) => `- ${key}: ${value}`);
   console.log(options.json ? JSON.stringify({ conditions, results }, null, 2) : [...described, "", toTable(results)].join("\n"));
-  // What a broken case left behind must not keep us here.
+  // Exit, because a failed case may leave open handles.
   process.exit(results.some(({ findings }) => findings.length > 0) ? 1 : 0);
 }

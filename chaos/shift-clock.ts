@@ -1,4 +1,4 @@
-// Loaded into a replica before anything else (node --import): its wall clock is off by CLOCK_SHIFT_MS. Monotonic time is not.
+// Loaded first into a replica (node --import). Shifts the wall clock by CLOCK_SHIFT_MS, but not monotonic time.
 const shift = Number(process.env["CLOCK_SHIFT_MS"] ?? 0);
 const RealDate = Date;
 
@@ -14,6 +14,6 @@ class ShiftedDate extends RealDate {
 }
 
 globalThis.Date = new Proxy(ShiftedDate, {
-  // Date() without new is a text.
+  // Date() without new returns a string.
   apply: () => new ShiftedDate().toString(),
 }) as unknown as DateConstructor;

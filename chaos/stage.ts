@@ -14,15 +14,15 @@ import { Watch } from "./watch.js";
 const REPLICAS = 3;
 const RATE = 100;
 const WARM_UP_MS = 1_000;
-/** An outage that lasts this long has to be seen by readiness. */
+/** Readiness must detect an outage of this duration. */
 const NOTICED_SECONDS = 6;
 const TWO_HOURS_MS = 7_200_000;
 
-/** A fleet on a database of its own under load, with everything that a case needs to disturb it. */
+/** A fleet under load on a separate database, with the means to cause faults. */
 export class Stage {
   readonly faults: string[] = [];
   readonly recoveries: Recovery[] = [];
-  /** Measurements of the case's own, for the table's last column. */
+  /** Measurements of the case, for the last column of the table. */
   readonly notes: string[] = [];
 
   #shared = false;
@@ -35,7 +35,7 @@ export class Stage {
     readonly watch: Watch,
     readonly random: Random,
     readonly proxy: Proxy | undefined,
-    /** Where the cluster is, if it has a file system of its own. */
+    /** Path of the separate file system of the cluster, if there is one. */
     readonly disk: string | undefined,
     private readonly remove: () => void,
   ) {}
@@ -64,7 +64,7 @@ export class Stage {
     return new Stage(postgres, replicas, expectation, traffic, watch, random, proxy, disk, directory.remove);
   }
 
-  /** From now on others deliver too: series without an owner are no longer the traffic's alone, and dead letters may be theirs. */
+  /** Call before a case sends deliveries of its own: series without owner and dead letters may then come from the case. */
   othersDeliver(): void {
     this.#shared = true;
   }
@@ -74,8 +74,8 @@ export class Stage {
   }
 
   /**
-   * Takes the database away for so many seconds, and measures how long it takes after its return until all works again.
-   * @param back ends when the database is back
+   * Makes the database unavailable, and measures the time from its return until everything works.
+   * @param back resolves when the database is available
    */
   async outage(seconds: number, away: () => Promise<void> | void, back: () => Promise<void> | void): Promise<void> {
     const from = performance.now();

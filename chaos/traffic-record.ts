@@ -1,15 +1,15 @@
 import type { Attempt } from "./post.js";
 
-/** Every request is answered within this time: GitHub gives up at 10 s. */
+/** Bound for every answer, below GitHub's timeout of 10 s. */
 export const ANSWER_SECONDS = 9;
 
-/** What became of the deliveries, and what no attempt should have come to. */
+/** Results of the deliveries, and violations of the contract. */
 export class TrafficRecord {
-  /** Attempts that were answered 503. */
+  /** Number of 503 answers. */
   refused = 0;
-  /** Attempts that nobody answered, the replica being dead, starting or stopping. */
+  /** Attempts without answer, at a replica that was down, starting or stopping. */
   unanswered = 0;
-  /** Attempts beyond the first. */
+  /** Number of attempts after the first. */
   redelivered = 0;
   /** Seconds of the slowest answer, and of the slowest 202. */
   longest = 0;
@@ -17,7 +17,7 @@ export class TrafficRecord {
   readonly faults: string[] = [];
   readonly #taken = new Set<string>();
   readonly #accepted = new Set<string>();
-  /** Those that were answered as new. */
+  /** Ids of deliveries that were answered as new. */
   readonly #new = new Set<string>();
   readonly #lastOk = new Map<number, number>();
 
@@ -25,17 +25,17 @@ export class TrafficRecord {
     this.#taken.add(id);
   }
 
-  /** It got a 2xx. */
+  /** Records that a delivery got a 2xx. */
   accept(id: string): void {
     this.#accepted.add(id);
   }
 
-  /** Distinct deliveries that were sent. */
+  /** Number of distinct deliveries sent. */
   get deliveries(): number {
     return this.#taken.size;
   }
 
-  /** Distinct deliveries that got a 2xx. */
+  /** Number of distinct deliveries with a 2xx. */
   get accepted(): number {
     return this.#accepted.size;
   }
@@ -44,20 +44,21 @@ export class TrafficRecord {
     return this.#accepted;
   }
 
-  /** When the newest request began that this replica answered with a 2xx. */
+  /** Start time of the latest request that this replica answered with a 2xx. */
   lastOk(replica: number): number {
     return this.#lastOk.get(replica) ?? -1;
   }
 
   /**
-   * Takes note of one attempt. Returns whether it got a 2xx.
-   * @param lived whether the replica was up from before the request to after it
+   * Records one attempt.
+   * @param wasUp true if the replica was up during the whole request
+   * @returns true if the attempt got a 2xx
    */
-  note(id: string, replica: number, attempt: Attempt, lived: boolean): boolean {
+  note(id: string, replica: number, attempt: Attempt, wasUp: boolean): boolean {
     const { status, seconds, error } = attempt;
     if (status === undefined) {
       this.unanswered += 1;
-      if (lived) this.#fault(`a replica that was up gave no answer (${error})`);
+      if (wasUp) this.#fault(`a running replica did not answer (${error})`);
       if (seconds > ANSWER_SECONDS) this.#fault(`no answer within ${ANSWER_SECONDS} s`);
       return false;
     }
@@ -73,7 +74,7 @@ export class TrafficRecord {
   #noteAccepted(id: string, replica: number, { seconds, began, text }: Attempt): true {
     this.longestAccepted = Math.max(this.longestAccepted, seconds);
     const isNew = text.includes('"accepted"');
-    if (isNew && this.#new.has(id)) this.#fault("one id was accepted twice as new");
+    if (isNew && this.#new.has(id)) this.#fault("the same id was accepted as new twice");
     if (isNew) this.#new.add(id);
     this.accept(id);
     this.#lastOk.set(replica, Math.max(this.lastOk(replica), began));

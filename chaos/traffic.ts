@@ -8,7 +8,7 @@ import { TrafficRecord } from "./traffic-record.js";
 import { sleep, until } from "./waiting.js";
 
 const TICK_MS = 10;
-/** Above what is under way when every request of 9 s hangs. */
+/** More than the open requests if every request hangs for 9 s. */
 const MOST_UNDER_WAY = 1_500;
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 2_000;
@@ -19,7 +19,7 @@ interface Waiting {
   readonly pause: number;
 }
 
-/** Deliveries at a steady rate, spread over the replicas; what got no 2xx is sent again later under the same id. */
+/** Sends deliveries at a steady rate to all replicas. A delivery without 2xx is sent again later with the same id. */
 export class Traffic {
   readonly record = new TrafficRecord();
   readonly #agents: Agent[];
@@ -46,7 +46,7 @@ export class Traffic {
     this.#loop ??= this.#run();
   }
 
-  /** Takes no new deliveries, and sends again until all are accepted or the time is over. */
+  /** Stops new deliveries, and repeats the others until all are accepted or the time is over. */
   async finish(seconds: number): Promise<void> {
     this.#taking = false;
     await until("all accepted", seconds, () => this.#underWay === 0 && this.#again.length === 0).catch(() => undefined);
@@ -60,7 +60,7 @@ export class Traffic {
     let issued = 0;
     while (!this.#ended) {
       const now = performance.now();
-      // After a stall the rate catches up with a second's worth at most.
+      // After a stall, catch up with at most one second of the rate.
       const due = Math.floor(((now - began) / 1_000) * this.rate);
       issued = Math.max(issued, due - this.rate);
       for (; this.#taking && issued < due && this.#underWay < MOST_UNDER_WAY; issued += 1) this.#takeNext();
@@ -97,8 +97,8 @@ export class Traffic {
     this.#underWay += 1;
     void postOnce(replica.webhook, delivery, agent).then((attempt: Attempt) => {
       this.#underWay -= 1;
-      const lived = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
-      if (this.record.note(delivery.deliveryId, replica.index, attempt, lived)) return;
+      const wasUp = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
+      if (this.record.note(delivery.deliveryId, replica.index, attempt, wasUp)) return;
       const due = performance.now() + pause * (0.5 + this.random.next());
       this.#again.push({ delivery, due, pause: Math.min(pause * 2, LONGEST_PAUSE_MS) });
     });

@@ -8,30 +8,30 @@ import { sleep, until } from "./waiting.js";
 
 const FINISH_SECONDS = 30;
 const SETTLE_SECONDS = 20;
-/** Longer than the lease of an attempt (2 × PROCESSING_DEADLINE): what a killed replica was retrying is retried after that. */
+/** Longer than the lease of an attempt (2 × PROCESSING_DEADLINE), after which other replicas repeat the attempt of a killed one. */
 const RETRIED_SECONDS = 150;
-/** Beyond the cache of a scrape. */
+/** Longer than the scrape cache. */
 const FRESH_MS = 1_050;
-/** Ages are read at slightly different moments. */
+/** Tolerance for ages, because replicas are read at slightly different times. */
 const AGE_TOLERANCE = 3;
 const SHOWN = 4;
 
-/** What has to hold after any trouble; the findings say what does not. */
+/** Result of the verification after a case. */
 export interface Verdict {
   readonly findings: readonly string[];
-  /** Deliveries that were accepted and are not counted, and those counted more than once. */
+  /** Accepted deliveries that are not counted (lost) or counted more than once (doubled). */
   readonly lost: number;
   readonly doubled: number;
 }
 
-/** Lets all be delivered and processed, then compares every replica's /metrics with the exact expectation, and looks into the database. */
+/** Waits until everything is delivered and processed, then compares /metrics of each replica with the exact expectation and checks the database. */
 export async function verify(stage: Stage): Promise<Verdict> {
   const { traffic, replicas, expectation } = stage;
   const findings: string[] = [];
   await traffic.finish(FINISH_SECONDS);
   const { record } = traffic;
   if (record.accepted < record.deliveries) findings.push(`${record.deliveries - record.accepted} deliveries were never accepted`);
-  // What still waits after that is a finding below.
+  // Rows that still wait are a finding below.
   await until("no further attempt is due", RETRIED_SECONDS, async () => (await rowsIn(stage, "retries")) === 0).catch(() => undefined);
   const expected = expectation.series();
   for (const replica of replicas) {
@@ -59,11 +59,11 @@ export async function verify(stage: Stage): Promise<Verdict> {
   const [waiting, again] = [await rowsIn(stage, "inbox"), await rowsIn(stage, "retries")];
   if (waiting > 0) findings.push(`${waiting} rows are left in the inbox`);
   if (again > 0) findings.push(`${again} rows wait for a further attempt`);
-  // What still waits is late, not lost.
+  // Rows that still wait are late, not lost.
   return { findings: unique(findings), lost: Math.max(0, lost - waiting - again), doubled };
 }
 
-/** Every delivery raises github_events_total by one, so its series tell how many are missing or too many. */
+/** Each delivery increments github_events_total once, so its series show missing and extra deliveries. */
 export function miscounted(expected: ReadonlyMap<string, number>, actual: ReadonlyMap<string, number>): { lost: number; doubled: number } {
   let lost = 0;
   let doubled = 0;
@@ -76,13 +76,13 @@ export function miscounted(expected: ReadonlyMap<string, number>, actual: Readon
   return { lost, doubled };
 }
 
-/** Where others deliver too: everything that was stored has been counted or is a dead letter. */
+/** For cases with deliveries of their own: each stored delivery is counted or a dead letter. */
 async function unbalanced(stage: Stage, actual: ReadonlyMap<string, number>): Promise<{ lost: number; doubled: number }> {
   const surplus = countedIn(actual) + (await rowsIn(stage, "dead_letters")) - (await rowsIn(stage, "delivery_ledger"));
   return { lost: Math.max(0, -surplus), doubled: Math.max(0, surplus) };
 }
 
-/** What two replicas say differently, but for how long a scrape took; ages may differ by the time between the readings. */
+/** Differences between two replicas, without scrape durations; ages may differ by the time between the reads. */
 export function disagreements(one: string, other: string): string[] {
   const [a, b] = [one, other].map((text) => new Map(text.split("\n").map((line) => line.split(/ (?=\S*$)/) as [string, string]))) as [
     Map<string, string>,
@@ -103,7 +103,7 @@ async function rowsIn({ postgres }: Stage, table: string): Promise<number> {
   return row?.rows ?? NaN;
 }
 
-/** Behind the product's back: every accepted id is remembered, no dead letter is without a reason. */
+/** Checks the tables: the ledger has every accepted id, and every dead letter has a reason. */
 async function lookInto(stage: Stage): Promise<string[]> {
   const findings: string[] = [];
   const dead = await rowsIn(stage, "dead_letters");

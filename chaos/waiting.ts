@@ -3,16 +3,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 export { sleep };
 
-/** Asks until the answer is true. @throws after so many seconds, saying what was waited for */
-export async function until(what: string, seconds: number, isSo: () => Promise<boolean> | boolean, everyMs = 50): Promise<void> {
+/** Polls until the condition is true. @throws after the timeout, with the name of the condition */
+export async function until(what: string, seconds: number, condition: () => Promise<boolean> | boolean, everyMs = 50): Promise<void> {
   const end = performance.now() + seconds * 1_000;
-  while (!(await isSo())) {
+  while (!(await condition())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${seconds} s`);
     await sleep(everyMs);
   }
 }
 
-/** A port of the loopback that nobody listens on now. */
+/** A free port of 127.0.0.1. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -2,7 +2,7 @@ import { type Replica } from "./replica.js";
 import { sleep } from "./waiting.js";
 
 const EVERY_MS = 150;
-/** A probe that takes longer has failed. */
+/** Timeout of a probe. */
 const PROBE_MS = 5_000;
 
 interface Sample {
@@ -11,7 +11,7 @@ interface Sample {
   readonly ready: boolean;
 }
 
-/** Probes every replica as a kubelet would: liveness has to be green whenever it is up, readiness is written down. */
+/** Probes each replica like a kubelet: liveness must be green while the replica is up; readiness is recorded. */
 export class Watch {
   readonly faults: string[] = [];
   readonly #samples: Sample[] = [];
@@ -22,13 +22,13 @@ export class Watch {
     this.#loops = replicas.flatMap((replica) => [this.#every(() => this.#live(replica)), this.#every(() => this.#ready(replica))]);
   }
 
-  /** Whether the newest probe found the replica ready, and began after that moment. */
+  /** True if the latest probe began after that time and found the replica ready. */
   readySince(replica: number, since: number): boolean {
     const last = this.#samples.findLast((sample) => sample.replica === replica);
     return last !== undefined && last.ready && last.began >= since;
   }
 
-  /** Whether the replica was seen unready by a probe that began in that time. */
+  /** True if a probe that began in that period found the replica unready. */
   wasRed(replica: number, from: number, to: number): boolean {
     return this.#samples.some((sample) => sample.replica === replica && !sample.ready && sample.began >= from && sample.began <= to);
   }
@@ -48,8 +48,8 @@ export class Watch {
   async #live(replica: Replica): Promise<void> {
     const { state, incarnation } = replica;
     const answer = await ask(new URL("health/live", replica.management));
-    const lived = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
-    if (lived && answer !== 200) this.faults.push(`${replica.name}: liveness was ${answer}`);
+    const wasUp = state === "up" && replica.state === "up" && replica.incarnation === incarnation;
+    if (wasUp && answer !== 200) this.faults.push(`${replica.name}: liveness was ${answer}`);
   }
 
   async #ready(replica: Replica): Promise<void> {

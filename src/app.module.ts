@@ -1,8 +1,8 @@
 import { type DynamicModule, Module, type Type } from "@nestjs/common";
 import type { Children } from "./cluster/children.js";
-import type { Config } from "./config/config.js";
+import type { Config } from "./config/index.js";
 import { ConfigModule } from "./config/config.module.js";
-import { DatabaseModule } from "./database/database.module.js";
+import { DatabaseModule } from "./database/index.js";
 import { HealthModule } from "./health/health.module.js";
 import { BUILD } from "./metrics/build.js";
 import { MetricsModule } from "./metrics/metrics.module.js";
@@ -38,7 +38,7 @@ async function roomsOf({ MODE, BUFFER, CI_TRACES }: Config): Promise<(Type<unkno
   if (MODE !== "gateway") {
     rooms.push((await import("./processing/processing.module.js")).ProcessingModule);
     rooms.push((await import("./reconcile/reconcile.module.js")).ReconcileModule);
-    if (CI_TRACES === "on") rooms.push((await import("./ci-traces/ci-traces.module.js")).OutboundModule);
+    if (CI_TRACES === "on") rooms.push((await import("./ci-traces/ci-traces.module.js")).CiTracesModule);
     if (isBuffered) rooms.push((await import("./buffer/drain.module.js")).BufferDrainModule);
   }
   return rooms;

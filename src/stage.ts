@@ -1,3 +1,5 @@
+import { messageOf } from "./logging/index.js";
+
 /** Where in the start something failed. */
 export type Stage = "database" | "schema" | "management listener" | "public listener" | "embedded PostgreSQL";
 
@@ -7,7 +9,7 @@ export class StageError extends Error {
     readonly stage: Stage,
     override readonly cause: unknown,
   ) {
-    super(cause instanceof Error ? cause.message : String(cause));
+    super(messageOf(cause));
   }
 }
 

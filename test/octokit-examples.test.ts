@@ -37,7 +37,7 @@ describe.each(folders)("the real examples of %s", (folder) => {
       }
     }
     expect(sent).toBeGreaterThan(40);
-    await expect.poll(() => rowsOf(databaseUrl, "SELECT FROM octogauge.inbox"), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => rowsOf(databaseUrl, "SELECT FROM octogauge.inbox")).toEqual([]);
     expect(await rowsOf(databaseUrl, "SELECT event, error FROM octogauge.dead_letters")).toEqual([]);
     const counted = new Map<string, number>();
     for (const line of await samples(instance, "github_events_total")) {

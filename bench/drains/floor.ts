@@ -1,7 +1,7 @@
 import pg from "pg";
 import { report } from "./report.js";
 
-// The floor of any worker that reads payloads: claim, fetch, JSON.parse, delete; batches of 100, two loops.
+// The minimum work of a worker that reads payloads: claim, fetch, JSON.parse, delete; batches of 100, two loops.
 const pool = new pg.Pool({ connectionString: process.env["DATABASE_URL"], max: 2 });
 const CLAIM = `
   WITH claimed AS MATERIALIZED (SELECT priority, seq FROM octogauge.inbox ORDER BY priority, seq LIMIT 100 FOR UPDATE SKIP LOCKED)

@@ -1,7 +1,7 @@
 import { Logger, run } from "graphile-worker";
 import { report } from "./report.js";
 
-// No-op jobs. BATCHED=1: the local queue fetches many at once and completions are batched, as its documentation advises for speed.
+// No-op jobs. BATCHED=1: local queue and batched completions, the fast settings of its documentation.
 const expected = Number(process.env["COUNT"]);
 const batched = process.env["BATCHED"] === "1";
 await report(

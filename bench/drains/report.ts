@@ -1,6 +1,6 @@
 /**
- * Runs the drain, says how fast it was on one line of JSON, and stays until its input ends, as it does when whoever measures is gone:
- * what PostgreSQL's processes have used is read while they live.
+ * Runs the drain and prints one line of JSON. The process then waits for the end of stdin, because the benchmark reads the CPU time
+ * of live PostgreSQL processes.
  */
 export async function report(drain: () => Promise<number>): Promise<void> {
   const [began, cpuBefore] = [performance.now(), process.cpuUsage()];

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SECRET } from "../payloads.js";
 
-// The runtime's limit: node:http and an HMAC, nothing else.
+// The limit of the runtime: only node:http and an HMAC.
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
   request.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Takes everything that is exported by OTLP over HTTP, and throws it away. */
+/** Accepts and discards all OTLP exports over HTTP. */
 const server = createServer((request, response) => {
   request.resume();
   request.on("end", () => response.writeHead(200, { "content-type": "application/x-protobuf" }).end());

@@ -5,7 +5,7 @@ import { acceptBatch } from "../../src/intake/accept.sql.js";
 import { projectionOf } from "../../src/events/project.js";
 import { benchConfig, listenBefore } from "./parts.js";
 
-// The same server with one INSERT and commit for each request, over a pool of 10.
+// The same server with one INSERT and commit per request, over a pool of 10.
 Logger.overrideLogger(false);
 const config = benchConfig();
 const pool = new pg.Pool({ connectionString: config.DATABASE_URL, max: 10 });

@@ -1,7 +1,7 @@
-import { start } from "../../src/main.js";
+import { start } from "../../src/start.js";
 import { benchConfig } from "./parts.js";
 
-// The product itself; MODE says which.
+// The product; MODE selects its components.
 const running = await start(benchConfig());
 console.log(
   JSON.stringify({

@@ -28,7 +28,7 @@ export function benchConfig(overrides: Record<string, string> = {}): Config {
   });
 }
 
-/** The product's database, with metrics that nobody reads. */
+/** The product's database, with metrics outside the registry. */
 export const databaseOf = (config: Config): Database =>
   new Database(
     config,
@@ -39,7 +39,7 @@ export const databaseOf = (config: Config): Database =>
     ),
   );
 
-/** The product's public listener before an inbox of the benchmark's own. */
+/** The product's public listener with an inbox of the benchmark. */
 export async function listenBefore(inbox: Pick<GroupCommit, "accept">, config: Config): Promise<void> {
   tuneHeap();
   const metrics = new IngestMetrics(

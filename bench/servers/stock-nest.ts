@@ -19,7 +19,7 @@ class StockController {
 @Module({ controllers: [StockController] })
 class StockModule {}
 
-// Nest on Express as its documentation sets it up for webhooks; no database.
+// Nest on Express, set up for webhooks like in its documentation; no database.
 const application = await NestFactory.create<NestExpressApplication>(StockModule, { rawBody: true, logger: false });
 application.useBodyParser("json", { limit: "25mb" });
 await application.listen(0, "127.0.0.1");

@@ -10,9 +10,9 @@ import { Batch } from "../../src/processing/batch.js";
 import { writeJobs, writeRuns } from "../../src/processing/write-facts.js";
 import { benchConfig, databaseOf, listenBefore } from "./parts.js";
 
-// Each delivery is processed inside its request, in a transaction of its own: its id, its row of state, its counters and its
-// histograms. The listener and the statements are the product's, a pool of 10 as well; without the inbox, and without group commit.
-// The counters of one delivery still share a statement, which is kinder than the tools before us were to themselves.
+// Processes each delivery inside its request, in one transaction: id, state, counters and histograms. Listener, statements and the
+// pool of 10 are the product's; there is no inbox and no group commit.
+// The counters of a delivery share one statement, which favours this variant.
 Logger.overrideLogger(false);
 const config = benchConfig();
 const database = databaseOf(config);

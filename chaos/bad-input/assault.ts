@@ -6,25 +6,25 @@ import { badHead, badLine, noise } from "./heads.js";
 import { signedBody } from "./payloads.js";
 import { CLOSED, goodHeaders, httpBytes, type RawRequest, withHeader } from "./request.js";
 
-/** The limit of bodies that the receiver is given for this, so that going over it costs little. */
+/** MAX_BODY_BYTES of the target: low, so that bodies beyond it are cheap. */
 export const MAX_BODY_BYTES = 1_048_576;
 const CONNECTIONS = 40;
 const PATIENCE_MS = 12_000;
-/** Requests are made in portions, so that they need not all be held at once. */
+/** Requests are generated in portions, to limit memory. */
 const PORTION = 500;
 
-/** What came of all of them. */
+/** Result of all requests. */
 export interface Assault {
   readonly requests: number;
   readonly byStatus: ReadonlyMap<number, number>;
   readonly accepted: ReadonlySet<string>;
-  /** The ids of accepted deliveries that have to be counted; the others may be dead letters. */
+  /** Ids of accepted deliveries that must be counted; others may become dead letters. */
   readonly countable: ReadonlySet<string>;
-  /** What should not have been answered so, or not at all. */
+  /** Requests with a wrong answer, or with an answer where none is allowed. */
   readonly findings: readonly string[];
 }
 
-/** Delivery ids of every kind that is one: times in version 1 reach from 1582 to 5236. */
+/** Valid delivery ids of every kind; times in version 1 reach from 1582 to 5236. */
 const deliveryId = fc.oneof(
   fc.constant(undefined),
   fc
@@ -70,7 +70,7 @@ const request: fc.Arbitrary<RawRequest> = fc.oneof(
   { weight: 5, arbitrary: noise },
 );
 
-/** Sends so many generated requests, each on a connection of its own. The same seed makes the same requests, but for their ids. */
+/** Sends generated requests, each on a new connection. The same seed gives the same requests, except their ids. */
 export async function assault(webhook: URL, count: number, seed: number): Promise<Assault> {
   const byStatus = new Map<number, number>();
   const wrong = new Map<string, { count: number; example: string }>();
@@ -113,7 +113,7 @@ interface Answer {
   readonly left: boolean;
 }
 
-/** Writes the bytes, and reads until the receiver closes. Only the first answer that is not 100 counts. */
+/** Writes the bytes and reads until the receiver closes. The first answer other than 100 counts. */
 function exchange({ hostname, port }: URL, { bytes, end }: RawRequest): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });

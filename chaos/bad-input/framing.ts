@@ -13,7 +13,7 @@ type Framing = readonly [kind: string, headers: readonly Header[], body: Buffer,
 
 const REFUSED = [400, CLOSED] as const;
 
-/** Ways to say how long the body is; the signature is always right for the body that is meant. */
+/** Variants of body framing; the signature is always valid for the intended body. */
 const FRAMINGS: readonly Framing[] = [
   ["chunked", head(CHUNKED), whole, [202]],
   ["chunked, byte by byte", head(CHUNKED), chunks(`${[...BODY.toString()].map((byte) => `1\r\n${byte}\r\n`).join("")}0\r\n\r\n`), [202]],
@@ -45,7 +45,7 @@ const FRAMINGS: readonly Framing[] = [
   [
     "more than said",
     head(["Content-Length", String(BODY.length)]),
-    // The parser may find the rest to be no request before the first is answered.
+    // The parser may reject the rest before the first request is answered.
     Buffer.concat([BODY, Buffer.from("GET /metrics HTTP/1.1\r\n\r\n")]),
     [202, 400],
   ],
@@ -53,25 +53,25 @@ const FRAMINGS: readonly Framing[] = [
 
 export const framing: fc.Arbitrary<RawRequest> = fc.constantFrom(...FRAMINGS).map(([kind, headers, body, allowed]) => ({
   kind,
-  // Made anew for each: the id is another one.
+  // Generated for each request, because the id differs.
   bytes: httpBytes(
     headers.map(([name, value]) => [name, name === "X-GitHub-Delivery" ? crypto.randomUUID() : value]),
     body,
   ),
   allowed,
-  // Who ends his side is not answered any more, so a good one does not.
+  // A half-closed connection gets no answer, so a valid request keeps it open.
   end: !allowed?.includes(202),
   countable: true,
 }));
 
-/** Ends, or just stops for good, somewhere inside. */
+/** Truncated requests: the connection ends or stalls inside. */
 export const truncated: fc.Arbitrary<RawRequest> = fc.tuple(fc.nat(), fc.boolean()).map(([place, chunked]) => {
   const headers = chunked ? head(CHUNKED) : goodHeaders("star", BODY);
   const bytes = httpBytes(headers, chunked ? whole : BODY);
   return { kind: "truncated", bytes: bytes.subarray(0, 1 + (place % (bytes.length - 1))), allowed: REFUSED, end: true, countable: true };
 });
 
-/** Bodies over the limit: said so, and not said so. */
+/** Bodies over the limit, with and without Content-Length. */
 export function oversized(limit: number): fc.Arbitrary<RawRequest> {
   const more = Buffer.alloc(limit + 1, 0x20);
   const good = without(goodHeaders("star", BODY), "Content-Length");

@@ -23,7 +23,7 @@ const repeat =
 const SIGNATURES: readonly (readonly [string, readonly number[] | undefined])[] = [
   ["", [401]],
   [HEX, [401]],
-  // The same number in capitals: as good as ours, or no signature of GitHub's.
+  // The signature in capitals: accepting or rejecting it is both correct.
   [`sha256=${HEX.toUpperCase()}`, [202, 401]],
   [`SHA256=${HEX}`, [401]],
   [`sha1=${HEX}`, [401]],
@@ -84,7 +84,7 @@ const VARIANTS: readonly Variant[] = [
   ["upgrade", (headers) => withHeader(withHeader(headers, "Connection", "Upgrade"), "Upgrade", "websocket"), undefined],
 ];
 
-/** A good delivery with one thing wrong in its head. */
+/** A valid delivery with one error in its head. */
 export const badHead: fc.Arbitrary<RawRequest> = fc.constantFrom(...VARIANTS).map(([kind, change, allowed]) => ({
   kind,
   bytes: httpBytes(change(goodHeaders("star", BODY)), BODY),
@@ -112,7 +112,7 @@ const LINES: readonly (readonly [string, readonly number[] | undefined])[] = [
   ["PRI * HTTP/2.0\r\n\r\nSM\r\n", undefined],
 ];
 
-/** A good delivery under another request line. */
+/** A valid delivery with another request line. */
 export const badLine: fc.Arbitrary<RawRequest> = fc.constantFrom(...LINES).map(([line, allowed]) => ({
   kind: "request line",
   bytes: httpBytes(goodHeaders("star", BODY), BODY, line),
@@ -123,7 +123,7 @@ export const badLine: fc.Arbitrary<RawRequest> = fc.constantFrom(...LINES).map((
 
 const COMPRESSED = gzipSync(BODY);
 
-/** Not HTTP, or something inside of it that is not what it says. */
+/** Invalid HTTP. */
 export const noise: fc.Arbitrary<RawRequest> = fc.oneof(
   fc
     .uint8Array({ minLength: 1, maxLength: 300 })

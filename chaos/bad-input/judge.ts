@@ -1,9 +1,9 @@
 import { readStrictly } from "../exposition.js";
 import type { Assault } from "./assault.js";
 
-/** What the database and /metrics say once the inbox is empty. */
+/** State of the database and /metrics after the inbox is empty. */
 export interface Evidence {
-  /** All delivery ids that were stored. */
+  /** All stored delivery ids. */
   readonly ledger: readonly { readonly id: string }[];
   readonly dead: readonly { readonly id: string; readonly source: string; readonly error_class: string; readonly error: string }[];
   readonly metrics: Uint8Array;
@@ -12,12 +12,12 @@ export interface Evidence {
 export const LEDGER = "SELECT delivery_id::text AS id FROM octogauge.delivery_ledger";
 export const DEAD = "SELECT delivery_id::text AS id, source, error_class, error FROM octogauge.dead_letters";
 
-/** A name that would break out of its label, its line and its metric. */
+/** A name that, unescaped, would break out of its label, line and metric. */
 export const MARKER = 'in"jec\\ted} 1\nfake_metric{a="b';
-/** How it has to be written. */
+/** The correctly escaped marker. */
 const ESCAPED = 'workflow="in\\"jec\\\\ted} 1\\nfake_metric{a=\\"b"';
 
-/** What does not hold: everything stored is counted once or is a dead letter with a reason, and nothing got out of its label. */
+/** Violations of: each stored delivery is counted once or is a dead letter with a reason, and all labels are escaped. */
 export function judge({ accepted, countable, findings }: Assault, { ledger, dead, metrics }: Evidence): string[] {
   const found = [...findings];
   const known = new Set(ledger.map(({ id }) => id));
@@ -37,7 +37,7 @@ export function judge({ accepted, countable, findings }: Assault, { ledger, dead
   return found;
 }
 
-/** Every processed delivery raises one series of github_events_total by one. */
+/** Each processed delivery increments one series of github_events_total. */
 export function countedIn(samples: ReadonlyMap<string, number>): number {
   let sum = 0;
   for (const [key, value] of samples) if (key.startsWith("github_events_total{")) sum += value;

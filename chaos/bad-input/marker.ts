@@ -3,7 +3,7 @@ import { Agent } from "node:http";
 import { randomUUID } from "node:crypto";
 import { MARKER } from "./judge.js";
 
-/** Delivers a job whose workflow has the marker for a name. @returns the status */
+/** Delivers a job whose workflow name is the marker. @returns the status */
 export async function deliverMarker(webhook: URL): Promise<number | undefined> {
   const body = JSON.stringify({
     action: "queued",

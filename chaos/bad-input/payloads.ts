@@ -5,13 +5,13 @@ import { anything, number, text, toJson } from "./text.js";
 export interface Signed {
   readonly event: string;
   readonly body: Buffer;
-  /** Whether only texts were tampered with, so that it has to be counted, not buried. */
+  /** True if only texts were changed, so that the delivery must be counted, not dead-lettered. */
   readonly countable: boolean;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** A label's text that is not empty even after clipping: owner and name are asked for. */
+/** A text that is not empty after shortening, because owner and name are required. */
 const named = text.map((value) => `o${value.replaceAll("/", "")}`);
 const id = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const moment = fc.constantFrom(
@@ -55,7 +55,7 @@ const run: fc.Arbitrary<Fields> = fc.record({
   updated_at: moment,
 });
 
-/** By event: payloads in the right form whose texts are venom. */
+/** By event: valid payloads with dangerous texts. */
 const FORMS: Readonly<Record<string, fc.Arbitrary<Fields>>> = {
   workflow_job: fc.record({ action, workflow_job: job, repository }),
   workflow_run: fc.record({ action, workflow: fc.oneof(fc.constant(null), fc.record({ name: text })), workflow_run: run, repository }),
@@ -74,7 +74,7 @@ const json = (name: string, payload: unknown, countable: boolean): Signed => ({
 
 const venomous = event.chain((name) => formOf(name).map((payload) => json(name, payload, true)));
 
-/** One field, anywhere, is something else than it should be, or is missing. */
+/** A payload with one field missing or of another type. */
 const misshapen = event.chain((name) =>
   fc.tuple(formOf(name), fc.nat(), fc.oneof(anything, number, fc.constant(undefined))).map(([payload, place, value]) => {
     const copy = structuredClone(payload) as Record<string, unknown>;
@@ -85,7 +85,7 @@ const misshapen = event.chain((name) =>
   }),
 );
 
-/** Every object inside, with each of its keys. */
+/** Each nested object with each of its keys. */
 function holders(object: Record<string, unknown>): [Record<string, unknown>, string][] {
   const found: [Record<string, unknown>, string][] = [];
   for (const [key, value] of Object.entries(object)) {
@@ -113,7 +113,7 @@ const ODD = [
   '{"action":"a","action":"b","repository":{"full_name":"a/b"},"repository":7}',
 ];
 
-/** Bodies that are no object, no JSON, no UTF-8 or no text. */
+/** Bodies that are not an object, not JSON, not UTF-8 or not text. */
 const odd = fc.tuple(
   event,
   fc.oneof(
@@ -122,7 +122,7 @@ const odd = fc.tuple(
   ),
 );
 
-/** Valid in all but some bytes, which are no UTF-8. */
+/** A valid body except for some bytes that are not UTF-8. */
 const broken = fc.tuple(venomous, fc.nat(), fc.constantFrom(0xff, 0xc0, 0x80, 0xed, 0x00)).map(([signed, place, byte]): Signed => {
   const body = Buffer.from(signed.body);
   body[place % body.length] = byte;

@@ -1,19 +1,19 @@
 import fc from "fast-check";
 
-/** Stands in a payload for JSON that JSON.stringify would never write. */
+/** Marks a string as raw JSON that JSON.stringify cannot write. */
 const RAW = "\u{f0000}raw:";
 
 const raw = (json: string): string => `${RAW}${json}\u{f0001}`;
 
-/** JSON text of a payload, with what {@link raw} marked put in as it is. */
+/** JSON of a payload; strings marked by {@link raw} are inserted without quotes. */
 export function toJson(payload: unknown): string {
   return JSON.stringify(payload).replaceAll(new RegExp(`"${RAW}([^\u{f0001}]*)\u{f0001}"`, "gu"), (_, json: string) =>
     json.replaceAll('\\"', '"').replaceAll("\\\\", "\\"),
   );
 }
 
-/** What would break out of a label, a line, a column or a C string. */
-const VENOM = [
+/** Characters that can break out of a label, a line, a column or a C string. */
+const DANGEROUS_TEXTS = [
   "",
   '"',
   "\\",
@@ -51,15 +51,15 @@ const VENOM = [
   '\\"'.repeat(5_000),
 ];
 
-/** A text for a field that becomes a label. */
+/** A text for a label field. */
 export const text: fc.Arbitrary<string> = fc.oneof(
-  { weight: 5, arbitrary: fc.constantFrom(...VENOM) },
+  { weight: 5, arbitrary: fc.constantFrom(...DANGEROUS_TEXTS) },
   { weight: 2, arbitrary: fc.string({ unit: "binary", maxLength: 40 }) },
   {
     weight: 1,
     arbitrary: fc.array(fc.constantFrom('"', "\\", "\n", "}", ",", "=", "a", " "), { maxLength: 30 }).map((parts) => parts.join("")),
   },
-  // Lone surrogates too: any UTF-16 units.
+  // Any UTF-16 units, including lone surrogates.
   { weight: 1, arbitrary: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 20 }).map((units) => String.fromCharCode(...units)) },
 );
 
@@ -77,7 +77,7 @@ const NUMBERS = [
   "1e308",
 ];
 
-/** A number no integer column or double likes. */
+/** A number beyond the range of integer columns or doubles. */
 export const number: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(...NUMBERS).map(raw),
   fc.double({ noNaN: true }),
@@ -86,7 +86,7 @@ export const number: fc.Arbitrary<unknown> = fc.oneof(
 
 const nested = (open: string, close: string, depth: number) => raw(`${open.repeat(depth)}${close.repeat(depth)}`);
 
-/** Anything at all where something else is expected. */
+/** A value of any type. */
 export const anything: fc.Arbitrary<unknown> = fc.oneof(
   { weight: 4, arbitrary: text },
   { weight: 3, arbitrary: number },

@@ -4,13 +4,13 @@ import { deliverMarker } from "../bad-input/marker.js";
 import type { ChaosCase } from "../case.js";
 import { sleep, until } from "../waiting.js";
 
-/** Requests for each second of the case. */
+/** Requests per second of the case. */
 const PACE = 400;
 const MOST_MEBIBYTES = 512;
 
 export const badInput: ChaosCase = {
   name: "bad-input",
-  what: "generated requests with everything wrong that can be, beside the traffic: heads, framing, bodies, signatures, names that break out of labels",
+  what: "generated invalid requests beside the traffic: heads, framing, bodies, signatures, names that could break out of labels",
   seconds: 30,
   needs: { rate: 20, environment: () => ({ MAX_BODY_BYTES: String(MAX_BODY_BYTES) }) },
   async run(stage, seconds) {
@@ -29,7 +29,7 @@ export const badInput: ChaosCase = {
         (await postgres.query("(SELECT FROM octogauge.inbox LIMIT 1) UNION ALL (SELECT FROM octogauge.retries LIMIT 1)", [], "chaos"))
           .length === 0,
     );
-    // A scrape may be a second old.
+    // Wait for the scrape cache of a second.
     await sleep(1_050);
     const evidence: Evidence = {
       ledger: await postgres.query(LEDGER, [], "chaos"),
@@ -37,9 +37,9 @@ export const badInput: ChaosCase = {
       metrics: Buffer.from(await victim.text("metrics")),
     };
     faults.push(...judge(result, evidence));
-    if (victim.incarnation !== incarnation || victim.state !== "up") faults.push(`${victim.name} did not survive`);
+    if (victim.incarnation !== incarnation || victim.state !== "up") faults.push(`${victim.name} restarted or crashed`);
     const memory = victim.peakMemory();
-    if (memory > MOST_MEBIBYTES) faults.push(`${victim.name} took ${memory.toFixed(0)} MiB`);
+    if (memory > MOST_MEBIBYTES) faults.push(`${victim.name} used ${memory.toFixed(0)} MiB`);
     const statuses = [...result.byStatus].toSorted(([a], [b]) => a - b).map(([status, count]) => `${count} x ${status || "closed"}`);
     notes.push(`${result.requests} bad requests: ${statuses.join(", ")}; ${evidence.dead.length} dead letters`);
   },

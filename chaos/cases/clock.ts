@@ -18,12 +18,12 @@ export const clock: ChaosCase = {
   async run({ replicas, faults }, seconds) {
     await sleep(seconds * 1_000);
     for (const replica of replicas) {
-      // prom-client asks the process's own clock.
+      // prom-client uses the clock of the process.
       const text = await replica.text("metrics/process");
       const startedAt = Number(/^process_start_time_seconds (\d+)/m.exec(text)?.[1]) * 1_000;
       const shift = startedAt - (Date.now() - (performance.now() - replica.startedAt));
       if (!(Math.abs(shift - (SHIFT_MS[replica.index] ?? 0)) < 5_000)) {
-        faults.push(`the clock of ${replica.name} was off by ${shift.toFixed(0)} ms: the case did nothing`);
+        faults.push(`the clock of ${replica.name} was off by ${shift.toFixed(0)} ms: the case had no effect`);
       }
     }
   },

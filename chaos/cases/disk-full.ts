@@ -7,7 +7,7 @@ import { sleep } from "../waiting.js";
 
 const MEBIBYTE = 1_048_576;
 
-/** Takes all the space that is left. @returns bytes */
+/** Fills the remaining space. @returns the bytes written */
 function fill(file: string): number {
   const descriptor = openSync(file, "a");
   let bytes = 0;
@@ -27,8 +27,8 @@ function fill(file: string): number {
   return bytes;
 }
 
-/** Fills the disk for so long; `meanwhile` goes on for the time that it is full. */
-async function runFull(stage: Stage, seconds: number, meanwhile: () => Promise<unknown>): Promise<void> {
+/** Keeps the disk full for the given time and calls `whileFull` repeatedly. */
+async function runFull(stage: Stage, seconds: number, whileFull: () => Promise<unknown>): Promise<void> {
   const ballast = join(stage.disk ?? "", "ballast");
   const ending = new AbortController();
   let filling: Promise<void> | undefined;
@@ -36,11 +36,11 @@ async function runFull(stage: Stage, seconds: number, meanwhile: () => Promise<u
     seconds,
     () => {
       fill(ballast);
-      // Whatever a checkpoint sets free is taken again.
+      // Fill space again that a checkpoint frees.
       filling = (async () => {
         for (; !ending.signal.aborted; await sleep(200)) {
           fill(ballast);
-          await meanwhile();
+          await whileFull();
         }
       })();
     },
@@ -49,8 +49,8 @@ async function runFull(stage: Stage, seconds: number, meanwhile: () => Promise<u
       await filling;
       rmSync(ballast);
       await stage.postgres.writable();
-      if (!stage.postgres.sawFullDisk) stage.faults.push("PostgreSQL never saw a full disk: the case did nothing");
-      stage.notes.push(`PostgreSQL ended ${stage.postgres.deaths} times by itself`);
+      if (!stage.postgres.sawFullDisk) stage.faults.push("PostgreSQL never logged a full disk: the case had no effect");
+      stage.notes.push(`PostgreSQL crashed ${stage.postgres.crashes} times`);
     },
   );
 }
@@ -59,7 +59,7 @@ const NEEDS: StageNeeds = { diskMebibytes: 256, pad: true, postgresSettings: { m
 
 export const diskFull: ChaosCase = {
   name: "disk-full",
-  what: "the file system of the data directory is full; PostgreSQL answers, but takes no writes",
+  what: "the file system of the data directory is full; PostgreSQL answers queries but refuses writes",
   seconds: 15,
   needs: NEEDS,
   impossible: whyNoMount,
@@ -68,14 +68,14 @@ export const diskFull: ChaosCase = {
 
 export const walFull: ChaosCase = {
   name: "wal-full",
-  what: "the file system is full in the middle of the WAL: PostgreSQL panics, and cannot start again before there is room",
+  what: "the file system is full in the middle of the WAL: PostgreSQL panics, and cannot start before there is space",
   seconds: 10,
   needs: NEEDS,
   impossible: whyNoMount,
   async run(stage, seconds) {
-    // WAL alone, no page of any table.
+    // Writes only WAL, no table pages.
     const write = () => stage.postgres.query("SELECT pg_logical_emit_message(false, 'chaos', repeat('x', 4000000))");
     await runFull(stage, seconds, () => write().catch(() => undefined));
-    if (stage.postgres.deaths === 0) stage.faults.push("PostgreSQL did not end: the case did nothing");
+    if (stage.postgres.crashes === 0) stage.faults.push("PostgreSQL did not crash: the case had no effect");
   },
 };

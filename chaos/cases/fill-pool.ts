@@ -5,7 +5,7 @@ import { sleep, until } from "../waiting.js";
 
 const AT_ONCE = 10;
 
-/** Other users of the server, who take every connection that they can get. */
+/** Other clients of the server, which open as many connections as they can. */
 class Crowd {
   readonly #clients: pg.Client[] = [];
   readonly #leaving = new AbortController();
@@ -17,9 +17,9 @@ class Crowd {
     return this.#clients.length;
   }
 
-  /** Ends Octogauge's connections and takes them, until it has none. */
+  /** Terminates Octogauge's connections and occupies them, until it has none. */
   async takeAll(): Promise<void> {
-    // Opened before: the superuser's reserved connections are refused too while clients crowd at the door.
+    // Opened before, because under many connection attempts PostgreSQL refuses even the reserved connections.
     const superuser = await this.postgres.connect();
     await until("others have all connections", 10, async () => {
       await superuser.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [SERVICE.name]);
@@ -56,7 +56,7 @@ class Crowd {
 
 export const fillPool: ChaosCase = {
   name: "fill-pool",
-  what: "all of max_connections taken by others",
+  what: "other clients occupy all of max_connections",
   seconds: 10,
   async run(stage, seconds) {
     const crowd = new Crowd(stage.postgres);

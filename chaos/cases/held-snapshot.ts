@@ -3,7 +3,7 @@ import { sleep } from "../waiting.js";
 
 export const heldSnapshot: ChaosCase = {
   name: "held-snapshot",
-  what: "a REPEATABLE READ transaction held open for the whole run, so that nothing dead is vacuumed",
+  what: "an open REPEATABLE READ transaction during the whole run, so that vacuum removes no dead rows",
   seconds: 25,
   needs: { rate: 400 },
   async run({ postgres, notes }, seconds) {

@@ -5,7 +5,7 @@ const EVERY_MS = 2_000;
 
 export const kill: ChaosCase = {
   name: "kill",
-  what: "SIGKILL a random replica every 2 s, started again at once",
+  what: "SIGKILL of a random replica every 2 s, and an immediate restart",
   seconds: 20,
   shortSeconds: 6,
   async run({ replicas, random, notes }, seconds) {
@@ -14,9 +14,9 @@ export const kill: ChaosCase = {
     while (performance.now() < end) {
       const next = sleep(EVERY_MS);
       const victim = random.pick(replicas);
-      // One that is still starting is killed as well.
+      // Replicas that are still starting are killed as well.
       await victim.end("SIGKILL");
-      // A start that a later kill cut short has failed; one that failed by itself is a fault of the replica.
+      // Ignore a start that a later kill interrupted; other failed starts are faults of the replica.
       starts.push(victim.start().catch(() => undefined));
       await next;
     }

@@ -3,7 +3,7 @@ import { SERVICE } from "../postgres.js";
 
 export const password: ChaosCase = {
   name: "password",
-  what: "the password of the role is changed, its connections ended, and the old one set again",
+  what: "the password of the role changes and its connections are terminated; then the old password is restored",
   seconds: 8,
   run(stage, seconds) {
     const setPassword = (text: string) => stage.postgres.query(`ALTER ROLE ${SERVICE.name} PASSWORD '${text}'`);

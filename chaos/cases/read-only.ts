@@ -7,7 +7,7 @@ async function setReadOnly({ postgres }: Parameters<ChaosCase["run"]>[0], value:
 
 export const readOnly: ChaosCase = {
   name: "read-only",
-  what: "the server takes no writes (default_transaction_read_only), as after a failover",
+  what: "the server refuses writes (default_transaction_read_only), like after a failover",
   seconds: 10,
   run: (stage, seconds) =>
     stage.outage(

@@ -5,7 +5,7 @@ const EVERY_MS = 5_000;
 
 export const restartPostgres: ChaosCase = {
   name: "restart-postgres",
-  what: "restart PostgreSQL every 5 s, fast and immediate in turn",
+  what: "PostgreSQL restarts every 5 s, alternating fast and immediate shutdown",
   seconds: 20,
   shortSeconds: 10,
   async run(stage, seconds) {

@@ -4,13 +4,13 @@ import { sleep, until } from "../waiting.js";
 
 /** The default of DRAIN_TIMEOUT. */
 const DRAIN_SECONDS = 25;
-/** So that the replica has read the head before the signal. */
+/** The replica needs this time to read the head before the signal. */
 const HEAD_START_MS = 200;
 const HOLD_MS = 300;
 
 export const rolling: ChaosCase = {
   name: "rolling",
-  what: "all replicas replaced by SIGTERM, one after the other, round after round",
+  what: "all replicas are restarted by SIGTERM, one after the other, in several rounds",
   seconds: 20,
   shortSeconds: 4,
   async run(stage, seconds) {
@@ -20,18 +20,18 @@ export const rolling: ChaosCase = {
     let replaced = 0;
     do {
       for (const replica of replicas) {
-        // One delivery is half sent when the signal comes, and has to be taken all the same.
+        // At the signal, one delivery is half sent; it must be accepted.
         const finish = await holdDelivery(stage, replica.webhook);
         await sleep(HEAD_START_MS);
         const ending = replica.end("SIGTERM");
         await sleep(HOLD_MS);
         const answer = await finish();
-        if (!answer.includes(" 202 ")) faults.push(`${replica.name} cut off a delivery on SIGTERM: ${answer || "no answer"}`);
+        if (!answer.includes(" 202 ")) faults.push(`${replica.name} aborted a delivery on SIGTERM: ${answer || "no answer"}`);
         const { code, seconds: taken } = await ending;
         slowest = Math.max(slowest, taken);
         replaced += 1;
-        if (code !== 0) faults.push(`${replica.name} ended with ${code} on SIGTERM`);
-        if (taken > DRAIN_SECONDS) faults.push(`${replica.name} took ${taken.toFixed(1)} s to end`);
+        if (code !== 0) faults.push(`${replica.name} exited with ${code} on SIGTERM`);
+        if (taken > DRAIN_SECONDS) faults.push(`${replica.name} took ${taken.toFixed(1)} s to stop`);
         const began = performance.now();
         await replica.start();
         await until(

@@ -7,35 +7,35 @@ import { messageOf, sleep, until } from "../waiting.js";
 
 const CONNECTIONS = 200;
 const TRICKLE_MS = 400;
-/** REQUEST_TIMEOUT and a second, and the check every second: no connection may last longer. */
+/** Maximum time of a slow connection: REQUEST_TIMEOUT, a second, and the interval of the check. */
 const LONGEST_SECONDS = 12;
-/** What a sender that behaves has to wait at most. */
-const QUICK_SECONDS = 2;
-/** Less than the attackers would take up if the places of those that were cut off stayed taken. */
+/** Maximum latency for normal senders. */
+const NORMAL_LIMIT_SECONDS = 2;
+/** Too low if slots of ended slow connections stayed occupied. */
 const MAX_INFLIGHT_REQUESTS = 250;
-/** Of the traffic, at most so many deliveries are under way at once. */
+/** Maximum number of open requests of the normal traffic. */
 const TRAFFIC_REQUESTS = 20;
 const FREE_SECONDS = 10;
 const BODY = Buffer.from(`{"action":"created","padding":"${"x".repeat(5_000)}"}`);
 
-/** One connection that sends a byte now and then: of an endless head, or of a body. @returns how long it was let, and what it was told */
-function trickle(url: URL, inHead: boolean, signal: AbortSignal): Promise<{ seconds: number; told: string }> {
+/** A connection that slowly sends an endless head or a body. @returns its duration and the status line of the answer */
+function trickle(url: URL, inHead: boolean, signal: AbortSignal): Promise<{ seconds: number; answer: string }> {
   const bytes = httpBytes(goodHeaders("star", BODY), BODY);
   const start = inHead ? "POST /webhook HTTP/1.1\r\nHost: localhost\r\nX-Padding: " : bytes.subarray(0, bytes.length - BODY.length);
   return new Promise((resolve) => {
     const began = performance.now();
     const socket = connect(Number(url.port), url.hostname);
-    let told = "";
+    let answer = "";
     const timer = setInterval(() => socket.write("x"), TRICKLE_MS);
     const abort = () => socket.destroy();
     signal.addEventListener("abort", abort);
     socket.write(start);
-    socket.on("data", (data) => (told += data.toString()));
+    socket.on("data", (data) => (answer += data.toString()));
     socket.on("error", () => undefined);
     socket.on("close", () => {
       clearInterval(timer);
       signal.removeEventListener("abort", abort);
-      resolve({ seconds: (performance.now() - began) / 1_000, told: told.split("\r\n", 1)[0] ?? "" });
+      resolve({ seconds: (performance.now() - began) / 1_000, answer: answer.split("\r\n", 1)[0] ?? "" });
     });
   });
 }
@@ -47,7 +47,7 @@ async function inflightRequests({ management }: Replica): Promise<number> {
 
 export const slowloris: ChaosCase = {
   name: "slowloris",
-  what: `${CONNECTIONS} connections to one replica that trickle a head or a body, again and again, while others deliver; afterwards no place of theirs may still be taken`,
+  what: `${CONNECTIONS} connections to one replica that trickle a head or a body, repeatedly, beside normal traffic; afterwards none of their slots may stay occupied`,
   seconds: 25,
   needs: { environment: () => ({ MAX_INFLIGHT_REQUESTS: String(MAX_INFLIGHT_REQUESTS) }) },
   async run({ replicas, traffic, faults, notes }, seconds) {
@@ -55,13 +55,13 @@ export const slowloris: ChaosCase = {
     if (!target) return;
     const ending = new AbortController();
     setMaxListeners(0, ending.signal);
-    const told = new Map<string, number>();
+    const answerCounts = new Map<string, number>();
     let longest = 0;
     const attack = async (index: number) => {
       while (!ending.signal.aborted) {
         const end = await trickle(target.webhook, index % 2 === 0, ending.signal);
         longest = Math.max(longest, end.seconds);
-        if (!ending.signal.aborted) told.set(end.told, (told.get(end.told) ?? 0) + 1);
+        if (!ending.signal.aborted) answerCounts.set(end.answer, (answerCounts.get(end.answer) ?? 0) + 1);
       }
     };
     const attackers = Array.from({ length: CONNECTIONS }, (_, index) => attack(index));
@@ -69,17 +69,17 @@ export const slowloris: ChaosCase = {
     ending.abort();
     await Promise.all(attackers);
     await until(
-      "the places of the slow ones are free again",
+      "the slots of the slow connections are free",
       FREE_SECONDS,
       async () => (await inflightRequests(target)) <= TRAFFIC_REQUESTS,
     ).catch((error: unknown) => faults.push(messageOf(error)));
     if (longest > LONGEST_SECONDS) faults.push(`a slow sender kept its connection for ${longest.toFixed(1)} s`);
-    const wrong = [...told.keys()].filter((line) => !/^(|HTTP\/1\.1 (400|408|503) .*)$/.test(line));
-    if (wrong.length > 0) faults.push(`a slow sender was told ${wrong.join(", ")}`);
+    const wrong = [...answerCounts.keys()].filter((line) => !/^(|HTTP\/1\.1 (400|408|503) .*)$/.test(line));
+    if (wrong.length > 0) faults.push(`a slow sender got the answer ${wrong.join(", ")}`);
     const { longestAccepted, refused } = traffic.record;
-    if (longestAccepted > QUICK_SECONDS) faults.push(`somebody who behaved waited ${longestAccepted.toFixed(1)} s for a 202`);
-    if (refused > 0) faults.push(`${refused} deliveries of somebody who behaved were refused`);
-    const answers = [...told].map(([line, count]) => `${count} x ${line || "closed"}`);
-    notes.push(`slow ones: longest ${longest.toFixed(1)} s; ${answers.join(", ")}`);
+    if (longestAccepted > NORMAL_LIMIT_SECONDS) faults.push(`a normal sender waited ${longestAccepted.toFixed(1)} s for a 202`);
+    if (refused > 0) faults.push(`${refused} deliveries of normal senders were refused`);
+    const answers = [...answerCounts].map(([line, count]) => `${count} x ${line || "closed"}`);
+    notes.push(`slow connections: longest ${longest.toFixed(1)} s; ${answers.join(", ")}`);
   },
 };

@@ -1,16 +1,16 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
-import { Outage } from "../logging/outage.js";
+import { messageOf, Outage } from "../logging/index.js";
+import { backoff } from "./backoff.js";
 
-/** `again`: there is more to do now; `idle`: rest for the interval. */
-export type Outcome = "again" | "idle";
+/** `again`: run the next round now; `idle`: rest for the interval; `restSeconds`: rest for that long. */
+export type Outcome = "again" | "idle" | { readonly restSeconds: number };
 
-const FIRST_BACKOFF_SECONDS = 0.1;
-const MOST_BACKOFF_SECONDS = 2;
+/** Short, so that a database that comes back is used within seconds. */
+const BACKOFF_SECONDS = { first: 0.1, most: 2 };
 
 /**
  * The one shape of every background loop: start → runOnce, again and again → stop.
- * An error is logged and backed off from (full jitter, at most 2 s, so that a database that
- * comes back is used within seconds); it never ends the loop or the process.
+ * An error is logged and followed by a backoff. It never ends the loop or the process.
  */
 export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModuleDestroy {
   protected readonly logger: Logger;
@@ -21,7 +21,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   protected constructor(
     readonly name: string,
     readonly intervalSeconds: number,
-    /** Fulfilled once the rounds may begin. */
+    /** Fulfilled once the first round may begin. */
     private readonly ready: Promise<void>,
   ) {
     this.logger = new Logger(name);
@@ -31,14 +31,14 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   /** Does one round of the work. */
   abstract runOnce(): Promise<Outcome>;
 
-  /** Begins the rounds as soon as it is ready. Idempotent. */
+  /** Starts the rounds as soon as the loop is ready. Idempotent. */
   start(): void {
     void this.ready.then(() => {
       if (!this.#abort.signal.aborted) this.#running ??= this.#run();
     });
   }
 
-  /** Begins no further round and waits for the one under way. Idempotent. */
+  /** Starts no further round and waits for the current one. Idempotent. */
   async stop(): Promise<void> {
     this.#abort.abort();
     await this.#running;
@@ -55,7 +55,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   async #run(): Promise<void> {
     while (!this.#abort.signal.aborted) {
       const outcome = await this.#round();
-      if (outcome !== "again") await this.#rest(outcome);
+      if (outcome !== "again") await this.#rest(this.#secondsOf(outcome));
     }
   }
 
@@ -65,15 +65,18 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
       this.#outage.worked();
       return outcome;
     } catch (error) {
-      this.#outage.failed(`round failed, trying again: ${error instanceof Error ? error.message : String(error)}`);
+      this.#outage.failed(`round failed, trying again: ${messageOf(error)}`);
       return "failed";
     }
   }
 
-  async #rest(outcome: "idle" | "failed"): Promise<void> {
-    const backoff = Math.min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** Math.min(this.#outage.failures, 10));
+  #secondsOf(outcome: "idle" | "failed" | { readonly restSeconds: number }): number {
+    if (outcome === "failed") return backoff(this.#outage.failures, BACKOFF_SECONDS.first, BACKOFF_SECONDS.most);
     // Jitter keeps replicas from polling in step.
-    const seconds = outcome === "idle" ? this.intervalSeconds * (0.75 + Math.random() / 2) : backoff * Math.random();
+    return outcome === "idle" ? this.intervalSeconds * (0.75 + Math.random() / 2) : outcome.restSeconds;
+  }
+
+  async #rest(seconds: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);

@@ -1,7 +1,7 @@
-/** A database that is away is asked so often, with one delivery. Milliseconds. */
-const PROBE_EVERY = 1_000;
+/** While the database is down, one delivery per interval probes it. */
+const PROBE_INTERVAL_MS = 1_000;
 
-/** Remembers that the database is away, so that deliveries do not wait for it one by one, and tries it now and then. */
+/** A circuit breaker: while it is open, deliveries do not wait for the database, and about one per second probes it. */
 export class Breaker {
   #open = false;
   #probeAt = 0;
@@ -12,11 +12,11 @@ export class Breaker {
     return this.#open;
   }
 
-  /** Whether this delivery may go to the database: each one while it is well, else one about every second. */
+  /** True if this delivery may go to the database: every one while closed, about one per second while open. */
   admits(mayProbe: boolean): boolean {
     if (!this.#open) return true;
     if (!mayProbe || this.now() < this.#probeAt) return false;
-    // Nobody else, until it has failed.
+    // Only one probe at a time.
     this.#probeAt = Number.POSITIVE_INFINITY;
     return true;
   }
@@ -27,6 +27,6 @@ export class Breaker {
 
   failed(): void {
     this.#open = true;
-    this.#probeAt = this.now() + PROBE_EVERY * (0.75 + Math.random() / 2);
+    this.#probeAt = this.now() + PROBE_INTERVAL_MS * (0.75 + Math.random() / 2);
   }
 }

@@ -1,129 +1,124 @@
+import { backoff } from "../background/backoff.js";
+import { withTimeout } from "../background/with-timeout.js";
+import { messageOf } from "../logging/index.js";
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Delivery } from "../intake/delivery.js";
+import type { Delivery } from "../intake/index.js";
+import { brokerTrouble } from "./causes.js";
 
-/** A delivery on its way out of the buffer. */
+/** A message fetched from the buffer. */
 export interface Message {
-  /** Undefined where it is none of ours, or broken. */
+  /** Undefined if a gateway did not write the message, or if it is damaged. */
   readonly delivery: Delivery | undefined;
-  /** What the broker knows it by. */
+  /** The broker acknowledges by this id. */
   readonly receipt: string;
 }
 
-/** What was fetched and not acknowledged comes again after this time, to any worker. Longer than the slowest store. Milliseconds. */
-export const RETURN_AFTER = 60_000;
-/** Most messages and bytes of one fetch; a single message may be larger. */
+/** The broker redelivers an unacknowledged message after this time, to any worker. Longer than the slowest store. */
+export const REDELIVER_AFTER_MS = 60_000;
+/** Maximum messages and bytes of one fetch; a single message may be larger. */
 export const FETCH = { messages: 200, bytes: 16_777_216 } as const;
-/** Longest question to the broker, publishing excepted. Milliseconds. */
-export const PATIENCE = 3_000;
+/** Timeout of broker requests, except publish. */
+export const REQUEST_TIMEOUT_MS = 3_000;
 
-const CHECK_EVERY = 2_000;
-const BACKOFF = { first: 100, most: 2_000 } as const;
+/** @throws {TimedOut} */
+export const answered = <T>(timeoutMs: number, work: Promise<T>): Promise<T> =>
+  withTimeout(timeoutMs, work, `no answer within ${Math.round(timeoutMs)} ms`);
+
+const CHECK_INTERVAL_MS = 2_000;
+const BACKOFF = { firstMs: 100, maxMs: 2_000 } as const;
 
 /**
- * A server that keeps deliveries until they are in the inbox. It is connected to in the background and checked for ever,
- * with a capped and jittered backoff: that it is away ends neither a start nor a process.
+ * A server that stores deliveries until they are in the inbox. A background task connects to it and checks it, with capped and
+ * jittered backoff. An unreachable broker stops neither the start nor the process.
  */
 export abstract class Broker implements OnApplicationBootstrap, OnApplicationShutdown {
   abstract readonly kind: "nats" | "redis";
+  /** The variable that names its servers, and their addresses without credentials. */
+  protected abstract readonly named: { readonly variable: "NATS_URL" | "REDIS_URL"; readonly addresses: readonly string[] };
   protected readonly logger = new Logger("buffer");
   readonly #ending = new AbortController();
   #trouble: string | undefined = "not connected yet";
-  #loggedUp: boolean | undefined;
-  #keeping: Promise<void> | undefined;
+  #loggedAsUp: boolean | undefined;
+  #monitoring: Promise<void> | undefined;
 
-  /** Whether it takes deliveries, as of the newest check, at most a few seconds ago. */
+  /** True if the latest check, a few seconds ago at most, succeeded. */
   get isUp(): boolean {
     return this.#trouble === undefined;
   }
 
-  /** Why it does not. */
+  /** The reason if the broker is not up. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** Whether a delivery is small enough for it. */
+  /** True if the broker accepts a delivery of this size. */
   abstract fits(delivery: Delivery): boolean;
 
   /**
-   * Fulfilled once the broker has acknowledged the delivery.
-   * @param patience milliseconds
-   * @throws where it refuses, is away or is too slow; it may have the delivery all the same
+   * Resolves when the broker has acknowledged the delivery.
+   * @throws if the broker refuses, is down or times out; it may have stored the delivery nevertheless
    */
-  abstract publish(delivery: Delivery, patience: number): Promise<void>;
+  abstract publish(delivery: Delivery, timeoutMs: number): Promise<void>;
 
-  /** What waits, as far as {@link FETCH} goes; nothing while it is away. It comes again unless it is acknowledged. */
+  /** Waiting messages, within {@link FETCH}; none while the broker is down. Unacknowledged messages are delivered again. */
   abstract fetch(): Promise<readonly Message[]>;
 
-  /** Takes messages out for good. */
+  /** Deletes messages from the broker. */
   abstract acknowledge(messages: readonly Message[]): Promise<void>;
 
-  /** Deliveries in it, those that are fetched and not acknowledged included. @throws where it is away */
+  /** Number of messages, including fetched ones without acknowledgement. @throws if the broker is down */
   abstract pending(): Promise<number>;
 
-  /** Connects where it is not connected, and makes what is missing. @throws where it would take no delivery */
+  /** Connects if needed and creates what is missing. @throws if the broker would refuse deliveries */
   protected abstract check(): Promise<void>;
 
   protected abstract disconnect(): Promise<void>;
 
   onApplicationBootstrap(): void {
-    this.#keeping ??= this.#keep();
+    this.#monitoring ??= this.#monitor();
   }
 
-  /** After the public listener and the loops have stopped. */
+  /** Runs after the public listener and the loops have stopped. */
   async onApplicationShutdown(): Promise<void> {
     this.#ending.abort();
     await this.disconnect();
-    await this.#keeping;
-    // A check that was under way may just have connected.
+    await this.#monitoring;
+    // A running check may have connected again.
     await this.disconnect();
   }
 
-  /** The connection is gone: no need to wait for the next check. */
+  /** Marks the broker as down at once, without waiting for the next check. */
   protected lost(reason: string): void {
     if (this.#ending.signal.aborted) return;
     this.#trouble = reason;
-    this.#tell();
+    this.#logState();
   }
 
-  async #keep(): Promise<void> {
+  async #monitor(): Promise<void> {
     const { signal } = this.#ending;
     for (let failures = 0; !signal.aborted;) {
       try {
         await this.check();
         failures = 0;
         this.#trouble = undefined;
-        this.#tell();
+        this.#logState();
       } catch (error) {
         failures += 1;
-        this.lost(error instanceof Error ? error.message || error.name : String(error));
+        this.lost(messageOf(error));
       }
-      const pause =
-        failures > 0 ? Math.min(BACKOFF.most, BACKOFF.first * 2 ** Math.min(failures, 10)) * (0.5 + Math.random() / 2) : CHECK_EVERY;
-      await sleep(pause, undefined, { signal }).catch(() => undefined);
+      const pauseMs = failures > 0 ? backoff(failures, BACKOFF.firstMs, BACKOFF.maxMs) : CHECK_INTERVAL_MS;
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
     }
   }
 
-  #tell(): void {
-    if (this.#loggedUp === this.isUp || this.#ending.signal.aborted) return;
-    this.#loggedUp = this.isUp;
-    if (this.isUp) this.logger.log(`the buffer (${this.kind}) takes deliveries`);
-    else this.logger.warn(`the buffer (${this.kind}) takes no deliveries, trying for ever: ${this.#trouble}`);
-  }
-}
-
-/** Nobody answered in time. */
-export class Silent extends Error {}
-
-/** @throws {Silent} where the work takes longer than so many milliseconds */
-export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Silent(`no answer within ${Math.round(milliseconds)} ms`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
+  #logState(): void {
+    if (this.#loggedAsUp === this.isUp || this.#ending.signal.aborted) return;
+    this.#loggedAsUp = this.isUp;
+    if (this.isUp) this.logger.log(`the buffer (${this.kind}) is up`);
+    else {
+      const cause = brokerTrouble(this.#trouble ?? "", this.named.variable, this.named.addresses);
+      this.logger.warn(`the buffer (${this.kind}) is down, trying again until it is up: ${cause}`);
+    }
   }
 }

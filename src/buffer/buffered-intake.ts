@@ -1,31 +1,26 @@
+import { isLogged, type LogConfig, logEntry, messageOf } from "../logging/index.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { SpanKind } from "@opentelemetry/api";
-import { isTransient } from "../database/errors.js";
-import type { Acceptance, Delivery } from "../intake/delivery.js";
-import { receivedFields } from "../queue/delivery-fields.js";
+import { isTransient } from "../database/index.js";
+import { type Acceptance, type Delivery, type Intake, receivedFields } from "../intake/index.js";
 import { GroupCommit, isLarge } from "../intake/group-commit.js";
-import type { Intake } from "../intake/intake.js";
-import { now } from "../tracing/clock.js";
-import { contextOf } from "../tracing/traceparent.js";
-import { Tracing } from "../tracing/tracing.js";
-import { logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
+import { contextOf, now, Tracing } from "../tracing/index.js";
 import { Breaker } from "./breaker.js";
 import { Broker } from "./broker.js";
-import { IntakeMetrics } from "./intake.metrics.js";
+import { BufferIntakeMetrics } from "./intake.metrics.js";
 
-/** What is left of REQUEST_TIMEOUT for the answer. Milliseconds. */
-const MARGIN = 200;
+/** Part of REQUEST_TIMEOUT that is left for the answer. */
+const ANSWER_MARGIN_MS = 200;
 
 const LATE = "late";
 
-class HandedOver extends Error {}
+class PublishedToBuffer extends Error {}
 
 /**
- * Before the inbox: what PostgreSQL refuses, or does not store within BUFFER_AFTER, is published to the broker. Whichever
- * acknowledges first, the delivery is safe; one that comes to be in both is stored once, by its id.
+ * An intake before the inbox: publishes a delivery to the broker if PostgreSQL refuses it or takes longer than BUFFER_AFTER.
+ * The first acknowledgement counts. If both store the delivery, its id makes the inbox keep it once.
  */
 @Injectable()
 export class BufferedIntake implements Intake {
@@ -36,7 +31,7 @@ export class BufferedIntake implements Intake {
   constructor(
     private readonly inbox: GroupCommit,
     private readonly broker: Broker,
-    private readonly metrics: IntakeMetrics,
+    private readonly metrics: BufferIntakeMetrics,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "BUFFER" | "BUFFER_STREAM" | "BUFFER_AFTER" | "REQUEST_TIMEOUT"> & LogConfig,
   ) {
@@ -45,34 +40,34 @@ export class BufferedIntake implements Intake {
   }
 
   async accept(delivery: Delivery): Promise<Acceptance> {
-    const until = performance.now() + this.config.REQUEST_TIMEOUT * 1_000 - MARGIN;
+    const until = performance.now() + this.config.REQUEST_TIMEOUT * 1_000 - ANSWER_MARGIN_MS;
     if (!this.broker.fits(delivery)) return this.#store(delivery);
-    // A large body takes its time, which says nothing of the database.
+    // A large body takes long even in a healthy database, so it is no probe.
     const isProbe = !isLarge(delivery);
     const receivedAt = Date.now();
     const publish = () => this.#publish({ ...delivery, receivedAt }, until);
     if (this.#breaker.admits(isProbe)) return this.#storeInTime(delivery, publish, isProbe);
-    // The buffer takes nothing from a delivery that it does not take.
+    // If the broker refuses the delivery too, try the database.
     return publish().catch(() => this.#store(delivery));
   }
 
-  async #storeInTime(delivery: Delivery, publish: () => Promise<Acceptance>, tells: boolean): Promise<Acceptance> {
-    const handedOver = new AbortController();
-    const stored = this.#store(delivery, handedOver.signal);
-    const first = await this.#early(stored);
-    if (first === LATE && tells) this.#failed(`no answer within ${this.config.BUFFER_AFTER} s`);
+  async #storeInTime(delivery: Delivery, publish: () => Promise<Acceptance>, isProbe: boolean): Promise<Acceptance> {
+    const withdrawal = new AbortController();
+    const stored = this.#store(delivery, withdrawal.signal);
+    const first = await this.#withinBufferAfter(stored);
+    if (first === LATE && isProbe) this.#failed(`no answer within ${this.config.BUFFER_AFTER} s`);
     if (first !== LATE && first !== undefined) return first;
     const published = publish().then((acceptance) => {
-      // It must not take memory in the queue of a database that hangs.
-      handedOver.abort(new HandedOver());
+      // Remove it from the flush queue, to free its memory while the database hangs.
+      withdrawal.abort(new PublishedToBuffer());
       return acceptance;
     });
-    // Both are under way; where both fail, the database's reason counts, as without a buffer.
+    // If both fail, throw the database's error, as without a buffer.
     return Promise.any([stored, published]).catch(() => stored);
   }
 
-  /** @returns LATE where there is no answer yet, undefined where the database refuses @throws what is in the data */
-  async #early(stored: Promise<Acceptance>): Promise<Acceptance | typeof LATE | undefined> {
+  /** @returns LATE after BUFFER_AFTER; undefined after a transient error @throws errors that the data causes */
+  async #withinBufferAfter(stored: Promise<Acceptance>): Promise<Acceptance | typeof LATE | undefined> {
     const timer = new AbortController();
     const late = sleep<typeof LATE>(this.config.BUFFER_AFTER * 1_000, LATE, { signal: timer.signal }).catch((): typeof LATE => LATE);
     try {
@@ -91,37 +86,38 @@ export class BufferedIntake implements Intake {
       this.#succeeded();
       return acceptance;
     } catch (error) {
-      if (error instanceof HandedOver) throw error;
-      if (isTransient(error)) this.#failed(error instanceof Error ? error.message : String(error));
-      // It has read the data, so it is there.
+      if (error instanceof PublishedToBuffer) throw error;
+      if (isTransient(error)) this.#failed(messageOf(error));
+      // An error that the data causes proves that the database is up.
       else this.#succeeded();
       throw error;
     }
   }
 
   #succeeded(): void {
-    if (this.#breaker.isOpen) this.#logger.log("PostgreSQL takes deliveries again");
+    if (this.#breaker.isOpen) this.#logger.log("PostgreSQL accepts deliveries again");
     this.#breaker.succeeded();
   }
 
   #failed(reason: string): void {
-    if (!this.#breaker.isOpen) this.#logger.warn(`deliveries go to the buffer, since PostgreSQL does not take them: ${reason}`);
+    if (!this.#breaker.isOpen) this.#logger.warn(`PostgreSQL does not accept deliveries, publishing them to the buffer: ${reason}`);
     this.#breaker.failed();
   }
 
-  /** @param until when it is too late, by performance.now() */
+  /** @param until deadline, by performance.now() */
   async #publish(delivery: Delivery, until: number): Promise<Acceptance> {
     const at = now();
     try {
       await this.#send(delivery, until);
       this.metrics.published("stored");
       this.#trace(delivery, at);
-      if (this.#isDebugEnabled) this.#logger.debug(logEntry("a delivery is in the buffer", receivedFields(delivery)));
+      if (this.#isDebugEnabled) this.#logger.debug(logEntry("a delivery was published to the buffer", receivedFields(delivery)));
       return "accepted";
     } catch (error) {
       this.metrics.published("failed");
       this.#trace(delivery, at, error);
-      if (this.#isDebugEnabled) this.#logger.debug(logEntry("the buffer did not take a delivery", { ...receivedFields(delivery), error }));
+      if (this.#isDebugEnabled)
+        this.#logger.debug(logEntry("a delivery could not be published to the buffer", { ...receivedFields(delivery), error }));
       throw error;
     }
   }
@@ -138,12 +134,12 @@ export class BufferedIntake implements Intake {
     this.tracing.record("publish", { kind: SpanKind.PRODUCER, parent, attributes, at }, now(), error);
   }
 
-  /** Twice where there is time: what was under way when a connection broke is never answered. */
+  /** Tries twice within the deadline, because a request on a broken connection gets no answer. */
   async #send(delivery: Delivery, until: number): Promise<void> {
-    const left = () => Math.max(1, until - performance.now());
-    await this.broker.publish(delivery, left() / 2).catch((error: unknown) => {
+    const leftMs = () => Math.max(1, until - performance.now());
+    await this.broker.publish(delivery, leftMs() / 2).catch((error: unknown) => {
       if (!this.broker.isUp) throw error;
-      return this.broker.publish(delivery, left());
+      return this.broker.publish(delivery, leftMs());
     });
   }
 }

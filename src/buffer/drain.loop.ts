@@ -1,40 +1,33 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config, ConfigError } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import { isTransient } from "../database/errors.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import type { Pending } from "../intake/accept.sql.js";
+import { CONFIG, type Config, ConfigError, LiveConfig } from "../config/index.js";
+import { isTransient, SchemaGate } from "../database/index.js";
+import { type Delivery, type Pending, pendingFields, signingSecret } from "../intake/index.js";
 import { BatchIntake } from "../intake/batch-intake.js";
-import type { Delivery } from "../intake/delivery.js";
-import { pendingFields } from "../queue/delivery-fields.js";
-import { signingSecret } from "../intake/signature.js";
-import { type LogFields, logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
+import { isLogged, type LogConfig, logEntry, type LogFields } from "../logging/index.js";
 import { Broker, type Message } from "./broker.js";
 import { DrainMetrics } from "./drain.metrics.js";
 
-/** Longest store of a batch; less than RETURN_AFTER. Seconds. */
-const STORE_SECONDS = 30;
+/** Timeout of storing a batch; shorter than REDELIVER_AFTER_MS. */
+const STORE_TIMEOUT_SECONDS = 30;
 
-/** A message with the delivery in it as it is to be stored; undefined where there is none, or none that is signed. */
-interface PulledBatch {
+/** A fetched message and its delivery; undefined if the message has no delivery or no valid signature. */
+interface FetchedMessage {
   readonly message: Message;
   readonly pending: Pending | undefined;
 }
 
-interface Readable extends PulledBatch {
+interface ReadableMessage extends FetchedMessage {
   readonly pending: Pending;
 }
 
 /**
- * Takes deliveries out of the buffer into the inbox, and acknowledges them after the commit. While the database is away it
- * holds what it has fetched and fetches no more; what it holds too long comes to another worker as well, and the inbox
- * takes each id once.
+ * Moves deliveries from the buffer to the inbox, and acknowledges them after the commit. While the database is down, it keeps its
+ * messages and fetches no more. Another worker may get the same messages; the inbox stores each id once.
  */
 @Injectable()
 export class DrainLoop extends BackgroundLoop {
-  #held: readonly PulledBatch[] = [];
+  #fetched: readonly FetchedMessage[] = [];
   readonly #isDebugEnabled: boolean;
 
   constructor(
@@ -48,24 +41,24 @@ export class DrainLoop extends BackgroundLoop {
     super("buffer/drain", config.POLL_INTERVAL, schema.ready);
     if (live.webhookSecrets.length === 0)
       throw new ConfigError([
-        "GITHUB_WEBHOOK_SECRET is empty; with BUFFER, allowed: the secrets of the gateways, since what is drained is verified again",
+        "GITHUB_WEBHOOK_SECRET is empty; with BUFFER, allowed: the secrets of the gateways, because workers verify drained deliveries again",
       ]);
     this.#isDebugEnabled = isLogged(config, "buffer", "debug");
   }
 
   async runOnce(): Promise<Outcome> {
-    if (this.#held.length === 0) this.#held = (await this.broker.fetch()).map((message) => this.#hold(message));
-    if (this.#held.length === 0) return "idle";
-    const stored = await this.#store(this.#held);
-    this.#held = [];
+    if (this.#fetched.length === 0) this.#fetched = (await this.broker.fetch()).map((message) => this.#prepare(message));
+    if (this.#fetched.length === 0) return "idle";
+    const stored = await this.#store(this.#fetched);
+    this.#fetched = [];
     this.metrics.drained(stored.length);
     if (stored.length > 0) await this.broker.acknowledge(stored);
     return "again";
   }
 
-  /** @returns what is in the inbox now @throws the database's error where that says nothing of the messages */
-  async #store(held: readonly PulledBatch[]): Promise<readonly Message[]> {
-    const readable = held.filter((one) => this.#isReadable(one));
+  /** @returns the messages that are stored now @throws transient errors of the database */
+  async #store(fetched: readonly FetchedMessage[]): Promise<readonly Message[]> {
+    const readable = fetched.filter((one) => this.#isReadable(one));
     if (readable.length === 0) return [];
     try {
       await this.#accept(readable);
@@ -76,47 +69,47 @@ export class DrainLoop extends BackgroundLoop {
     }
   }
 
-  async #storeSingly(held: readonly Readable[]): Promise<readonly Message[]> {
+  async #storeSingly(fetched: readonly ReadableMessage[]): Promise<readonly Message[]> {
     const stored: Message[] = [];
-    for (const one of held) {
+    for (const one of fetched) {
       try {
         await this.#accept([one]);
         stored.push(one.message);
       } catch (error) {
         if (isTransient(error)) throw error;
-        this.#setBack({ ...fieldsOf(one.pending), error });
+        this.#leaveInBuffer({ ...fieldsOf(one.pending), error });
       }
     }
     return stored;
   }
 
-  async #accept(held: readonly Readable[]): Promise<void> {
-    const prepared = held.map(({ pending }) => pending);
-    await this.inbox.accept(prepared, STORE_SECONDS);
+  async #accept(fetched: readonly ReadableMessage[]): Promise<void> {
+    const prepared = fetched.map(({ pending }) => pending);
+    await this.inbox.accept(prepared, STORE_TIMEOUT_SECONDS);
     if (this.#isDebugEnabled)
-      for (const pending of prepared) this.logger.debug(logEntry("a delivery came out of the buffer into the inbox", fieldsOf(pending)));
+      for (const pending of prepared) this.logger.debug(logEntry("a delivery was moved from the buffer to the inbox", fieldsOf(pending)));
   }
 
-  #hold(message: Message): PulledBatch {
+  #prepare(message: Message): FetchedMessage {
     const { delivery } = message;
     return { message, pending: delivery && this.#isSigned(delivery) ? this.inbox.prepare(delivery) : undefined };
   }
 
-  /** Verified again: other writers may reach the broker. */
+  /** Verifies the signature again, because other programs may write to the broker. */
   #isSigned({ signature, body }: Delivery): boolean {
     return signingSecret(this.live.webhookSecrets, signature, body) !== -1;
   }
 
-  #isReadable(one: PulledBatch): one is Readable {
+  #isReadable(one: FetchedMessage): one is ReadableMessage {
     if (one.pending) return true;
-    this.#setBack({ error: `message ${one.message.receipt} is not a delivery as a gateway writes it, or its signature fits no secret` });
+    this.#leaveInBuffer({ error: `message ${one.message.receipt} is not a delivery of a gateway, or its signature matches no secret` });
     return false;
   }
 
-  /** It is not acknowledged, so it comes again by itself. */
-  #setBack(fields: LogFields): void {
+  /** Counts and logs a message without acknowledging it; the broker delivers it again. */
+  #leaveInBuffer(fields: LogFields): void {
     this.metrics.setBack();
-    this.logger.error(logEntry("a message of the buffer cannot be stored and stays there", fields));
+    this.logger.error(logEntry("a message in the buffer cannot be stored and stays there", fields));
   }
 }
 

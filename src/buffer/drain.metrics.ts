@@ -6,14 +6,14 @@ const DRAINED = "octogauge_buffer_drained_total";
 const SET_BACK = "octogauge_buffer_set_back_total";
 
 export const drainMetricProviders = [
-  makeCounterProvider({ name: DRAINED, help: "Deliveries that were taken out of the buffer into the inbox, repeats included." }),
+  makeCounterProvider({ name: DRAINED, help: "Deliveries moved from the buffer to the inbox, including repeats." }),
   makeCounterProvider({
     name: SET_BACK,
-    help: "Times that a message of the buffer could not be stored for what it holds, and was left there for a minute.",
+    help: "Failed attempts to store a message of the buffer because of its content; the buffer delivers it again after a minute.",
   }),
 ];
 
-/** This process's view of the way out of the buffer. */
+/** Metrics of draining the buffer in this process. */
 @Injectable()
 export class DrainMetrics {
   constructor(

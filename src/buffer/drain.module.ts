@@ -1,11 +1,10 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
-import { BatchIntake } from "../intake/batch-intake.js";
-import { FairShare } from "../intake/fair-share.js";
+import { DatabaseModule } from "../database/index.js";
+import { IntakeModule } from "../intake/intake.module.js";
 import { BufferModule } from "./buffer.module.js";
 import { DrainLoop } from "./drain.loop.js";
 import { drainMetricProviders, DrainMetrics } from "./drain.metrics.js";
 
-/** The worker's half of the buffer. */
-@Module({ imports: [DatabaseModule, BufferModule], providers: [DrainLoop, BatchIntake, FairShare, DrainMetrics, ...drainMetricProviders] })
+/** The part of the buffer that runs in workers. */
+@Module({ imports: [DatabaseModule, IntakeModule, BufferModule], providers: [DrainLoop, DrainMetrics, ...drainMetricProviders] })
 export class BufferDrainModule {}

@@ -5,18 +5,18 @@ import { Counter, Gauge } from "prom-client";
 const PUBLISHED = "octogauge_buffer_published_total";
 const OPEN = "octogauge_buffer_database_away";
 
-export const intakeMetricProviders = [
+export const bufferIntakeMetricProviders = [
   makeCounterProvider({
     name: PUBLISHED,
-    help: "Deliveries that went to the buffer: stored, or failed where it did not take them either.",
+    help: "Deliveries sent to the buffer, by outcome: stored, or failed if the buffer refused them too.",
     labelNames: ["outcome"],
   }),
-  makeGaugeProvider({ name: OPEN, help: "1 while deliveries go to the buffer at once, since PostgreSQL refuses them or is slow." }),
+  makeGaugeProvider({ name: OPEN, help: "1 while deliveries go directly to the buffer, because PostgreSQL refuses them or is slow." }),
 ];
 
-/** This process's view of the way into the buffer. */
+/** Metrics of publishing to the buffer in this process. */
 @Injectable()
-export class IntakeMetrics {
+export class BufferIntakeMetrics {
   constructor(
     @InjectMetric(PUBLISHED) private readonly counter: Counter,
     @InjectMetric(OPEN) private readonly open: Gauge,
@@ -26,8 +26,8 @@ export class IntakeMetrics {
     this.counter.inc({ outcome });
   }
 
-  /** @param isAway asked at each scrape */
-  watch(isAway: () => boolean): void {
-    Object.assign(this.open, { collect: () => this.open.set(isAway() ? 1 : 0) });
+  /** @param isOpen state of the circuit breaker, read at each scrape */
+  watch(isOpen: () => boolean): void {
+    Object.assign(this.open, { collect: () => this.open.set(isOpen() ? 1 : 0) });
   }
 }

@@ -1,14 +1,14 @@
 import { Module } from "@nestjs/common";
-import { InboxModule } from "../intake/intake.module.js";
-import { Intake } from "../intake/intake.js";
+import { IntakeModule } from "../intake/intake.module.js";
+import { Intake } from "../intake/index.js";
 import { BufferModule } from "./buffer.module.js";
 import { BufferedIntake } from "./buffered-intake.js";
-import { intakeMetricProviders, IntakeMetrics } from "./intake.metrics.js";
+import { bufferIntakeMetricProviders, BufferIntakeMetrics } from "./intake.metrics.js";
 
-/** The gateway's half of the buffer. */
+/** The part of the buffer that runs in gateways. */
 @Module({
-  imports: [InboxModule, BufferModule],
-  providers: [BufferedIntake, { provide: Intake, useExisting: BufferedIntake }, IntakeMetrics, ...intakeMetricProviders],
+  imports: [IntakeModule, BufferModule],
+  providers: [BufferedIntake, { provide: Intake, useExisting: BufferedIntake }, BufferIntakeMetrics, ...bufferIntakeMetricProviders],
   exports: [Intake],
 })
 export class BufferIntakeModule {}

@@ -1,11 +1,10 @@
-import { contextOf, traceparentOf } from "../tracing/traceparent.js";
-import type { Delivery } from "../intake/delivery.js";
-import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
+import { contextOf, traceparentOf } from "../tracing/index.js";
+import { type Delivery, hookIdOf, isDeliveryId, isEventName } from "../intake/index.js";
 
 const JSON_TYPE = "application/json";
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
-/** All that the inbox needs beside the body, under GitHub's names where it has one. Values are ASCII. */
+/** Everything but the body that the inbox needs, by GitHub's header names if there is one. Values are ASCII. */
 export function fieldsOf(delivery: Delivery): Readonly<Record<string, string>> {
   return {
     "X-GitHub-Delivery": delivery.id,
@@ -18,10 +17,10 @@ export function fieldsOf(delivery: Delivery): Readonly<Record<string, string>> {
   };
 }
 
-/** The delivery of a message; undefined where it was not written by {@link fieldsOf}. */
+/** Reads the delivery of a message; undefined if {@link fieldsOf} did not write it. */
 export function deliveryOf(field: (name: string) => string | undefined, body: Buffer): Delivery | undefined {
   const [id, event, type] = [field("X-GitHub-Delivery"), field("X-GitHub-Event"), field("Content-Type")];
-  const receivedAt = whole(field("Octogauge-Received-At"));
+  const receivedAt = wholeNumber(field("Octogauge-Received-At"));
   const hook = field("X-GitHub-Hook-ID");
   const hookId = hook ? hookIdOf(hook) : null;
   if (!id || !isDeliveryId(id) || !event || !isEventName(event)) return undefined;
@@ -32,4 +31,5 @@ export function deliveryOf(field: (name: string) => string | undefined, body: Bu
   return { id, event, hookId, form: type === FORM_TYPE, body, signature, receivedAt, traceparent };
 }
 
-const whole = (text: string | undefined): number | undefined => (text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined);
+const wholeNumber = (text: string | undefined): number | undefined =>
+  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;

@@ -1,14 +1,14 @@
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/transport-node";
 
-/** Ends a pull whose server says nothing more. It says when it has no more, so this is for one that is gone. Milliseconds. */
-const STALL = 5_000;
+/** Ends a pull without answer. A reachable server says when it has no more messages, so this means a lost server. */
+const STALL_TIMEOUT_MS = 5_000;
 
-/** Why a pull ended: nothing more, the next one alone is over max_bytes, or there is no such consumer. */
+/** Why a pull ended: no more messages, the next message exceeds max_bytes, or the consumer does not exist. */
 export type PullEnd = "done" | "too-large" | "gone";
 
 /**
- * Takes what a consumer has now, without waiting for more: the client's own `fetch` waits a second at least where there is
- * less than it asked for. The request is that of JetStream's API, `CONSUMER.MSG.NEXT` (NATS: ADR-13).
+ * Fetches the messages that a consumer has now, without waiting. The client's `fetch` waits at least a second if there are fewer
+ * than requested. Uses JetStream's `CONSUMER.MSG.NEXT` (NATS ADR-13).
  */
 export function pull(
   connection: NatsConnection,
@@ -23,7 +23,7 @@ export function pull(
       subscription.unsubscribe();
       resolve({ messages, end: why });
     };
-    // First, since it throws where the connection is closed.
+    // Subscribe first: it throws if the connection is closed.
     const subscription = connection.subscribe(inbox, {
       callback: (error, message) => {
         if (error) return end("gone");
@@ -31,11 +31,11 @@ export function pull(
         if (code > 0 && message.data.length === 0) return end(endOf(code, description, messages.length));
         messages.push(message);
         timer.refresh();
-        // Else it is the server that ends it: what is sent to a pull that was ended here comes again after a minute only.
+        // Do not end earlier: the server redelivers messages for an ended pull only after a minute.
         if (messages.length >= request.batch) end("done");
       },
     });
-    const timer = setTimeout(() => end("done"), STALL);
+    const timer = setTimeout(() => end("done"), STALL_TIMEOUT_MS);
     connection.publish(subject, JSON.stringify({ ...request, no_wait: true }), { reply: inbox });
   });
 }

@@ -1,13 +1,13 @@
 import type { Message } from "./broker.js";
 import { deliveryOf } from "./message.js";
 
-/** The field that holds the raw body. */
+/** The field with the raw body. */
 export const BODY = "Body";
 
-/** An entry of a stream as Redis answers it: its id, and names and values in turn; null where it was deleted meanwhile. */
+/** An entry of a Redis stream: its id, then alternating names and values; null if the entry was deleted. */
 export type Entry = readonly [Buffer, readonly Buffer[] | null];
 
-/** @returns a message whose receipt is the key and the id; undefined for an entry that was deleted */
+/** @returns a message with key and id as receipt; undefined for a deleted entry */
 export function messageOf(key: string, [id, pairs]: Entry): Message | undefined {
   if (!pairs) return undefined;
   const fields = new Map<string, Buffer>();

@@ -1,4 +1,4 @@
-/** What of a Redis' settings lets it lose deliveries, as sentences; nothing where it does not tell. */
+/** Warnings about Redis settings that can lose deliveries; empty if Redis does not reveal its settings. */
 export async function warnings(ask: (args: readonly string[]) => Promise<unknown>): Promise<string[]> {
   const setting = async (name: string): Promise<string | undefined> => {
     try {
@@ -11,10 +11,8 @@ export async function warnings(ask: (args: readonly string[]) => Promise<unknown
   const [policy, appendOnly] = [await setting("maxmemory-policy"), await setting("appendonly")];
   return [
     ...(policy && policy !== "noeviction"
-      ? [`this Redis has maxmemory-policy ${policy}: where its memory is full it may throw the buffer away; set noeviction`]
+      ? [`this Redis has maxmemory-policy ${policy}: when its memory is full, it may delete the buffer; set noeviction`]
       : []),
-    ...(appendOnly === "no"
-      ? ["this Redis has appendonly no: what is in the buffer does not survive its restart; set appendonly yes"]
-      : []),
+    ...(appendOnly === "no" ? ["this Redis has appendonly no: the buffer is lost when it restarts; set appendonly yes"] : []),
   ];
 }

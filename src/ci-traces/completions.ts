@@ -1,6 +1,5 @@
-import type { Queryable } from "../database/sql.js";
-import type { JsonObject } from "../events/fields.js";
-import type { GitHubEvent } from "../events/event-types.js";
+import type { Queryable } from "../database/index.js";
+import type { GitHubEvent, JsonObject } from "../events/index.js";
 import { addJobs, addRuns, keyOf, reopen, withAttempts } from "./outbox.sql.js";
 import { type JobRecord, recordJob, recordRun, type RunRecord } from "./records.js";
 

@@ -1,8 +1,9 @@
+import { withTimeout } from "../background/with-timeout.js";
 import { Inject, Injectable } from "@nestjs/common";
 import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 import { setImmediate as turn } from "node:timers/promises";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { logComplaints } from "../tracing/diagnostics.js";
 import { otlpExporter } from "../tracing/otlp-exporter.js";
 
@@ -50,11 +51,7 @@ export class CiExporter {
 
   async close(): Promise<void> {
     const exporter = await this.#exporter?.catch(() => undefined);
-    if (exporter)
-      await within(
-        SHUTDOWN * 1_000,
-        exporter.shutdown().catch(() => undefined),
-      );
+    if (exporter) await withTimeout(SHUTDOWN * 1_000, exporter.shutdown(), "the exporter did not end").catch(() => undefined);
   }
 
   #made(): Promise<SpanExporter> {
@@ -69,25 +66,10 @@ export class CiExporter {
   async #export(exporter: SpanExporter, spans: ReadableSpan[], until: number): Promise<void> {
     const exported = new Promise<ExportResult>((resolve) => exporter.export(spans, resolve));
     const seconds = Math.min(DEADLINE, (until - Date.now()) / 1_000);
-    const result = await within(seconds * 1_000, exported, this.#stop.signal);
-    if (this.isStopping && result === undefined) throw new Error("this process stops");
-    if (result === undefined) throw new Error(`the collector did not answer within ${Math.round(seconds)} s`);
+    const message = `the collector did not answer within ${Math.round(seconds)} s`;
+    const result = await withTimeout(seconds * 1_000, exported, message, this.#stop.signal).catch((error: unknown) => {
+      throw this.isStopping ? new Error("this process stops") : error;
+    });
     if (result.code !== ExportResultCode.SUCCESS) throw result.error ?? new Error("the collector did not take it");
   }
-}
-
-/** @returns undefined where it takes longer than so many milliseconds, or the signal comes */
-async function within<T>(milliseconds: number, work: Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  let give = (): void => undefined;
-  const tooLate = new Promise<undefined>((resolve) => {
-    give = () => resolve(undefined);
-    timer = setTimeout(give, Math.max(0, milliseconds));
-    if (signal?.aborted) give();
-    signal?.addEventListener("abort", give);
-  });
-  return Promise.race([work, tooLate]).finally(() => {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", give);
-  });
 }

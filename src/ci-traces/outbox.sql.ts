@@ -1,6 +1,5 @@
-import { float8Array, int4Array, int8Array, textArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { FACT, STATE } from "../workflow-state/facts.js";
+import { float8Array, int4Array, int8Array, type Queryable, sql, textArray } from "../database/index.js";
+import { FACT, STATE } from "../workflow-state/index.js";
 import type { JobRecord, RunRecord } from "./records.js";
 import type { AttemptKey } from "./trace-ids.js";
 

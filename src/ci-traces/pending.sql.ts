@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** Run attempts whose traces are yet to be sent, in whole or in part, and for how long the oldest has been (seconds). */
 export async function readPendingTraces(on: Queryable): Promise<{ pending: number; oldestAge: number }> {

@@ -1,6 +1,4 @@
-import { asText, type JsonObject, label, maybeObject, time } from "../events/fields.js";
-import type { WorkflowJob } from "../events/workflow-job.js";
-import type { WorkflowRun } from "../events/workflow-run.js";
+import { asText, type JsonObject, label, maybeObject, time, type WorkflowJob, type WorkflowRun } from "../events/index.js";
 
 /** What a trace needs of a finished attempt. Kept as JSON; times are milliseconds since 1970. */
 export interface RunRecord {

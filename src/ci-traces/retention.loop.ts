@@ -1,31 +1,28 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { RetentionLoop } from "../background/retention-loop.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate } from "../database/index.js";
 import { removeOld } from "./outbox-retention.sql.js";
-import { OutboundMetrics } from "./ci-traces.metrics.js";
+import { CiTracesMetrics } from "./ci-traces.metrics.js";
 
 /** Keeps the outbox bounded: what could not be sent for CI_TRACES_RETENTION is dropped, what was sent is forgotten. */
 @Injectable()
-export class CiTracesRetention extends BackgroundLoop {
+export class CiTracesRetention extends RetentionLoop {
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
-    private readonly metrics: OutboundMetrics,
+    leadership: Leadership,
+    private readonly metrics: CiTracesMetrics,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "CI_TRACES_RETENTION">,
   ) {
-    super("ci-traces/retention", config.RETENTION_INTERVAL, schema.ready);
+    super("ci-traces/retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
+  protected async deleteOld(): Promise<boolean> {
     const { dropped, jobs, isAll } = await removeOld(this.database, this.config.CI_TRACES_RETENTION);
     if (dropped > 0) this.logger.error(`${dropped} traces of runs were dropped: the collector did not take them for CI_TRACES_RETENTION`);
     if (jobs > 0) this.logger.log(`${jobs} jobs were forgotten whose runs did not complete within CI_TRACES_RETENTION`);
     this.metrics.dropped(dropped);
-    return isAll ? "idle" : "again";
+    return !isAll;
   }
 }

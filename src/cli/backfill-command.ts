@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { Config } from "../config/config.js";
-import type { RepositoryName } from "../github/actions.js";
+import type { Config } from "../config/index.js";
+import type { RepositoryName } from "../github/index.js";
 import { moment } from "./moment.js";
 
 interface Options {

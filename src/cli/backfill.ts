@@ -1,19 +1,13 @@
 import { progress } from "@clack/prompts";
 import { Logger } from "@nestjs/common";
 import { Counter } from "prom-client";
-import type { Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import { LabelPolicy } from "../counters/label-policy.js";
-import type { Queryable } from "../database/sql.js";
-import { Actions } from "../github/actions.js";
-import { Credentials } from "../github/credentials.js";
-import { GitHub } from "../github/github.js";
-import { GitHubMetrics } from "../github/github.metrics.js";
-import { patient } from "../github/with-retries.js";
+import { type Config, LiveConfig } from "../config/index.js";
+import { LabelPolicy } from "../counters/index.js";
+import type { Queryable } from "../database/index.js";
+import { Actions, Credentials, FleetLimits, GitHub, GitHubMetrics, withRetries } from "../github/index.js";
 import { AttemptLookup } from "../reconcile/attempt-lookup.js";
 import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcile/backfill.js";
-import { FleetLimits } from "../github/fleet-limits.js";
-import { Tracing } from "../tracing/tracing.js";
+import { Tracing } from "../tracing/index.js";
 import { withDatabase } from "./with-database.js";
 
 /** Fills in what is open at GitHub now, and says on stderr how far it is. */
@@ -34,7 +28,7 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
   if (!github.isConfigured)
     throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
   const observer = process.stderr.isTTY ? bar() : lines();
-  const actions = new Actions(patient(github, (seconds) => observer.waits(seconds)));
+  const actions = new Actions(withRetries(github, (seconds) => observer.waits(seconds)));
   const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
   observer.end();
   const { values } = await requests.get();

@@ -1,6 +1,4 @@
-import type { Config } from "../config/config.js";
-import { rememberSecrets, withoutSecrets } from "../config/secret-values.js";
-import { SECRET_VARIABLES, variables } from "../config/variables.js";
+import { type Config, rememberSecrets, SECRET_VARIABLES, variables, withoutSecrets } from "../config/index.js";
 
 /** `octogauge config check`: the configuration in force, secrets redacted, one variable a line. */
 export function configLines(config: Config): string[] {

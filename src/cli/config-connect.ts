@@ -1,10 +1,8 @@
-import type { Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import { withoutSecrets } from "../config/secret-values.js";
+import { type Config, LiveConfig, withoutSecrets } from "../config/index.js";
 import { createDataSource, statementsOf } from "../database/data-source.js";
-import { reasonOf } from "../database/errors.js";
+import { messageOf } from "../logging/index.js";
 import { missingMigrations } from "../database/migrate.js";
-import { Credentials } from "../github/credentials.js";
+import { Credentials } from "../github/index.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 
@@ -16,7 +14,7 @@ export async function connectLines(config: Config): Promise<{ lines: string[]; w
       try {
         return { line: `${name}: ${await attempt()}`, works: true };
       } catch (error) {
-        return { line: withoutSecrets(`${name}: ${reasonOf(error)}`), works: false };
+        return { line: withoutSecrets(`${name}: ${messageOf(error)}`), works: false };
       }
     }),
   );
@@ -48,6 +46,6 @@ async function githubLine(config: Config): Promise<string> {
     await octokit.request(credentials.isApp ? "GET /app" : "GET /rate_limit");
     return `works, with ${name}`;
   } catch (error) {
-    throw new Error(`${config.GITHUB_API_URL} does not take ${name} (${reasonOf(error)})`, { cause: error });
+    throw new Error(`${config.GITHUB_API_URL} does not take ${name} (${messageOf(error)})`, { cause: error });
   }
 }

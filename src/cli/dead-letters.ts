@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import {
   countMatching,
   type DeadLetter,
@@ -9,7 +9,7 @@ import {
   readDeadLetter,
   replayDeadLetters,
 } from "../dead-letters/review.sql.js";
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import { moment } from "./moment.js";
 import { withDatabase } from "./with-database.js";
 

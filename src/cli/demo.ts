@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { parseExposition } from "../simulator/compare.js";
 import { generateHistory } from "../simulator/history.js";
 import { sendDeliveries } from "../simulator/send.js";

@@ -1,9 +1,6 @@
-import { type Config, ConfigError } from "../config/config.js";
-import { readDatabaseUrl } from "../config/database-url.js";
-import { rememberSecrets, withoutSecrets } from "../config/secret-values.js";
-import { reasonOf } from "../database/errors.js";
-import { UnusableFile } from "../database/routes.js";
-import { UnsuitableDatabase } from "../database/session.js";
+import { type Config, ConfigError, readDatabaseUrl, rememberSecrets, withoutSecrets } from "../config/index.js";
+import { messageOf } from "../logging/index.js";
+import { UnsuitableDatabase, UnusableFile } from "../database/index.js";
 import { type Stage, StageError } from "../stage.js";
 
 /** What went wrong, by the error's code or words: what to say of it, and what is allowed. */
@@ -12,7 +9,7 @@ type Cause = readonly [when: RegExp, problem: string, allowed: string];
 /** `{…}` is filled in: reason, code, address, port, user, directory. */
 const LISTENER: readonly Cause[] = [
   [/^EADDRINUSE$/, 'PORT is "{port}", which is taken by another process', "a free port"],
-  [/^EACCES$/, 'PORT is "{port}", which this user may not open', "a port from 1024"],
+  [/^EACCES$/, 'PORT is "{port}", which this user may not open', "a port from 1024, or a process with the capability CAP_NET_BIND_SERVICE"],
   [
     /^(EADDRNOTAVAIL|ENOTFOUND|EAI_AGAIN|EINVAL|EAFNOSUPPORT)$/,
     'HOST is "{host}", which is no address of this machine ({code})',
@@ -57,6 +54,11 @@ const DATABASE: readonly Cause[] = [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     "DATABASE_URL has sslmode=verify-full, and the certificate of {address} is for another name ({reason})",
     "the name in the certificate as host, or sslmode=verify-ca",
+  ],
+  [
+    /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/,
+    "DATABASE_URL asks for a certificate that is valid now, and that of {address} is not ({reason})",
+    "a renewed certificate of the server, and a right clock of this machine",
   ],
   [
     /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_[A-Z_]+|CERT_[A-Z_]+)$/,
@@ -109,7 +111,7 @@ const CAUSES: Readonly<Record<Stage, readonly Cause[]>> = {
 export function explained(error: unknown, config: Config): unknown {
   if (!(error instanceof StageError)) return error;
   const { stage, cause } = error;
-  const signs = [codeOf(cause), reasonOf(cause)].filter(Boolean);
+  const signs = [codeOf(cause), messageOf(cause)].filter(Boolean);
   // A database that is not the user's is not the user's to mend.
   const isOwn = (stage === "database" || stage === "schema") && !config.DATABASE_URL;
   const row = isOwn ? undefined : CAUSES[stage].find(([when]) => signs.some((sign) => when.test(sign)));
@@ -131,7 +133,7 @@ function factsOf(stage: Stage, error: unknown, config: Config): Readonly<Record<
   const isManagement = stage === "management listener";
   const database = config.DATABASE_URL ? readDatabaseUrl(config.DATABASE_URL) : undefined;
   return {
-    reason: reasonOf(error),
+    reason: messageOf(error),
     code: codeOf(error),
     host: isManagement ? config.MANAGEMENT_HOST : config.HOST,
     port: String(isManagement ? config.MANAGEMENT_PORT : config.PORT),

@@ -1,4 +1,4 @@
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { createDataSource, statementsOf } from "../database/data-source.js";
 import { migrateDatabase, missingMigrations } from "../database/migrate.js";
 import { during } from "../stage.js";

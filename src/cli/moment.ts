@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "../config/duration.js";
+import { parseDuration } from "../config/index.js";
 
 /** An option's time: one that is written out, or how long ago. */
 export function moment(text: string): Date {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join as path, resolve } from "node:path";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../database/embedded/embedded-postgres.js";
 import { findPlatformPackage } from "../database/embedded/binaries.js";
 import { during } from "../stage.js";

@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { countMatchingSeries, countSeries, pruneSeries, type SeriesFilter } from "../counters/series-review.sql.js";
 import { withDatabase } from "./with-database.js";
 

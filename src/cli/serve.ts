@@ -2,11 +2,9 @@ import { Logger } from "@nestjs/common";
 import cluster from "node:cluster";
 import { reportToPrimary } from "../cluster/child.js";
 import { Children } from "../cluster/children.js";
-import type { Config } from "../config/config.js";
-import { misspelt } from "../config/misspelt.js";
-import { unusedProxy } from "../config/proxies.js";
-import { logEntry } from "../logging/fields.js";
-import { type Running, start } from "../main.js";
+import { type Config, misspelt, unusedProxy } from "../config/index.js";
+import { logEntry } from "../logging/index.js";
+import { type Running, start } from "../start.js";
 import { explained } from "./explained.js";
 import { type Prepared, prepare } from "./quick-start.js";
 

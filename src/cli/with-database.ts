@@ -1,7 +1,7 @@
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { createDataSource, statementsOf } from "../database/data-source.js";
 import { missingMigrations } from "../database/migrate.js";
-import type { Queryable } from "../database/sql.js";
+import type { Queryable } from "../database/index.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 import { prepare } from "./quick-start.js";

@@ -1,5 +1,5 @@
 /** Deliveries a second, by what they are for. */
-export interface RateLimits {
+export interface RateLimitSettings {
   /** By owner in lower case; `*` for each that is not named. */
   readonly owners: ReadonlyMap<string, number>;
   /** By `owner/name` in lower case; `owner/*` for each other repository of an owner, `*\/*` for each other of all. */
@@ -8,7 +8,7 @@ export interface RateLimits {
   toString(): string;
 }
 
-export const NO_LIMITS: RateLimits = { owners: new Map(), repositories: new Map(), toString: () => "" };
+export const NO_LIMITS: RateLimitSettings = { owners: new Map(), repositories: new Map(), toString: () => "" };
 
 export const RATE_LIMIT_FORMS =
   "owner=rate, owner/name=rate, owner/*=rate, */*=rate (each repository) or *=rate (each owner), parted by commas, each once; rates above 0 in deliveries a second, such as 10 or 0.5";
@@ -16,7 +16,7 @@ export const RATE_LIMIT_FORMS =
 const ENTRY = /^(?:(\*|[\w.-]+)|(\*\/\*|[\w.-]+\/(?:\*|[\w.-]+)))\s*=\s*(\d{1,7}(?:\.\d{1,4})?)$/;
 
 /** @returns undefined where an entry is not of these forms, or is there twice */
-export function readRateLimits(value: string): RateLimits | undefined {
+export function readRateLimits(value: string): RateLimitSettings | undefined {
   const [owners, repositories] = [new Map<string, number>(), new Map<string, number>()];
   for (const entry of value
     .split(/[,\n]/)

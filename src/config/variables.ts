@@ -4,7 +4,7 @@ import { type Hook, HOOK_FORMS, readHooks } from "./hooks.js";
 import { LEVEL_FORMS, type LogLevel, readLevel, readRoomLevels, ROOM_LEVEL_FORMS, type RoomLevels } from "./log-levels.js";
 import { choice, duration, headers, list, pairs, optional, optionalUrl, port, text, url, whole } from "./parsers.js";
 import { DEFAULT_PRIORITIES, type Priorities, PRIORITY_FORMS, readPriorities } from "./priorities.js";
-import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimits, readRateLimits } from "./rate-limits.js";
+import { NO_LIMITS, RATE_LIMIT_FORMS, type RateLimitSettings, readRateLimits } from "./rate-limits.js";
 import { NETWORK_FORMS, Networks, readNetworks } from "./networks.js";
 import { readPrivateKey } from "./private-key.js";
 
@@ -122,7 +122,11 @@ export const variables = {
   NATS_REPLICAS: whole(1, 1, 5).describe(
     "on how many servers of the cluster JetStream keeps each delivery; counts when the stream is made",
   ),
-  REDIS_URL: optionalUrl("redis:", "rediss:").describe("the Redis for `BUFFER=redis`, with user and password"),
+  REDIS_URL: text<string | undefined>(
+    undefined,
+    readRedisUrl,
+    "a URL that begins with redis:// or rediss://; its path, if any, is the number of a database",
+  ).describe("the Redis for `BUFFER=redis`, with user and password"),
 
   MAX_BODY_BYTES: whole(25 * MEBIBYTE, 1_024, 256 * MEBIBYTE).describe("largest body; GitHub sends at most 25 MB"),
   MAX_INFLIGHT_BYTES: whole(128 * MEBIBYTE, 65_536, 4_096 * MEBIBYTE).describe("bytes of bodies held at once; beyond it 503"),
@@ -145,7 +149,7 @@ export const variables = {
   FAIR_SHARE: whole(20, 0, 1_000_000).describe(
     "deliveries a second of one repository that wait in their place, with bursts of ten times as many; what it sends beyond waits behind all others'. By each process that takes deliveries in; 0 turns it off",
   ),
-  RATE_LIMITS: text<RateLimits>(NO_LIMITS, readRateLimits, RATE_LIMIT_FORMS).describe(
+  RATE_LIMITS: text<RateLimitSettings>(NO_LIMITS, readRateLimits, RATE_LIMIT_FORMS).describe(
     "most deliveries a second that are processed of an owner or a repository, over all workers, such as `*/*=20,acme=50,acme/monorepo=10`; what is beyond is put off, and nobody else's. Without one there is no limit",
   ),
   INGEST_RATE_LIMIT: whole(0, 0, 1_000_000).describe(
@@ -264,12 +268,24 @@ function readRatio(value: string): number | undefined {
   return ratio >= 0 && ratio <= 1 ? ratio : undefined;
 }
 
+/** Whether it names a host, and credentials whose percent-encoding is right. */
+function hasHost(url: string): boolean {
+  const { hostname, username, password } = new URL(url);
+  return hostname !== "" && [username, password].every((part) => !/%(?![0-9a-f]{2})/i.test(part));
+}
+
+function readRedisUrl(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { protocol, pathname } = new URL(value);
+  return ["redis:", "rediss:"].includes(protocol) && hasHost(value) && /^\/?\d*$/.test(pathname) ? value : undefined;
+}
+
 function readNatsUrls(value: string): readonly string[] | undefined {
   const urls = value
     .split(/[,\n]/)
     .map((entry) => entry.trim())
     .filter(Boolean);
-  return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol)) ? urls : undefined;
+  return urls.every((url) => URL.canParse(url) && ["nats:", "tls:"].includes(new URL(url).protocol) && hasHost(url)) ? urls : undefined;
 }
 
 function readPath(value: string): string | undefined {

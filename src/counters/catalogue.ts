@@ -1,4 +1,4 @@
-import { EVENT_COUNTERS } from "../events/event-types.js";
+import { EVENT_COUNTERS } from "../events/index.js";
 
 /** A metric family that Octogauge answers on `/metrics`. docs/metrics.md is checked against this table by a test. */
 export interface Family {

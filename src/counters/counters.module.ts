@@ -1,5 +1,5 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { Counters } from "./counters.js";
 import { LabelPolicy } from "./label-policy.js";
 import { Rollup } from "./rollup.js";

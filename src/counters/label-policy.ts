@@ -1,6 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import picomatch from "picomatch";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { parseLabels, renderLabels } from "./labels.js";
 
 /** Labels that are few by nature: a denied or folded series keeps them. */

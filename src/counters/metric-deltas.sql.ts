@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** Writes a delta down, in the transaction of `on`; once in it. */
 export async function recordDelta(on: Queryable, increments: string): Promise<void> {

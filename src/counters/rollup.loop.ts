@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { SchemaGate } from "../database/index.js";
 import { Rollup } from "./rollup.js";
 
 /** Seconds. A scrape does not wait for it, but has little left to do. */

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Injectable } from "@nestjs/common";
-import { Database } from "../database/database.js";
-import { sqlState } from "../database/errors.js";
+import { Database, sqlState } from "../database/index.js";
 import { Increments } from "./increments.js";
 import { Series } from "./series.js";
 import { type TakenDeltas, takeTallies } from "./metric-deltas.sql.js";

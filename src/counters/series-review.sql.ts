@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import { KEPT } from "./label-policy.js";
 
 /** Which series are meant; what is undefined does not narrow. */

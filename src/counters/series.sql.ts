@@ -1,5 +1,4 @@
-import { float8Array, int8Array, textArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import { float8Array, int8Array, type Queryable, sql, textArray } from "../database/index.js";
 import type { CounterIncrement, HistogramIncrement } from "./increments.js";
 
 // Sorted keys: any two workers lock shared series in the same order, so neither waits for the other in a circle.

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Queryable } from "../database/sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import type { Queryable } from "../database/index.js";
 import { COUNTERS } from "./catalogue.js";
 import { type HistogramIncrement, type Increment, Increments, keyOf } from "./increments.js";
 import { LabelPolicy } from "./label-policy.js";

@@ -1,11 +1,15 @@
 import pg from "pg";
-import { type DatabaseAddress, readDatabaseUrl } from "../config/database-url.js";
-import { reasonOf } from "./errors.js";
+import { type DatabaseAddress, readDatabaseUrl } from "../config/index.js";
+import { messageOf } from "../logging/index.js";
+import { sqlState } from "./errors.js";
 import { type Route, routesOf } from "./routes.js";
 import { inspect, type Session } from "./session.js";
 
 /** node-postgres' words for a server without TLS. */
 const NO_TLS = /does not support SSL/;
+
+/** SQLSTATE invalid_authorization_specification: pg_hba.conf has no entry for this kind of connection, but may have one for the other. */
+const NO_ENTRY = "28000";
 
 type Failure = Error & { code?: string };
 
@@ -105,7 +109,7 @@ async function goodRoute(hosts: ReturnType<typeof routesOf>, settings: pg.Client
   } catch (error) {
     const failures = (error as AggregateError).errors as Failure[];
     if (isAlone) throw failures[0];
-    const each = failures.map((failure, index) => `${hosts[index]![0].host}:${hosts[index]![0].port} ${reasonOf(failure)}`);
+    const each = failures.map((failure, index) => `${hosts[index]![0].host}:${hosts[index]![0].port} ${messageOf(failure)}`);
     throw Object.assign(new Error(`none of the hosts takes writes: ${each.join("; ")}`), { code: failures[0]!.code });
   }
 }
@@ -116,9 +120,18 @@ async function firstGood([first, second]: readonly Route[], settings: pg.ClientC
   } catch (error) {
     if (!second || (error as Failure).code === STANDBY) throw error;
     return await tried(second, settings, mustWrite).catch((other: unknown) => {
-      throw NO_TLS.test(reasonOf(error)) ? other : error;
+      throw weightOf(other) > weightOf(error) ? other : error;
     });
   }
+}
+
+/** How much the failure of one of two attempts tells about the cause; where both tell as much, the first attempt's is reported. */
+function weightOf(error: unknown): number {
+  if (NO_TLS.test(messageOf(error))) return 0;
+  const state = sqlState(error);
+  // A time-out or a broken connection tells less than what the server says.
+  if (state === undefined) return 1;
+  return state === NO_ENTRY ? 2 : 3;
 }
 
 async function tried(route: Route, settings: pg.ClientConfig, mustWrite: boolean): Promise<Route> {

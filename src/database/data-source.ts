@@ -1,8 +1,7 @@
 import { DataSource } from "typeorm";
 import type { Pool } from "pg";
 import { migrations } from "../../migrations/index.js";
-import type { Config } from "../config/config.js";
-import { readDatabaseUrl } from "../config/database-url.js";
+import { type Config, readDatabaseUrl } from "../config/index.js";
 import { clientsFor } from "./connecting-client.js";
 import { BEGIN_LONG } from "./session.js";
 import type { Queryable } from "./sql.js";

@@ -1,20 +1,20 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from "@nestjs/common";
 import type { Pool, PoolClient } from "pg";
 import type { DataSource } from "typeorm";
-import { CONFIG, type Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
+import { CONFIG, type Config, LiveConfig } from "../config/index.js";
 import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
 import { Connections } from "./connections.js";
 import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
-import { isTransient, reasonOf } from "./errors.js";
+import { isTransient } from "./errors.js";
+import { messageOf } from "../logging/index.js";
 import { AdaptiveTimeout } from "./adaptive-timeout.js";
-import { BEGIN } from "./session.js";
+import { BEGIN, BEGIN_DURABLE, beginOf } from "./session.js";
 import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
 
-const CHEAP = new Set([BEGIN, "ROLLBACK"]);
+const CHEAP = new Set([BEGIN, BEGIN_DURABLE, "ROLLBACK"]);
 
 /** The one pool of this process. Closed last, after every other room has stopped. */
 @Injectable()
@@ -52,7 +52,7 @@ export class Database implements Queryable, OnApplicationShutdown {
         return;
       } catch (error) {
         if (this.#closing || !isTransient(error) || Date.now() >= until) throw error;
-        if (!isLogged) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${reasonOf(error)}`);
+        if (!isLogged) this.#logger.log(`waiting up to ${this.config.DATABASE_CONNECT_TIMEOUT} s for the database: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, CONNECT_PAUSE_MS));
       }
     }
@@ -127,7 +127,7 @@ export class Database implements Queryable, OnApplicationShutdown {
   async #inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     let isUsable = true;
     try {
-      await this.#patiently(client, BEGIN);
+      await this.#patiently(client, beginOf(sessionOf(client)));
       const result = await work();
       await this.#patiently(client, "COMMIT");
       return result;

@@ -34,9 +34,3 @@ export function isTransient(error: unknown): boolean {
   const message = error instanceof Error ? error.message : "";
   return /connection|timeout|terminated|pool/i.test(message);
 }
-
-/** What an error says; node gives a failed connection to several addresses no words of its own. */
-export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code) : String(error);
-}

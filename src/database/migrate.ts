@@ -1,7 +1,7 @@
 import { Logger } from "@nestjs/common";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DataSource, Migration, MigrationExecutor } from "typeorm";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { migrations } from "../../migrations/index.js";
 import { sqlState } from "./errors.js";
 import { type Queryable, sql } from "./sql.js";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
-import type { DatabaseAddress } from "../config/database-url.js";
+import type { DatabaseAddress } from "../config/index.js";
 
 /** One way to reach a server; `ssl` false is plain text. */
 export interface Route {

@@ -1,8 +1,7 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import { Database } from "./database.js";
-import { Outage } from "../logging/outage.js";
-import { reasonOf } from "./errors.js";
+import { messageOf, Outage } from "../logging/index.js";
 import { migrateDatabase, missingMigrations } from "./migrate.js";
 
 const POLL_MS = 500;
@@ -45,7 +44,7 @@ export class SchemaGate {
         return outage.worked();
       } catch (error) {
         if (this.database.isClosing) return;
-        outage.failed(`the database is away, trying for ever: ${reasonOf(error)}`);
+        outage.failed(`the database is away, trying for ever: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }

@@ -1,25 +1,23 @@
-import { type Queryable, sql } from "../database/sql.js";
-import { asLabel } from "../events/fields.js";
-import { projectionOf } from "../events/project.js";
-import type { Claimed } from "../queue/claim.sql.js";
-import { priorityOf } from "../intake/lanes.js";
-import { BYTES } from "../intake/payloads.sql.js";
+import { type Queryable, sql } from "../database/index.js";
+import { asLabel, projectionOf } from "../events/index.js";
+import type { Claimed } from "../queue/index.js";
+import { BYTES, priorityOf } from "../intake/index.js";
 
 /** Why a delivery could not be processed. */
 export interface FailureCause {
   /**
-   * The stage that failed: `projection` (the body is not as expected), `apply` (the database refused it, or our code
-   * failed) or `crash` (the process ended or hung while it was at it).
+   * The stage that failed: `projection` (unexpected body), `apply` (the database or our code failed) or `crash` (the process
+   * crashed or hung while it processed the delivery).
    */
   readonly source: "projection" | "apply" | "crash";
   readonly errorClass: string;
   readonly message: string;
 }
 
-const LONGEST_MESSAGE = 2_000;
+const MAX_MESSAGE_LENGTH = 2_000;
 
-// A delivery that was replayed and died again keeps one row, with all its attempts.
-const BURY = `
+// A replayed delivery that fails again keeps its row; its attempts are added.
+const ADD = `
   INSERT INTO octogauge.dead_letters AS d
     (delivery_id, priority, event, received_at, hook_id, form, payload, pack, pack_offset, bytes, source, error_class, error, attempts, repository, traceparent)
   VALUES ($1, $2, $3, to_timestamp($4 / 1000.0), $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -27,9 +25,9 @@ const BURY = `
     source = excluded.source, error_class = excluded.error_class, error = excluded.error,
     attempts = d.attempts + excluded.attempts, died_at = excluded.died_at`;
 
-/** Keeps a claimed delivery that cannot be processed, in the transaction that claimed it. */
+/** Stores a claimed delivery as dead letter, in the transaction that claimed it. */
 export async function addDeadLetter(on: Queryable, dead: Claimed, cause: FailureCause, attempts = 1): Promise<void> {
-  await sql(on, BURY, [
+  await sql(on, ADD, [
     dead.id,
     priorityOf(dead.priority),
     dead.event,
@@ -37,21 +35,21 @@ export async function addDeadLetter(on: Queryable, dead: Claimed, cause: Failure
     dead.hookId,
     dead.form,
     dead.payload,
-    // It may lie dead for months, and the payloads of its flush are nothing that one should keep so long.
+    // Payload in the row, not in the pack: a dead letter may stay for months and would keep the whole pack.
     dead.payload === null ? dead.pack : null,
     dead.payload === null ? dead.packOffset : null,
     dead.payload === null ? dead.bytes : null,
     cause.source,
     cause.errorClass,
-    fit(cause.message),
+    storableMessage(cause.message),
     attempts,
-    // Whatever it was that the worker died of, it is not looked into again.
+    // After a crash, do not parse the body again: it may be the cause.
     cause.source === "crash" ? "" : repositoryOf(dead),
     dead.traceparent ?? null,
   ]);
 }
 
-/** As far as the body says it: the body is, after all, why it died. */
+/** The repository in the body; "" if the body cannot be read. */
 function repositoryOf({ event, form, projection, payload }: Claimed): string {
   try {
     const json = projection ?? projectionOf(event, form, payload ?? Buffer.alloc(0))?.toString();
@@ -62,12 +60,12 @@ function repositoryOf({ event, form, projection, payload }: Claimed): string {
   }
 }
 
-/** A message as it can be stored. */
-export function fit(message: string): string {
-  return message.replaceAll("\u0000", "\ufffd").slice(0, LONGEST_MESSAGE);
+/** Shortens a message and replaces U+0000, which PostgreSQL does not store. */
+export function storableMessage(message: string): string {
+  return message.replaceAll("\u0000", "\ufffd").slice(0, MAX_MESSAGE_LENGTH);
 }
 
-/** Dead letters by event, and the bytes of their bodies. */
+/** Number of dead letters and bytes of their bodies, by event. */
 export async function countDeadLetters(on: Queryable): Promise<{ event: string; count: number; bytes: number }[]> {
   return sql(
     on,
@@ -75,7 +73,7 @@ export async function countDeadLetters(on: Queryable): Promise<{ event: string; 
   );
 }
 
-// Of the repository that has most bytes first, the oldest first, so that a flood of one does not push out those of others.
+// Deletes the oldest dead letters of the repository with the most bytes, so that one flood does not displace other repositories.
 const DROP = `
   WITH sizes AS MATERIALIZED (
     SELECT delivery_id, repository, died_at, ${BYTES} AS bytes FROM octogauge.dead_letters i
@@ -90,8 +88,8 @@ const DROP = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** Deletes some of what is beyond so many bytes. @returns how many; 0 where all is within */
-export async function dropExcess(on: Queryable, mostBytes: number): Promise<number> {
-  const [row] = await sql<{ count: number }>(on, DROP, [mostBytes]);
+/** Deletes up to 500 dead letters beyond the limit. @returns the number deleted; 0 if all are within it */
+export async function dropExcess(on: Queryable, maxBytes: number): Promise<number> {
+  const [row] = await sql<{ count: number }>(on, DROP, [maxBytes]);
   return row?.count ?? 0;
 }

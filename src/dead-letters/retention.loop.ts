@@ -1,11 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider } from "@willsoto/nestjs-prometheus";
 import { Counter } from "prom-client";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { RetentionLoop } from "../background/retention-loop.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate } from "../database/index.js";
 import { dropExcess } from "./dead-letters.sql.js";
 
 const DROPPED = "octogauge_dead_letters_dropped_total";
@@ -13,29 +11,28 @@ const DROPPED = "octogauge_dead_letters_dropped_total";
 export const deadLetterMetricProviders = [
   makeCounterProvider({
     name: DROPPED,
-    help: "Dead letters that were deleted, since together they took more than DEAD_LETTERS_MAX_BYTES.",
+    help: "Dead letters deleted because all of them together exceeded DEAD_LETTERS_MAX_BYTES.",
   }),
 ];
 
-/** Keeps the dead letters within their bytes. */
+/** Deletes dead letters beyond `DEAD_LETTERS_MAX_BYTES`. */
 @Injectable()
-export class DeadLetterRetention extends BackgroundLoop {
+export class DeadLetterRetention extends RetentionLoop {
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     @InjectMetric(DROPPED) private readonly dropped: Counter,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "DEAD_LETTERS_MAX_BYTES">,
   ) {
-    super("dead-letters/retention", config.RETENTION_INTERVAL, schema.ready);
+    super("dead-letters/retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
+  protected async deleteOld(): Promise<boolean> {
     const dropped = await dropExcess(this.database, this.config.DEAD_LETTERS_MAX_BYTES);
-    if (dropped === 0) return "idle";
+    if (dropped === 0) return false;
     this.dropped.inc(dropped);
-    this.logger.warn(`${dropped} dead letters were deleted: together they took more than DEAD_LETTERS_MAX_BYTES`);
-    return "again";
+    this.logger.warn(`deleted ${dropped} dead letters, because all of them together exceeded DEAD_LETTERS_MAX_BYTES`);
+    return true;
   }
 }

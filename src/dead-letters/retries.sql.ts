@@ -1,11 +1,10 @@
-import { LANE_COUNT } from "../config/priorities.js";
-import { int2Array, int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { type Claimed, type InboxKey, COLUMNS, THOSE_OF_KEYS } from "../queue/claim.sql.js";
-import { PLACE, placeOf, withPayloads } from "../intake/payloads.sql.js";
-import { addDeadLetter, type FailureCause, fit } from "./dead-letters.sql.js";
+import { LANE_COUNT } from "../config/index.js";
+import { int2Array, int8Array, type Queryable, sql } from "../database/index.js";
+import { type Claimed, COLUMNS, type InboxKey, THOSE_OF_KEYS } from "../queue/index.js";
+import { PLACE, placeOf, withPayloads } from "../intake/index.js";
+import { addDeadLetter, type FailureCause, storableMessage } from "./dead-letters.sql.js";
 
-/** One attempt at a delivery that failed before. Its number is the fence: whoever holds it may end the attempt. */
+/** One attempt at a delivery that failed before. Its number fences the lease: only the worker with the current number may end it. */
 export interface Attempt {
   readonly id: string;
   readonly number: number;
@@ -13,7 +12,7 @@ export interface Attempt {
   readonly cause: FailureCause;
 }
 
-// Moved, never copied: a delivery waits in one table at a time. The payload stays on the server.
+// One statement moves the rows, so a delivery is in one table at a time and its payload stays on the server.
 const SET_ASIDE = `
   WITH gone AS (
     DELETE FROM octogauge.inbox i WHERE ${THOSE_OF_KEYS} RETURNING i.*
@@ -25,30 +24,30 @@ const SET_ASIDE = `
   FROM gone ON CONFLICT (delivery_id) DO UPDATE SET due_at = excluded.due_at`;
 
 /**
- * Takes deliveries out of the inbox that are to be tried again, so that they no longer stand among others.
- * @param attempts that they have used up
- * @param delay seconds until the next one
+ * Moves failed deliveries from the inbox to the retries, so that they no longer delay other deliveries.
+ * @param attempts number of attempts made so far
+ * @param delaySeconds time until the next attempt
  */
 export async function setAside(
   on: Queryable,
   keys: readonly InboxKey[],
   cause: FailureCause,
   attempts: number,
-  delay: number,
+  delaySeconds: number,
 ): Promise<void> {
   await sql(on, SET_ASIDE, [
     int2Array(keys.map(({ priority }) => priority)),
     int8Array(keys.map(({ seq }) => Number(seq))),
     cause.source,
     cause.errorClass,
-    fit(cause.message),
+    storableMessage(cause.message),
     attempts,
-    delay,
+    delaySeconds,
   ]);
 }
 
-// The attempt is counted in its own commit, before it begins: a rollback would take the count along, and a row that kills
-// the process would do so for ever.
+// The attempt is counted in a commit of its own before it begins. Otherwise a delivery that crashes the process would roll the
+// count back and be retried without end.
 const START = `
   UPDATE octogauge.retries SET attempts = attempts + 1, due_at = now() + make_interval(secs => $1)
   WHERE delivery_id = (SELECT delivery_id FROM octogauge.retries WHERE due_at <= now() ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -56,14 +55,14 @@ const START = `
 
 /**
  * Begins the next attempt that is due.
- * @param lease seconds until others may take it, if nothing is heard of it
+ * @param leaseSeconds time after which another worker may take an attempt that did not end
  */
-export async function startAttempt(on: Queryable, lease: number): Promise<Attempt | undefined> {
-  const [row] = await sql<FailureCause & { id: string; attempts: number }>(on, START, [lease]);
+export async function startAttempt(on: Queryable, leaseSeconds: number): Promise<Attempt | undefined> {
+  const [row] = await sql<FailureCause & { id: string; attempts: number }>(on, START, [leaseSeconds]);
   return row && { id: row.id, number: row.attempts, cause: row };
 }
 
-/** Takes the delivery of an attempt out of the retries, in the transaction that processes it; empty where another has it by now. */
+/** Deletes the delivery from the retries in the transaction that processes it; empty if another worker has taken over the lease. */
 export async function take(on: Queryable, { id, number }: Attempt): Promise<Claimed[]> {
   const rows = await sql<Claimed>(
     on,
@@ -73,17 +72,17 @@ export async function take(on: Queryable, { id, number }: Attempt): Promise<Clai
   return withPayloads(on, rows);
 }
 
-/** Ends a failed attempt; the next comes after `delay` seconds. */
-export async function postpone(on: Queryable, { id, number }: Attempt, cause: FailureCause, delay: number): Promise<void> {
+/** Ends a failed attempt and schedules the next one. */
+export async function postpone(on: Queryable, { id, number }: Attempt, cause: FailureCause, delaySeconds: number): Promise<void> {
   await sql(
     on,
     `UPDATE octogauge.retries SET source = $3, error_class = $4, error = $5, due_at = now() + make_interval(secs => $6)
      WHERE delivery_id = $1 AND attempts = $2`,
-    [id, number, cause.source, cause.errorClass, fit(cause.message), delay],
+    [id, number, cause.source, cause.errorClass, storableMessage(cause.message), delaySeconds],
   );
 }
 
-/** Makes an attempt undone that failed for no reason of the delivery's. */
+/** Takes an attempt back whose failure the delivery did not cause. */
 export async function undo(on: Queryable, { id, number }: Attempt): Promise<void> {
   await sql(on, "UPDATE octogauge.retries SET attempts = attempts - 1, due_at = now() WHERE delivery_id = $1 AND attempts = $2", [
     id,
@@ -91,14 +90,14 @@ export async function undo(on: Queryable, { id, number }: Attempt): Promise<void
   ]);
 }
 
-/** Moves a delivery that has had all its attempts to the dead letters. @param attempts how many it had @returns it; empty where another has it by now */
+/** Moves a delivery without attempts left to the dead letters. @returns the delivery; empty if another worker has taken over the lease */
 export async function giveUp(on: Queryable, attempt: Attempt, cause: FailureCause, attempts: number): Promise<Claimed[]> {
   const taken = await take(on, attempt);
   for (const dead of taken) await addDeadLetter(on, dead, cause, attempts);
   return taken;
 }
 
-/** Deliveries that wait for a further attempt, by event. */
+/** Number of deliveries that wait for a retry, by event. */
 export async function countRetries(on: Queryable): Promise<{ event: string; count: number }[]> {
   return sql(on, "SELECT event, count(*)::float8 AS count FROM octogauge.retries GROUP BY event ORDER BY event");
 }

@@ -1,16 +1,16 @@
-import { LANE_COUNT } from "../config/priorities.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { BYTES, PLACE, type PayloadPlace, placeOf, withPayloads } from "../intake/payloads.sql.js";
+import { LANE_COUNT } from "../config/index.js";
+import { type Queryable, sql } from "../database/index.js";
+import { BYTES, type PayloadPlace, PLACE, placeOf, withPayloads } from "../intake/index.js";
 
-/** Which dead letters are meant; what is undefined does not narrow. */
+/** Selects dead letters; an undefined member matches all. */
 export interface DeadLetterFilter {
   readonly ids?: readonly string[] | undefined;
   readonly event?: string | undefined;
-  /** `owner/name`, or `owner/` for all of an owner's. */
+  /** `owner/name`, or `owner/` for all repositories of an owner. */
   readonly repository?: string | undefined;
-  /** A part of the error's class or message. */
+  /** A substring of the error class or message. */
   readonly error?: string | undefined;
-  /** When they died. */
+  /** Range of the time of the last failure. */
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
 }
@@ -57,7 +57,7 @@ export async function countMatching(on: Queryable, filter: DeadLetterFilter): Pr
   return row?.count ?? 0;
 }
 
-/** One dead letter with its body as GitHub signed it, which is null where its pack cannot be read. */
+/** One dead letter with the body as GitHub signed it; null if its pack cannot be read. */
 export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLetter & { payload: Buffer | null }) | undefined> {
   const [letter] = await sql<DeadLetter>(on, `SELECT ${COLUMNS} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
   const places = await sql<PayloadPlace>(on, `SELECT ${placeOf("true")} FROM octogauge.dead_letters i WHERE delivery_id = $1`, [id]);
@@ -67,9 +67,8 @@ export async function readDeadLetter(on: Queryable, id: string): Promise<(DeadLe
 
 const CHOSEN = `SELECT delivery_id FROM octogauge.dead_letters WHERE ${MATCHES} ORDER BY died_at, delivery_id LIMIT $7 FOR UPDATE SKIP LOCKED`;
 
-// They come back as surplus: however many they are, nobody waits for them.
-// One statement moves them: a row is dead or waiting, never both and never neither, however often this is run. The ledger
-// may have forgotten the id by now, and must know it again, or a redelivery would be counted beside the replay.
+// Replayed deliveries go to the overflow lanes, so that even many of them delay no other delivery. One statement moves them, so a
+// delivery is never in both tables. The ledger gets the id again; otherwise a redelivery would be counted beside the replay.
 const REPLAY = `
   WITH gone AS (DELETE FROM octogauge.dead_letters WHERE delivery_id = ANY (ARRAY(${CHOSEN})) RETURNING *
   ), known AS (INSERT INTO octogauge.delivery_ledger (delivery_id) SELECT delivery_id FROM gone ORDER BY 1 ON CONFLICT DO NOTHING
@@ -81,15 +80,15 @@ const REPLAY = `
   SELECT count(*)::float8 AS count FROM back`;
 
 /**
- * Puts the oldest matching dead letters back into the inbox, under their own ids.
- * @returns how many
+ * Moves the oldest matching dead letters back to the inbox, with their delivery ids.
+ * @returns the number moved
  */
 export async function replayDeadLetters(on: Queryable, filter: DeadLetterFilter, limit: number): Promise<number> {
   const [row] = await sql<{ count: number }>(on, REPLAY, [...parameters(filter), limit]);
   return row?.count ?? 0;
 }
 
-/** Deletes the oldest matching dead letters for good. @returns how many */
+/** Deletes the oldest matching dead letters. @returns the number deleted */
 export async function discardDeadLetters(on: Queryable, filter: DeadLetterFilter, limit: number): Promise<number> {
   const [row] = await sql<{ count: number }>(
     on,

@@ -1,9 +1,9 @@
-/** A signed body that is not the JSON we expect; the message is for the operator who reads the dead letter. */
+/** A signed body is not the expected JSON. Operators read the message in the dead letter. */
 export class UnexpectedPayload extends Error {
   override readonly name = "UnexpectedPayload";
 }
 
-/** GitHub's names, as labels. */
+/** Names of a repository, fit for labels. */
 export interface Repository {
   readonly owner: string;
   readonly repo: string;
@@ -12,8 +12,8 @@ export interface Repository {
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Longest label value in UTF-16 units: GitHub's own names are shorter, and six of them must fit into an index row. */
-const LONGEST_TEXT = 128;
+/** In UTF-16 units. GitHub's names are shorter, and six values must fit into an index row. */
+const MAX_LABEL_LENGTH = 128;
 
 /** The object at `name`. @throws {UnexpectedPayload} */
 export function object(parent: JsonObject, name: string): JsonObject {
@@ -29,7 +29,7 @@ export function maybeObject(parent: JsonObject, name: string): JsonObject | unde
   return value !== null && typeof value === "object" && !Array.isArray(value) ? (value as JsonObject) : undefined;
 }
 
-/** The text at `name`, fit for a label: clipped, well-formed, without control characters; "" where there is none. */
+/** The text at `name` as a label value: shortened, well-formed, without control characters; "" if there is none. */
 export function label(parent: JsonObject | undefined, name: string): string {
   return asLabel(parent?.[name]);
 }
@@ -39,13 +39,13 @@ const UNFIT = /[\u0000-\u0009\u000b-\u001f\u007f]|\p{Surrogate}/u;
 // oxlint-disable-next-line no-control-regex
 const ALL_UNFIT = new RegExp(UNFIT.source, "gu");
 
-export const asLabel = (value: unknown): string => asText(value, LONGEST_TEXT);
+export const asLabel = (value: unknown): string => asText(value, MAX_LABEL_LENGTH);
 
-/** The same with another limit, in UTF-16 units. */
-export function asText(value: unknown, longest: number): string {
+/** Like {@link asLabel}, with another maximum length in UTF-16 units. */
+export function asText(value: unknown, maxLength: number): string {
   if (typeof value !== "string") return "";
-  const text = value.length > longest ? `${value.slice(0, longest - 1)}…` : value;
-  // PostgreSQL stores no U+0000, and half a surrogate pair is no UTF-8.
+  const text = value.length > maxLength ? `${value.slice(0, maxLength - 1)}…` : value;
+  // PostgreSQL does not store U+0000, and a lone surrogate is not valid UTF-8.
   return UNFIT.test(text) ? text.replace(ALL_UNFIT, "\ufffd") : text;
 }
 
@@ -58,7 +58,7 @@ export function id(parent: JsonObject, name: string): number {
   return value;
 }
 
-/** An attempt's number, `unknown` where the payload has none (older servers leave it out). */
+/** The attempt number, or `unknown` if the payload has none (older GitHub servers omit it). */
 export function attempt(parent: JsonObject, unknown: number): number {
   const value = parent["run_attempt"];
   if (value === undefined || value === null) return unknown;
@@ -68,15 +68,15 @@ export function attempt(parent: JsonObject, unknown: number): number {
   return value;
 }
 
-/** Milliseconds since 1970, or null where there is no time between 2000 and 2200. */
+/** Milliseconds since 1970; null if the member is not a time between 2000 and 2200. */
 export function time(parent: JsonObject, name: string): number | null {
   const value = parent[name];
   if (typeof value !== "string") return null;
-  const milliseconds = Date.parse(value);
-  return milliseconds > 946_684_800_000 && milliseconds < 7_258_118_400_000 ? milliseconds : null;
+  const timeMs = Date.parse(value);
+  return timeMs > 946_684_800_000 && timeMs < 7_258_118_400_000 ? timeMs : null;
 }
 
-/** @throws {UnexpectedPayload} where the payload names no repository */
+/** @throws {UnexpectedPayload} if the payload names no repository */
 export function repository(payload: JsonObject): Repository {
   const fields = object(payload, "repository");
   const fullName = typeof fields["full_name"] === "string" ? fields["full_name"] : "";

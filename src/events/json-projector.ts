@@ -1,10 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import type { Selection } from "./event-type.js";
 
-/** The wanted members of one object, by the length of their names. */
+/** The selected members of one object, by the length of their names. */
 interface Level {
   readonly byLength: readonly (readonly Member[] | undefined)[];
-  /** Values to be found in it and below. */
+  /** Number of selected values in this object and below. */
   readonly leaves: number;
 }
 
@@ -13,7 +13,7 @@ interface Member {
   /** One bit for each member of a level. */
   readonly bit: number;
   readonly level: Level | undefined;
-  /** What is written in the place of an array, if not the value itself. */
+  /** Replaces an array: by its length, or by 1 if an element has started. */
   readonly array: "count" | "started" | undefined;
 }
 
@@ -27,31 +27,30 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
 const LETTER_N = 0x6e;
-/** What no position is. */
+/** Returned instead of a position. */
 const DECLINED = -1;
-/** Bytes. Half a kilobyte is usual; what does not fit here is not what GitHub sends. */
-const LARGEST = 65_536;
+/** A usual projection has half a kilobyte; GitHub sends none that exceeds this limit. */
+const MAX_BYTES = 65_536;
 
 /**
- * Cuts a JSON object down to some of its members, byte by byte, and stops when it has them all. Parsing the payload,
- * strings that nobody reads and all, took a third of an acknowledgement (bench/NOTES.md).
+ * Copies the selected members of a JSON object byte by byte, and stops after the last one. Parsing the whole payload took a third
+ * of the time to acknowledge a delivery (bench/NOTES.md).
  *
- * It makes no guess: names are followed through the structure, never searched for. Where it meets what it does not know
- * for sure (an escape in a name, a name twice, a broken structure) it declines. It validates nothing else: whoever
- * parses what it gives must expect that it is not JSON.
+ * It follows the structure and declines uncertain input: an escape in a name, a duplicate name, a broken structure.
+ * It validates nothing else, so the parser of the result must expect invalid JSON.
  */
 export class JsonProjector {
   readonly #root: Level;
-  /** Reused, since this is on the way of every delivery. */
-  readonly #output = Buffer.allocUnsafeSlow(LARGEST);
+  /** Reused for every delivery, to save allocations. */
+  readonly #output = Buffer.allocUnsafeSlow(MAX_BYTES);
 
   constructor(selection: Selection) {
     this.#root = levelOf(selection);
   }
 
-  /** The wanted members that the body has, as UTF-8 without U+0000; undefined where it declines. */
+  /** The selected members that the body has, as UTF-8 without U+0000; undefined if the projector declines. */
   project(body: Buffer): Buffer | undefined {
-    // A cut body must not pass for a whole one.
+    // Decline a truncated body.
     if (body[body.length - 1] !== CLOSE_BRACE || body[0] !== OPEN_BRACE) return undefined;
     const pass = new Pass(body, this.#output, this.#root.leaves);
     if (pass.object(0, this.#root) === DECLINED) return undefined;
@@ -73,13 +72,13 @@ function levelOf(selection: Selection): Level {
 
 const arrayOf = (wanted: Selection[string]): Member["array"] => (wanted === "count" || wanted === "started" ? wanted : undefined);
 
-/** In a JSON text: a quote inside a string is escaped, so no string can pretend to be this member. */
+/** Quotes inside JSON strings are escaped, so a string cannot imitate this member. */
 const STARTED = /"started_at"\s*:\s*"/;
 
-/** JSON's white space, which is less than all below U+0020. */
+/** JSON's white space is only four characters, not all below U+0020. */
 const isBlank = (byte: number): boolean => byte === SPACE || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** One pass over a body. Positions are bytes; what reads returns the position after what it read, or DECLINED. */
+/** One pass over a body. Positions are byte offsets; reading methods return the position after the value, or DECLINED. */
 class Pass {
   written = 0;
   readonly #end: number;
@@ -87,7 +86,7 @@ class Pass {
   constructor(
     private readonly body: Buffer,
     private readonly output: Buffer,
-    /** Wanted values that were not met yet. */
+    /** Number of selected values that were not found yet. */
     private missing: number,
   ) {
     this.#end = body.length;
@@ -98,7 +97,7 @@ class Pass {
     const body = this.body;
     if (!this.#write(at, at + 1)) return DECLINED;
     const start = this.written;
-    let seen = 0;
+    let foundBits = 0;
     let here = this.#blank(at + 1);
     if (body[here] === CLOSE_BRACE) return this.#close(here + 1);
     for (;;) {
@@ -113,8 +112,8 @@ class Pass {
       here = this.#blank(here + 1);
       if (member === undefined) here = this.#skip(here);
       else {
-        if ((seen & member.bit) !== 0) return DECLINED;
-        seen |= member.bit;
+        if ((foundBits & member.bit) !== 0) return DECLINED;
+        foundBits |= member.bit;
         if (this.written > start) this.output[this.written++] = COMMA;
         here = this.#member(nameAt, here, member);
       }
@@ -127,7 +126,7 @@ class Pass {
     }
   }
 
-  /** The wanted member of that name; null where the name has an escape and could be any. */
+  /** The selected member with that name; null if the name has an escape and so could be any. */
   #find(level: Level, from: number, to: number): Member | undefined | null {
     const body = this.body;
     const candidates = level.byLength[to - from];
@@ -142,18 +141,18 @@ class Pass {
     return undefined;
   }
 
-  /** @param at its value */
+  /** @param at the value */
   #member(nameAt: number, at: number, { level, array }: Member): number {
     if (level !== undefined && this.body[at] === OPEN_BRACE) {
       if (!this.#write(nameAt, at)) return DECLINED;
       const before = this.missing;
       const after = this.object(at, level);
-      // What an object that was read to its end does not have, it lacks.
+      // The object ended, so its missing values do not exist.
       if (after !== DECLINED && this.missing > 0) this.missing = before - level.leaves;
       return after;
     }
     this.missing -= level?.leaves ?? 1;
-    // A number that stands there already would pass for the count; null is no number.
+    // Decline other values than null: a number in the payload could imitate the count.
     if (array && this.body[at] === OPEN_BRACKET) return this.#count(nameAt, at, array === "started");
     if (array && this.body[at] !== LETTER_N) return DECLINED;
     const after = this.#skip(at);
@@ -161,7 +160,7 @@ class Pass {
     return after;
   }
 
-  /** Writes in the place of an array how many elements it has, or whether one of them has started. */
+  /** Writes the number of elements instead of an array, or 1 if one of them has started, else 0. */
   #count(nameAt: number, at: number, onlyStarted: boolean): number {
     if (!this.#write(nameAt, at)) return DECLINED;
     let count = 0;
@@ -180,18 +179,18 @@ class Pass {
     return here + 1;
   }
 
-  /** Control characters are no JSON, and PostgreSQL stores no U+0000. */
+  /** JSON forbids control characters, and PostgreSQL does not store U+0000. */
   #isPlain(from: number, to: number): boolean {
     const body = this.body;
     for (let index = from; index < to; index += 1) if (body[index]! < SPACE) return false;
     return true;
   }
 
-  /** Leaves room for brackets, a comma and a number. */
+  /** Keeps 64 bytes free for brackets, a comma and a number. */
   #write(from: number, to: number): boolean {
     const { body, output } = this;
     let at = this.written;
-    if (at + (to - from) + 64 > LARGEST) return false;
+    if (at + (to - from) + 64 > MAX_BYTES) return false;
     for (let index = from; index < to; index += 1) output[at++] = body[index]!;
     this.written = at;
     return true;
@@ -228,7 +227,7 @@ class Pass {
     return DECLINED;
   }
 
-  /** Counts brackets instead of recursing: no depth is too deep. The inner loop is {@link #string}, which costs a third more as a call. */
+  /** Counts brackets instead of recursing, so depth has no limit. The inner loop is {@link #string}, inlined: a call takes a third longer. */
   #nested(at: number): number {
     const body = this.body;
     const end = this.#end;

@@ -19,15 +19,15 @@ function projectorsOf({ selection, optional }: EventType<EventFields>): Projecto
 }
 
 /**
- * The projection of an authentic body, as it is stored: the few members that processing reads, as JSON in UTF-8. Null
- * where the body is not laid out as expected: then processing reads the whole body.
+ * The projection of an authentic body: the members that processing reads, as JSON in UTF-8. Null if the body is not as expected;
+ * processing then reads the whole body.
  */
 export function projectionOf(event: string, form: boolean, body: Buffer): Buffer | null {
   const json = form ? formPayload(body) : body;
   return (json && projectorFor(event, json).project(json)) ?? null;
 }
 
-/** A projector stops as soon as it has all its members, so an optional one is only looked for where its name occurs. */
+/** A projector stops after its last member, so optional members are selected only if their name occurs. */
 function projectorFor(event: string, json: Buffer): JsonProjector {
   const { plain, withOptional } = PROJECTORS.get(event) ?? OTHER;
   return withOptional?.names.some((name) => json.includes(name)) ? withOptional.projector : plain;

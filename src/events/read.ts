@@ -20,7 +20,7 @@ export function readBody(event: string, form: boolean, body: Buffer): GitHubEven
 
 /**
  * The JSON of a body.
- * @throws {UnexpectedPayload} where it is no object
+ * @throws {UnexpectedPayload} if it is not an object
  */
 export function parseBody(form: boolean, body: Buffer): JsonObject {
   const json = form ? formPayload(body) : body;

@@ -3,22 +3,21 @@ const BYTES = Buffer.from(MEMBER);
 const QUOTE = 0x22;
 
 /**
- * The repository that a stored projection names, as `owner/name` in lower case, or "" where it names none. It is the last
- * member of that name: a run's head may have another repository, and stands before it. Inside a string the quotes are
- * escaped, so none can pretend to be it.
+ * The repository in a stored projection, as `owner/name` in lower case; "" if there is none. The last `full_name` counts, because
+ * the head repository of a run comes before it. Quotes inside strings are escaped, so a string cannot imitate the member.
  */
 export function repositoryOf(projection: string): string {
   const from = projection.lastIndexOf(MEMBER);
   return from === -1 ? "" : nameIn(projection.slice(from + MEMBER.length, projection.indexOf('"', from + MEMBER.length)));
 }
 
-/** The same, of a projection that is about to be stored. */
+/** Like {@link repositoryOf}, for a projection that is not stored yet. */
 export function repositoryOfBytes(projection: Buffer): string {
   const from = projection.lastIndexOf(BYTES);
   return from === -1 ? "" : nameIn(projection.toString("latin1", from + BYTES.length, projection.indexOf(QUOTE, from + BYTES.length)));
 }
 
-/** GitHub: 39 characters of an owner, 100 of a repository. What is longer is none, and would be a key that no index takes. */
-const LONGEST = 200;
+/** GitHub allows 39 characters for an owner and 100 for a repository. A longer text is not a repository, and would not fit an index. */
+const MAX_LENGTH = 200;
 
-const nameIn = (text: string): string => (text.length > LONGEST ? "" : text.toLowerCase());
+const nameIn = (text: string): string => (text.length > MAX_LENGTH ? "" : text.toLowerCase());

@@ -1,14 +1,14 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { repositoryPath, type Whose } from "./credentials.js";
+import { repositoryPath, type Scope } from "./credentials.js";
 import { GitHubError } from "./failure.js";
 import { GitHub, type GitHubRequest } from "./github.js";
 
 const PER_PAGE = 100;
-/** A matrix has up to 256 jobs and a run up to some thousands; beyond it we would read for ever. */
-const MOST_JOB_PAGES = 100;
-/** How long the default branch of a repository is taken for the same. Milliseconds. */
-const BRANCH_HOLDS = 3_600_000;
-const MOST_BRANCHES = 20_000;
+/** Limit against endless lists: a matrix has up to 256 jobs, a run up to a few thousand. */
+const MAX_JOB_PAGES = 100;
+/** Default branches are cached this long. */
+const BRANCH_TTL_MS = 3_600_000;
+const MAX_BRANCHES = 20_000;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -23,43 +23,48 @@ export interface AttemptName extends RepositoryName {
   readonly runAttempt: number;
 }
 
-/** What GitHub says, and the tag under which it need not say it again. */
+/** GitHub's answer, and the ETag for conditional requests. */
 export interface Tagged<T> {
   readonly said: T;
   readonly etag: string | undefined;
 }
 
-/** How a caller asks: see {@link GitHubRequest}. */
+/** Options of the caller: see {@link GitHubRequest}. */
 export type RequestOptions = Pick<GitHubRequest, "purpose" | "reserve">;
 
-/** Runs, jobs and repositories as GitHub's REST API has them now. */
+/** Reads runs, jobs and repositories from GitHub's REST API. */
 @Injectable()
 export class Actions {
   readonly #branches = new Map<string, { readonly branch: string; readonly until: number }>();
 
   constructor(@Inject(GitHub) private readonly github: Pick<GitHub, "ask">) {}
 
-  /** One attempt of a run, as in a `workflow_run` payload; "unchanged" since the etag. @throws {GitHubError} */
+  /** One attempt of a run, like in a `workflow_run` payload; "unchanged" if the etag still matches. @throws {GitHubError} */
   async attempt(name: AttemptName, options: RequestOptions, etag?: string): Promise<Tagged<JsonObject> | "unchanged"> {
     const path = `${attemptPath(name)}?exclude_pull_requests=true`;
     return this.#unlessUnchanged(async () => {
-      const answer = await this.github.ask({ ...options, whose: whose(name), path, etag });
+      const answer = await this.github.ask({ ...options, scope: scopeOf(name), path, etag });
       return { said: asFields(answer.data, "a run"), etag: answer.etag };
     });
   }
 
-  /** All jobs of an attempt; "unchanged" since the etag, which is that of the first page. @throws {GitHubError} */
+  /** All jobs of an attempt; "unchanged" if the etag of the first page still matches. @throws {GitHubError} */
   async jobs(name: AttemptName, options: RequestOptions, etag?: string): Promise<Tagged<readonly JsonObject[]> | "unchanged"> {
     return this.#unlessUnchanged(async () => {
-      const first = await this.github.ask({ ...options, whose: whose(name), path: `${attemptPath(name)}/jobs?per_page=${PER_PAGE}`, etag });
+      const first = await this.github.ask({
+        ...options,
+        scope: scopeOf(name),
+        path: `${attemptPath(name)}/jobs?per_page=${PER_PAGE}`,
+        etag,
+      });
       const jobs = listOf(first.data, "jobs");
       let { next } = first;
-      for (let page = 1; next !== undefined && page < MOST_JOB_PAGES; page += 1) {
-        const answer = await this.github.ask({ ...options, whose: whose(name), path: next });
+      for (let page = 1; next !== undefined && page < MAX_JOB_PAGES; page += 1) {
+        const answer = await this.github.ask({ ...options, scope: scopeOf(name), path: next });
         jobs.push(...listOf(answer.data, "jobs"));
         ({ next } = answer);
       }
-      // The first page says nothing about changes on the others.
+      // The etag covers only the first page, so use it only if there are no others.
       return { said: jobs, etag: first.next === undefined ? first.etag : undefined };
     });
   }
@@ -68,9 +73,9 @@ export class Actions {
   async runs(name: RepositoryName, status: string, createdSince: Date, options: RequestOptions): Promise<readonly JsonObject[]> {
     const created = encodeURIComponent(`>=${createdSince.toISOString().slice(0, 19)}Z`);
     const path = `${repositoryPath(name)}/actions/runs?status=${status}&created=${created}&exclude_pull_requests=true&per_page=${PER_PAGE}`;
-    // All pages before anything else is asked: the list shrinks meanwhile.
+    // Read all pages before other requests, because the list changes as runs complete.
     const runs: JsonObject[] = [];
-    for await (const run of this.#all(path, "workflow_runs", whose(name), options)) runs.push(run);
+    for await (const run of this.#all(path, "workflow_runs", scopeOf(name), options)) runs.push(run);
     return runs;
   }
 
@@ -88,20 +93,20 @@ export class Actions {
     }
   }
 
-  /** The default branch, "" for none; it may be an hour old. @throws {GitHubError} */
+  /** The default branch, cached for an hour; "" if there is none. @throws {GitHubError} */
   async defaultBranch(name: RepositoryName, options: RequestOptions): Promise<string> {
     const key = `${name.owner}/${name.repo}`.toLowerCase();
     const known = this.#branches.get(key);
     if (known && known.until > Date.now()) return known.branch;
     const branch = (await this.#repository(name, options))["default_branch"];
     this.#branches.delete(key);
-    this.#branches.set(key, { branch: typeof branch === "string" ? branch : "", until: Date.now() + BRANCH_HOLDS });
+    this.#branches.set(key, { branch: typeof branch === "string" ? branch : "", until: Date.now() + BRANCH_TTL_MS });
     const oldest = this.#branches.keys().next();
-    if (this.#branches.size > MOST_BRANCHES && !oldest.done) this.#branches.delete(oldest.value);
+    if (this.#branches.size > MAX_BRANCHES && !oldest.done) this.#branches.delete(oldest.value);
     return this.#branches.get(key)?.branch ?? "";
   }
 
-  /** Whether the repository is to be seen now. @throws {GitHubError} but where it is not */
+  /** True if the credentials can see the repository. @throws {GitHubError} for other errors than "gone" */
   async isVisible(name: RepositoryName, options: RequestOptions): Promise<boolean> {
     try {
       await this.#repository(name, options);
@@ -113,14 +118,14 @@ export class Actions {
   }
 
   async #repository(name: RepositoryName, options: RequestOptions): Promise<JsonObject> {
-    return asFields((await this.github.ask({ ...options, whose: whose(name), path: repositoryPath(name) })).data, "a repository");
+    return asFields((await this.github.ask({ ...options, scope: scopeOf(name), path: repositoryPath(name) })).data, "a repository");
   }
 
-  async *#all(path: string, list: string | undefined, of: Whose, options: RequestOptions): AsyncGenerator<JsonObject> {
+  async *#all(path: string, list: string | undefined, scope: Scope, options: RequestOptions): AsyncGenerator<JsonObject> {
     for (let next: string | undefined = path; next !== undefined;) {
-      const answer = await this.github.ask({ ...options, whose: of, path: next });
+      const answer = await this.github.ask({ ...options, scope, path: next });
       yield* listOf(answer.data, list);
-      if (answer.next === next) throw new GitHubError("GitHub's list goes on nowhere", "invalid", 200);
+      if (answer.next === next) throw new GitHubError("the next-page link of GitHub's list points to the same page", "invalid", 200);
       ({ next } = answer);
     }
   }
@@ -135,7 +140,7 @@ export class Actions {
   }
 }
 
-const whose = ({ owner, repo }: RepositoryName): Whose => ({ kind: "repo", owner, repo });
+const scopeOf = ({ owner, repo }: RepositoryName): Scope => ({ kind: "repo", owner, repo });
 
 const attemptPath = (name: AttemptName): string => `${repositoryPath(name)}/actions/runs/${name.runId}/attempts/${name.runAttempt}`;
 

@@ -2,24 +2,22 @@ import { createHash } from "node:crypto";
 import type { App } from "@octokit/app";
 import { Octokit } from "@octokit/core";
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Hook } from "../config/hooks.js";
-import { LiveConfig } from "../config/live-config.js";
+import { CONFIG, type Config, type Hook, LiveConfig } from "../config/index.js";
 import { GitHubError } from "./failure.js";
+import { proxiedFetch } from "./proxied-fetch.js";
 
-/** Seconds that GitHub may take for one answer. */
-const REQUEST_SECONDS = 20;
+const REQUEST_TIMEOUT_SECONDS = 20;
 
-/** On whose behalf something is asked: the App itself, or whoever may see this owner or repository. */
-export type Whose = Hook["scope"];
+/** Selects the credentials of a request: the App itself, or the installation on an organisation or repository. */
+export type Scope = Hook["scope"];
 
-/** Somebody whom GitHub knows and counts requests for. */
+/** An identity with its own rate limit at GitHub. */
 export interface Principal {
   readonly name: string;
   readonly octokit: Octokit;
 }
 
-/** Who asks: the token, or the App and its installations. Credentials from a file are taken as they are now. */
+/** The token, or the App and its installations. Credentials from files are read again when they change. */
 @Injectable()
 export class Credentials {
   readonly #log: { debug(text: string): void; info(text: string): void; warn(text: string): void; error(text: string): void };
@@ -32,17 +30,17 @@ export class Credentials {
     private readonly live: LiveConfig,
   ) {
     const logger = new Logger("github");
-    const say = (text: string) => logger.debug(text);
-    this.#log = { debug: say, info: say, warn: say, error: say };
+    const debug = (text: string) => logger.debug(text);
+    this.#log = { debug, info: debug, warn: debug, error: debug };
   }
 
-  /** Tells them from others without saying what they are. */
+  /** Identifies the credentials without revealing them. */
   get fingerprint(): string {
     const secret = this.live.githubToken ?? `${this.config.GITHUB_APP_ID} ${this.live.githubAppPrivateKey}`;
     return createHash("sha256").update(secret).digest("hex").slice(0, 16);
   }
 
-  /** Whether there are any. */
+  /** True if a token or an App is configured. */
   get exist(): boolean {
     return this.isApp || this.live.githubToken !== undefined;
   }
@@ -55,49 +53,50 @@ export class Credentials {
     return this.config.GITHUB_APP_ID !== undefined;
   }
 
-  /** @throws what octokit throws, where the App's installation cannot be looked up */
-  async for(whose: Whose): Promise<Principal> {
+  /** @throws the error of octokit if the installation of the App cannot be read */
+  async for(scope: Scope): Promise<Principal> {
     const token = this.live.githubToken;
     if (token !== undefined) {
       if (this.#token?.value !== token) this.#token = { value: token, octokit: new (this.#octokit())({ auth: token }) };
       return { name: "token", octokit: this.#token.octokit };
     }
     const app = await this.#currentApp();
-    if (whose.kind === "app") return { name: "app", octokit: app.octokit };
-    const installation = await this.#installation(app, whose);
+    if (scope.kind === "app") return { name: "app", octokit: app.octokit };
+    const installation = await this.#installation(app, scope);
     return { name: `installation:${installation}`, octokit: await app.getInstallationOctokit(installation) };
   }
 
-  /** Forgets whose installation that was: the App may have been installed anew. */
-  forget(whose: Whose): void {
-    if (whose.kind !== "app") this.#installations.delete(ownerOf(whose));
+  /** Forgets the installation of a scope, because the App may have been reinstalled. */
+  forget(scope: Scope): void {
+    if (scope.kind !== "app") this.#installations.delete(ownerOf(scope));
   }
 
-  /** Forgets the tokens of installations that octokit keeps for an hour: GitHub may have taken them away. */
+  /** Forgets the installation tokens, which octokit caches for an hour, because GitHub may have revoked them. */
   forgetTokens(): void {
     this.#app = undefined;
   }
 
-  async #installation(app: App, whose: Exclude<Whose, { kind: "app" }>): Promise<number> {
-    const known = this.#installations.get(ownerOf(whose));
+  async #installation(app: App, scope: Exclude<Scope, { kind: "app" }>): Promise<number> {
+    const known = this.#installations.get(ownerOf(scope));
     if (known !== undefined) return known;
-    const path = whose.kind === "org" ? `/orgs/${encodeURIComponent(whose.org)}/installation` : `${repositoryPath(whose)}/installation`;
+    const path = scope.kind === "org" ? `/orgs/${encodeURIComponent(scope.org)}/installation` : `${repositoryPath(scope)}/installation`;
     const { data } = await app.octokit.request(`GET ${path}`);
     const id = Number((data as { id?: unknown }).id);
-    this.#installations.set(ownerOf(whose), id);
+    this.#installations.set(ownerOf(scope), id);
     return id;
   }
 
   async #currentApp(): Promise<App> {
     const key = this.live.githubAppPrivateKey;
     const appId = this.config.GITHUB_APP_ID;
-    if (appId === undefined || key === undefined) throw new Error("there are no GitHub credentials");
+    if (appId === undefined || key === undefined)
+      throw new Error("no GitHub credentials; set GITHUB_TOKEN, or GITHUB_APP_ID with GITHUB_APP_PRIVATE_KEY");
     if (this.#app?.key !== key) {
-      // It brings OAuth and webhook libraries that nobody else needs.
-      const made = import("@octokit/app").then(
+      // Loaded on demand, because it imports OAuth and webhook libraries.
+      const app = import("@octokit/app").then(
         (library) => new library.App({ appId, privateKey: key, Octokit: this.#octokit(), log: this.#log }) as unknown as App,
       );
-      this.#app = { key, app: made };
+      this.#app = { key, app };
     }
     return this.#app.app;
   }
@@ -112,14 +111,14 @@ export class Credentials {
   }
 }
 
-/** Where the API has a repository; payloads are not trusted to name it in URL characters. */
+/** API path of a repository. Names come from payloads, so they are checked and encoded. */
 export function repositoryPath({ owner, repo }: { readonly owner: string; readonly repo: string }): string {
-  if (/^\.*$/.test(owner) || /^\.*$/.test(repo)) throw new GitHubError(`${owner}/${repo} is no repository's name`, "invalid", undefined);
+  if (/^\.*$/.test(owner) || /^\.*$/.test(repo)) throw new GitHubError(`${owner}/${repo} is not a repository name`, "invalid", undefined);
   return `/repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`;
 }
 
-const ownerOf = (whose: Exclude<Whose, { kind: "app" }>): string => (whose.kind === "org" ? whose.org : whose.owner).toLowerCase();
+const ownerOf = (scope: Exclude<Scope, { kind: "app" }>): string => (scope.kind === "org" ? scope.org : scope.owner).toLowerCase();
 
-/** An answer that does not come, or stops coming, is an error. */
+/** Fails if the complete answer takes longer than the timeout. */
 const fetchInTime = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
-  fetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_SECONDS * 1_000) });
+  proxiedFetch(input, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_SECONDS * 1_000) });

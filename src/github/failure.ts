@@ -1,6 +1,6 @@
 import type { PauseReason } from "./limits.js";
 
-/** What became of a request; the label of `octogauge_github_requests_total`. */
+/** Result of a request; label of `octogauge_github_requests_total`. */
 export type GitHubOutcome =
   | "ok"
   | "not_modified"
@@ -13,7 +13,7 @@ export type GitHubOutcome =
   | "server_error"
   | "no_answer";
 
-/** GitHub did not answer as hoped. `gone`: 404 or 410; `limited`: nobody may ask before `waitSeconds`. */
+/** A request failed. `gone`: 404 or 410; `limited`: no replica may send requests before `waitSeconds`. */
 export class GitHubError extends Error {
   override readonly name = "GitHubError";
 
@@ -21,14 +21,14 @@ export class GitHubError extends Error {
     message: string,
     readonly outcome: Exclude<GitHubOutcome, "ok">,
     readonly status: number | undefined,
-    /** Seconds until it is worth asking again; undefined where that is for the caller to decide. */
+    /** Seconds until the next attempt is useful; undefined if the caller decides. */
     readonly waitSeconds?: number,
   ) {
     super(message);
   }
 }
 
-/** What an HTTP error means; see https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api. */
+/** Classifies an HTTP error; see https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api. */
 export interface FailureKind {
   readonly outcome: Exclude<GitHubOutcome, "ok">;
   readonly pause?: { readonly reason: PauseReason; readonly seconds: number | undefined };
@@ -36,8 +36,8 @@ export interface FailureKind {
 
 type ResponseHeaders = Readonly<Record<string, string | number | undefined>>;
 
-/** @param status undefined where there was no answer */
-export function judge(status: number | undefined, headers: ResponseHeaders, message: string): FailureKind {
+/** @param status undefined if GitHub did not answer */
+export function classify(status: number | undefined, headers: ResponseHeaders, message: string): FailureKind {
   if (status === undefined) return { outcome: "no_answer" };
   if (status === 304) return { outcome: "not_modified" };
   if (status === 401) return { outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } };
@@ -55,11 +55,11 @@ export function judge(status: number | undefined, headers: ResponseHeaders, mess
   return { outcome: status >= 500 ? "server_error" : "invalid" };
 }
 
-/** Seconds until the rate limit is full again, by GitHub's own clock where it tells the time. */
+/** Seconds until the rate limit resets, by GitHub's clock if the answer has a date. */
 export function resetsIn(headers: ResponseHeaders): number {
   const now = Date.parse(String(headers["date"] ?? "")) || Date.now();
   const reset = Number(headers["x-ratelimit-reset"]) * 1_000;
-  // Never for longer than the hour that a limit is for, whatever the clocks say.
+  // At most an hour, the period of GitHub's limits, even if the clocks differ.
   return Number.isFinite(reset) ? Math.min(3_600, Math.max(1, (reset - now) / 1_000 + 1)) : 60;
 }
 

@@ -1,11 +1,10 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import type { Queryable } from "../database/sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, type Queryable } from "../database/index.js";
 import { Limits, type PauseReason, type RateLimit, type Wait } from "./limits.js";
 import { endCredentialsPause, noteRate, pausePrincipal, takeWrite, waitOf } from "./limits.sql.js";
 
-/** GitHub's limits as rows, so that no replica asks while another was told to wait. */
+/** Stores GitHub's limits in PostgreSQL, so that a pause applies to all replicas. */
 @Injectable()
 export class FleetLimits extends Limits {
   constructor(

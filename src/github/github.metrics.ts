@@ -8,12 +8,12 @@ const REQUESTS = "octogauge_github_requests_total";
 export const githubMetricProviders = [
   makeCounterProvider({
     name: REQUESTS,
-    help: "Requests to GitHub's API by what they were for (a hook, `lookup`) and what became of them.",
+    help: "Requests to GitHub's API, by purpose (name of a hook, or `lookup`) and outcome.",
     labelNames: ["purpose", "outcome"],
   }),
 ];
 
-/** This process's view of GitHub's API. */
+/** Metrics of this process's requests to GitHub's API. */
 @Injectable()
 export class GitHubMetrics {
   constructor(@InjectMetric(REQUESTS) private readonly requests: Counter) {}

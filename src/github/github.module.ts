@@ -6,13 +6,10 @@ import { GitHub } from "./github.js";
 import { HookLog } from "./hook-log.js";
 import { Limits } from "./limits.js";
 
-/**
- * Enters: questions to GitHub's REST API. Leaves: its answers, within the limits that the fleet obeys together.
- * Reconcile calls.
- */
+/** Client of GitHub's REST API, within the rate limits of the whole fleet. Reconcile uses it. */
 @Module({})
 export class GitHubModule {
-  /** @param limits where the fleet keeps its limits; the module that it comes from */
+  /** @param limits stores the rate limits @param from the module that provides the dependencies of `limits` */
   static within(limits: Type<Limits>, from: Type<unknown>): DynamicModule {
     return {
       module: GitHubModule,

@@ -1,8 +1,8 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import type { PauseReason, RateLimit, Wait } from "./limits.js";
 
-// All times are the database's: the processes of a fleet need not agree about the hour. Before PostgreSQL 17 nothing can
-// be subtracted from infinity.
+// All times come from the database, so clocks of processes may differ. nullif, because PostgreSQL before 17 cannot subtract from
+// infinity.
 const IS_PAUSED = "paused_until > now() AND (pause_reason <> 'credentials' OR pause_credentials = $3)";
 
 const WAIT = `
@@ -16,7 +16,7 @@ const NOTE = `
   INSERT INTO octogauge.github_limits (principal, hourly, remaining, resets_at) VALUES ($1, $2, $3, now() + make_interval(secs => $4))
   ON CONFLICT (principal) DO UPDATE SET hourly = excluded.hourly, remaining = excluded.remaining, resets_at = excluded.resets_at`;
 
-// Where GitHub says nothing: a minute, and twice as long each time it happens again within a quarter of an hour.
+// Without a time from GitHub: a minute, doubled for each further pause within 15 minutes.
 const PAUSE = `
   INSERT INTO octogauge.github_limits AS l (principal, paused_until, pause_reason, pause_credentials)
   VALUES ($1, now() + make_interval(secs => coalesce($3, 60)), $2, $4)
@@ -34,7 +34,7 @@ const TAKE_WRITE = `
 
 const NEXT_WRITE = "SELECT greatest(0.001, extract(epoch FROM next_at - now()))::float8 AS seconds FROM octogauge.github_writes";
 
-/** @returns for how long and why `principal` may not ask, if so */
+/** @returns the pause of `principal`, if there is one */
 export async function waitOf(on: Queryable, principal: string, reserve: number, fingerprint: string): Promise<Wait | undefined> {
   const [row] = await sql<Wait>(on, WAIT, [principal, reserve, fingerprint]);
   return row && row.seconds > 0 ? row : undefined;
@@ -53,7 +53,7 @@ export async function noteRate(on: Queryable, principal: string, { limit, remain
   await sql(on, NOTE, [principal, Math.round(limit), Math.round(remaining), resetsIn]);
 }
 
-/** @returns for how long, in seconds */
+/** @returns the seconds of the pause */
 export async function pausePrincipal(
   on: Queryable,
   principal: string,
@@ -65,9 +65,9 @@ export async function pausePrincipal(
   return row?.seconds ?? 0;
 }
 
-/** Takes the turn to write, at most one in `interval` seconds. @returns seconds to wait, 0 where it was taken */
-export async function takeWrite(on: Queryable, interval: number): Promise<number> {
-  const [taken] = await sql(on, TAKE_WRITE, [interval]);
+/** Takes a write slot; there is one per interval. @returns 0 if taken; otherwise the seconds until the next slot */
+export async function takeWrite(on: Queryable, intervalSeconds: number): Promise<number> {
+  const [taken] = await sql(on, TAKE_WRITE, [intervalSeconds]);
   if (taken) return 0;
   const [row] = await sql<{ seconds: number }>(on, NEXT_WRITE);
   return row?.seconds ?? 0.001;
@@ -75,13 +75,13 @@ export async function takeWrite(on: Queryable, interval: number): Promise<number
 
 export interface PrincipalLimits {
   readonly principal: string;
-  /** Null where GitHub sends none. */
+  /** Null if GitHub sends no rate limit. */
   readonly remaining: number | null;
-  /** Seconds that are left of the pause. */
+  /** Remaining seconds of the pause. */
   readonly pause: number;
 }
 
-/** What is left of the rate limits; full again once their hour is over. */
+/** The rate limits and pauses of all principals. A limit whose hour is over counts as full. */
 export async function readLimits(on: Queryable): Promise<PrincipalLimits[]> {
   return sql<PrincipalLimits>(
     on,

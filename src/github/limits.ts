@@ -1,13 +1,13 @@
-/** What GitHub's answer said of the rate limit. */
+/** The rate limit in GitHub's answer. */
 export interface RateLimit {
-  /** Requests an hour. */
+  /** Requests per hour. */
   readonly limit: number;
   readonly remaining: number;
-  /** Seconds until it is full again. */
+  /** Seconds until the limit resets. */
   readonly resetsIn: number;
 }
 
-/** Why nobody may ask for a while. */
+/** Reason of a pause. */
 export type PauseReason = "rate limit" | "secondary rate limit" | "credentials";
 
 export interface Wait {
@@ -15,26 +15,23 @@ export interface Wait {
   readonly reason: PauseReason;
 }
 
-/**
- * What all processes of the fleet obey together. A principal is whom GitHub counts requests for: `token`, `app`, or
- * `installation:<id>`.
- */
+/** GitHub's limits, shared by the fleet. A principal is an identity with its own rate limit: `token`, `app`, or `installation:<id>`. */
 export abstract class Limits {
   /**
-   * @param reserve share (0 to 1) of the hourly limit that is to be left for others
+   * @param reserve share (0 to 1) of the hourly limit to leave for other clients
    * @param fingerprint of the credentials
-   * @returns what keeps this principal from asking, if anything does
+   * @returns the current pause of the principal, if there is one
    */
   abstract wait(principal: string, reserve: number, fingerprint: string): Promise<Wait | undefined>;
 
   abstract note(principal: string, rate: RateLimit): Promise<void>;
 
-  /** @param seconds as GitHub said; undefined where it said nothing, then longer each time in a row. @returns for how long, in seconds */
+  /** @param seconds from GitHub; if undefined, each consecutive pause is longer @returns the seconds of the pause */
   abstract pause(principal: string, reason: PauseReason, seconds: number | undefined, fingerprint: string): Promise<number>;
 
-  /** The credentials of this principal are good: a pause for those before them is over. */
+  /** Call when GitHub accepted the credentials: ends a pause because of earlier ones. */
   abstract accepted(principal: string): Promise<void>;
 
-  /** Takes the turn to write. @returns seconds to wait and ask again, 0 where the turn is ours */
+  /** Takes a write slot. @returns 0 if taken; otherwise the seconds until the next slot */
   abstract takeWrite(): Promise<number>;
 }

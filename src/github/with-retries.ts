@@ -2,18 +2,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GitHubError } from "./failure.js";
 import type { GitHubResponse, GitHub, GitHubRequest } from "./github.js";
 
-/** Attempts at a request that GitHub does not answer, and the rest after the first, in seconds. */
-const [MOST_ATTEMPTS, REST] = [5, 2];
+const MAX_ATTEMPTS = 5;
+/** Pause after the first attempt; it grows linearly. */
+const BACKOFF_SECONDS = 2;
 
 /**
- * GitHub for whoever has time: each request waits for as long as GitHub says, and is tried again where it fails.
- * @param waits told for how many seconds nobody may ask
+ * Wraps a client for commands that can wait: a request waits out rate limits and retries transient failures.
+ * @param waits called with the seconds before each wait for a rate limit
  */
-export function patient(github: Pick<GitHub, "ask">, waits: (seconds: number) => void): Pick<GitHub, "ask"> {
-  const ask = async (question: GitHubRequest): Promise<GitHubResponse> => {
+export function withRetries(github: Pick<GitHub, "ask">, waits: (seconds: number) => void): Pick<GitHub, "ask"> {
+  const ask = async (request: GitHubRequest): Promise<GitHubResponse> => {
     for (let attempt = 1; ;) {
       try {
-        return await github.ask(question);
+        return await github.ask(request);
       } catch (error) {
         if (!(error instanceof GitHubError)) throw error;
         if (error.outcome === "limited" && error.waitSeconds !== undefined) {
@@ -21,9 +22,9 @@ export function patient(github: Pick<GitHub, "ask">, waits: (seconds: number) =>
           await sleep(1_000 * error.waitSeconds);
           continue;
         }
-        const mayPass = error.outcome === "server_error" || error.outcome === "no_answer";
-        if (!mayPass || attempt >= MOST_ATTEMPTS) throw error;
-        await sleep(1_000 * REST * attempt);
+        const isTransient = error.outcome === "server_error" || error.outcome === "no_answer";
+        if (!isTransient || attempt >= MAX_ATTEMPTS) throw error;
+        await sleep(1_000 * BACKOFF_SECONDS * attempt);
         attempt += 1;
       }
     }

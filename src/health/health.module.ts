@@ -3,7 +3,7 @@ import { TerminusModule } from "@nestjs/terminus";
 import { BufferModule } from "../buffer/buffer.module.js";
 import type { Children } from "../cluster/children.js";
 import { ClusterModule } from "../cluster/cluster.module.js";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { HealthController } from "./health.controller.js";
 import { Readiness } from "./readiness.js";
 

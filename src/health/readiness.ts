@@ -1,13 +1,14 @@
+import { withTimeout } from "../background/with-timeout.js";
+import { messageOf } from "../logging/index.js";
 import { Inject, Injectable } from "@nestjs/common";
 import { HealthIndicatorService } from "@nestjs/terminus";
 import { Broker } from "../buffer/broker.js";
 import { Children } from "../cluster/children.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, type Queryable, sql } from "../database/index.js";
 import { missingMigrations } from "../database/migrate.js";
-import { type Queryable, sql } from "../database/sql.js";
 import { oldestPendingAge } from "../queue/backlog.sql.js";
-import { probeInbox } from "../intake/probe.sql.js";
+import { probeInbox } from "../intake/index.js";
 
 /** A probe must be answered before it times out, whatever the database does. Milliseconds. */
 const PROBE_MS = 2_000;
@@ -67,11 +68,11 @@ export class Readiness {
   async schema() {
     const check = this.indicators.check("database");
     try {
-      const missing = await within(this.#shared("schema", () => this.#missing(this.database.within(PROBE_MS / 1_000))));
+      const missing = await answered(this.#shared("schema", () => this.#missing(this.database.within(PROBE_MS / 1_000))));
       if (missing.length === 0) return check.up();
       return this.#away(check, { message: "the schema is older than this build", missing });
     } catch (error) {
-      return this.#away(check, { message: error instanceof Error ? error.message : String(error) });
+      return this.#away(check, { message: messageOf(error) });
     }
   }
 
@@ -90,13 +91,13 @@ export class Readiness {
   async backlog() {
     const check = this.indicators.check("inbox");
     try {
-      const seconds = Math.round(await within(this.#shared("backlog", () => oldestPendingAge(this.database.within(PROBE_MS / 1_000)))));
+      const seconds = Math.round(await answered(this.#shared("backlog", () => oldestPendingAge(this.database.within(PROBE_MS / 1_000)))));
       const late = this.config.MODE === "worker" && seconds > this.config.READY_MAX_PENDING_AGE;
       return late
         ? check.down({ oldestPendingSeconds: seconds, limit: this.config.READY_MAX_PENDING_AGE })
         : check.up({ oldestPendingSeconds: seconds });
     } catch (error) {
-      return this.#away(check, { message: error instanceof Error ? error.message : String(error) });
+      return this.#away(check, { message: messageOf(error) });
     }
   }
 
@@ -114,14 +115,4 @@ export class Readiness {
   }
 }
 
-async function within<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer from the database within ${PROBE_MS} ms`)), PROBE_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const answered = <T>(work: Promise<T>): Promise<T> => withTimeout(PROBE_MS, work, `no answer from the database within ${PROBE_MS} ms`);

@@ -1,28 +1,26 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { RateLimiter } from "../intake/rate-limiter.js";
-import type { Delivery } from "../intake/delivery.js";
-import { projectionOf } from "../events/project.js";
-import { repositoryOfBytes } from "../events/repository-of.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { type Delivery, RateLimiter } from "../intake/index.js";
+import { projectionOf, repositoryOfBytes } from "../events/index.js";
 
 const BURST_SECONDS = 10;
 
-/** A request's share of the budgets; give it back exactly once. */
+/** A request's share of the budgets. Call `release` when its work ends. */
 export interface Admission {
-  /** Takes more bytes; false where the budget is spent. */
+  /** Takes more bytes; false if the budget is used up. */
   grow(bytes: number): boolean;
   release(): void;
 }
 
-/** The budgets of requests and bytes held at once: beyond them the surplus is told so within a second, usually, instead of waiting for a commit. */
+/** Limits the requests and bytes held at once. Excess requests usually get 503 within a second instead of waiting for a commit. */
 @Injectable()
 export class AdmissionControl {
   #requests = 0;
   #bytes = 0;
-  readonly #owners: RateLimiter | undefined;
+  readonly #ownerLimiter: RateLimiter | undefined;
 
   constructor(@Inject(CONFIG) private readonly config: Pick<Config, "INGEST_RATE_LIMIT" | "MAX_INFLIGHT_BYTES" | "MAX_INFLIGHT_REQUESTS">) {
-    this.#owners = config.INGEST_RATE_LIMIT > 0 ? new RateLimiter(config.INGEST_RATE_LIMIT, BURST_SECONDS) : undefined;
+    this.#ownerLimiter = config.INGEST_RATE_LIMIT > 0 ? new RateLimiter(config.INGEST_RATE_LIMIT, BURST_SECONDS) : undefined;
   }
 
   get requests(): number {
@@ -34,18 +32,18 @@ export class AdmissionControl {
   }
 
   /**
-   * Whole seconds that an owner has to wait for the next delivery; 0 where it may have this one. It goes by what is signed, the
-   * secret and the owner in the body: headers can be changed at will in a request that is replayed.
-   * @param secret its index
+   * Takes a token of the owner. The key is signed data (secret, and owner in the body), because a replayed request can change headers.
+   * @param secret index of the secret
+   * @returns 0 if a token was available; otherwise the whole seconds until the next one
    */
   waitOf(secret: number, { event, form, body }: Pick<Delivery, "event" | "form" | "body">): number {
-    if (!this.#owners) return 0;
+    if (!this.#ownerLimiter) return 0;
     const projection = projectionOf(event, form, body);
     const [owner] = projection ? repositoryOfBytes(projection).split("/", 1) : [];
-    return Math.ceil(this.#owners.take(`${secret} ${owner ?? ""}`));
+    return Math.ceil(this.#ownerLimiter.take(`${secret} ${owner ?? ""}`));
   }
 
-  /** @returns undefined where the budget of requests is spent */
+  /** @returns undefined if the budget of requests is used up */
   admit(): Admission | undefined {
     if (this.#requests >= this.config.MAX_INFLIGHT_REQUESTS) return undefined;
     this.#requests += 1;

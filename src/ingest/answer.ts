@@ -1,30 +1,30 @@
 import { type ServerResponse, STATUS_CODES } from "node:http";
 
-/** An answer of the public listener; the reason labels the process metrics. */
+/** An answer of the public listener. The reason is a label of the process metrics. */
 export interface WebhookAnswer {
   readonly status: number;
   readonly reason: string;
   readonly body: string;
-  /** Names and values in turn, ready to be written: answers that are given by the thousand are made once. */
+  /** Names and values alternate, as `writeHead` takes them. Frequent answers are built only once. */
   readonly headers: readonly string[];
 }
 
 export const ACCEPTED: WebhookAnswer = stored("accepted");
 export const DUPLICATE: WebhookAnswer = stored("duplicate");
 
-/** To what comes beyond the budgets. */
+/** Answers beyond the budgets. */
 export const TOO_MANY: WebhookAnswer = unavailable("overload-requests", "too many deliveries at once; send this one again later");
 export const TOO_MUCH: WebhookAnswer = unavailable("overload-bytes", "too many bytes at once; send this delivery again later");
 export const TOO_SLOW: WebhookAnswer = problem(
   408,
   "slow-body",
-  "the body came more slowly than BODY_MIN_RATE; send this delivery again later",
+  "the body arrived more slowly than BODY_MIN_RATE; send this delivery again later",
   ["connection", "close"],
 );
 export const NOT_ALLOWED: WebhookAnswer = problem(
   403,
   "sender",
-  "deliveries are not taken from this address (WEBHOOK_ALLOW, TRUSTED_PROXIES)",
+  "deliveries from this address are not allowed; see WEBHOOK_ALLOW and TRUSTED_PROXIES",
   ["connection", "close"],
 );
 export const NOT_STORED: WebhookAnswer = unavailable("database", "the delivery could not be stored; send it again later");
@@ -45,7 +45,7 @@ export function problem(status: number, reason: string, detail: string, headers:
   );
 }
 
-/** 503: the sender should try again; GitHub does so when somebody asks for a redelivery. */
+/** 503: the sender should send again later. GitHub sends again only when a redelivery is requested. */
 function unavailable(reason: string, detail: string): WebhookAnswer {
   return problem(503, reason, detail, ["retry-after", "5"]);
 }

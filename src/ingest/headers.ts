@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { hookIdOf, isDeliveryId, isEventName } from "../intake/delivery-headers.js";
+import { hookIdOf, isDeliveryId, isEventName } from "../intake/index.js";
 import { type WebhookAnswer, problem } from "./answer.js";
 
-/** What the headers of a delivery say. */
+/** The headers of a delivery. */
 export interface DeliveryHeaders {
   readonly id: string;
   readonly event: string;
@@ -11,7 +11,7 @@ export interface DeliveryHeaders {
   readonly signature: string | undefined;
 }
 
-/** Reads the headers; an {@link WebhookAnswer} instead says what is wrong with them, naming the header. */
+/** Reads the headers, or returns an error answer that names the wrong header. */
 export function readHeaders(headers: IncomingHttpHeaders): DeliveryHeaders | WebhookAnswer {
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {

@@ -1,21 +1,21 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { GroupCommit } from "../intake/group-commit.js";
-import { InboxModule } from "../intake/intake.module.js";
-import { Intake } from "../intake/intake.js";
+import { IntakeModule } from "../intake/intake.module.js";
+import { Intake } from "../intake/index.js";
 import { AdmissionControl } from "./admission.js";
 import { ingestMetricProviders, IngestMetrics } from "./ingest.metrics.js";
 import { PublicListener } from "./public-listener.js";
 import { Senders } from "./senders.js";
 import { WebhookHandler } from "./webhook-handler.js";
 
-/** Enters: bytes from the Internet. Leaves: authentic deliveries, into the inbox or what stands before it. Nobody imports this room. */
+/** Receives deliveries from the Internet, verifies them, and stores them in the inbox or the buffer. No other room imports this one. */
 @Module({})
 export class IngestModule {
-  /** @param before a module that exports another {@link Intake} than the inbox itself */
+  /** @param before a module that exports another {@link Intake} than the inbox */
   static with(before?: DynamicModule["module"]): DynamicModule {
     return {
       module: IngestModule,
-      imports: [before ?? InboxModule],
+      imports: [before ?? IntakeModule],
       providers: [
         AdmissionControl,
         Senders,

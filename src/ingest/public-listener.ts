@@ -1,39 +1,40 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from "@nestjs/common";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { CONFIG, type Config } from "../config/config.js";
-import { Tracing } from "../tracing/tracing.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Tracing } from "../tracing/index.js";
 import { type WebhookAnswer, NOT_ALLOWED, problem, send, TOO_MANY, TOO_MUCH } from "./answer.js";
 import { IngestMetrics } from "./ingest.metrics.js";
 import { RequestTrace } from "./request-trace.js";
 import { Senders } from "./senders.js";
-import { Turns } from "./turns.js";
-import { WebhookHandler } from "./webhook-handler.js";
 
-/** How long a refused sender may go on reading our answer before the connection is cut. Milliseconds. */
+import { WebhookHandler } from "./webhook-handler.js";
+import { YieldQueue } from "./yield-queue.js";
+
+/** A refused sender has this long to read the answer before its connection is destroyed. */
 const LINGER_MS = 1_000;
 const HEADERS_TIMEOUT_MS = 5_000;
-/** Connections that wait to be taken; with node's 511, thousands that came at once waited for TCP to try again, for up to 23 s. */
+/** Pending connections. With node's default of 511, connections beyond it waited up to 23 s for a TCP retry. */
 const BACKLOG = 4_096;
 
 /**
- * The public listener: a plain HTTP server with one route. Between the Internet and the inbox there is no
- * framework; it would cost more than half of the acknowledgements (docs/adr/0002).
+ * The public listener: a plain HTTP server with one route. A web framework would halve the rate of acknowledged deliveries
+ * (docs/adr/0002).
  */
 @Injectable()
 export class PublicListener implements OnModuleDestroy {
   readonly #logger = new Logger("ingest");
   readonly #server: Server;
   /**
-   * Requests of each connection that are not answered yet. It changes with connections only: a set of the busy ones, which
-   * changed with each request, cost as much garbage that outlived its time as everything else (bench/NOTES.md).
+   * Number of unanswered requests per connection. The map changes only with connections: a set of busy connections changes with each
+   * request and doubled the garbage (bench/NOTES.md).
    */
   readonly #open = new Map<Socket, { requests: number }>();
-  readonly #turnedAway = new Turns();
+  readonly #overloadAnswers = new YieldQueue();
   #draining = false;
 
   constructor(
-    private readonly controller: WebhookHandler,
+    private readonly handler: WebhookHandler,
     private readonly senders: Senders,
     private readonly metrics: IngestMetrics,
     private readonly tracing: Tracing,
@@ -41,23 +42,23 @@ export class PublicListener implements OnModuleDestroy {
   ) {
     this.#server = createServer(
       {
-        // Slow senders: a head or a body that trickles is cut off, whatever the controller does.
+        // Ends requests of slow senders, independent of the webhook handler.
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: Math.max(HEADERS_TIMEOUT_MS, (this.config.REQUEST_TIMEOUT + 1) * 1_000),
         connectionsCheckingInterval: 1_000,
-        // Longer than a load balancer's, so that the balancer is the one that closes idle connections.
+        // Longer than the load balancer's, so that the balancer closes idle connections, not this server.
         keepAliveTimeout: this.config.KEEP_ALIVE_TIMEOUT * 1_000,
       },
       (request, response) => void this.#handle(request, response),
     );
     this.#server.on("connection", (socket) => {
       this.#open.set(socket, { requests: 0 });
-      this.#turnedAway.shorten();
+      this.#overloadAnswers.shorten();
       socket.once("close", () => this.#open.delete(socket));
     });
   }
 
-  /** @throws where the port is taken */
+  /** @throws if the port is in use */
   async listen(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once("error", reject);
@@ -69,7 +70,7 @@ export class PublicListener implements OnModuleDestroy {
     this.#logger.log(`taking deliveries at ${this.url}`);
   }
 
-  /** Where deliveries go, once it listens. */
+  /** The webhook URL; only after {@link listen}. */
   get url(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     const host = address === "0.0.0.0" || address === "::" ? "localhost" : family === "IPv6" ? `[${address}]` : address;
@@ -77,8 +78,8 @@ export class PublicListener implements OnModuleDestroy {
   }
 
   /**
-   * Takes no new connection and finishes the requests under way. Connections without a request are cut after a moment,
-   * since a silent one could hold the stop up for ever; those with one, when their request must have been answered.
+   * Accepts no new connections and finishes open requests. Idle connections are destroyed after a second, because a silent one
+   * would block the shutdown; busy ones after REQUEST_TIMEOUT.
    */
   async onModuleDestroy(): Promise<void> {
     if (!this.#server.listening) return;
@@ -98,7 +99,7 @@ export class PublicListener implements OnModuleDestroy {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const began = performance.now();
     const connection = this.#open.get(request.socket);
-    // By arrival: of those that come in one read, all arrive before the first is routed.
+    // Decide on arrival: all pipelined requests of one read arrive before the first one is routed.
     const isFirst = connection?.requests === 0;
     if (connection) {
       connection.requests += 1;
@@ -106,32 +107,33 @@ export class PublicListener implements OnModuleDestroy {
     }
     const trace = this.tracing.isOn ? new RequestTrace(this.tracing, request, this.config.TRUST_TRACEPARENT === "on") : undefined;
     const answer = await this.#route(request, trace);
-    // Only the first of a connection: answers that are queued behind it are what makes node stop reading from it.
-    if ((answer === TOO_MANY || answer === TOO_MUCH) && isFirst) await this.#whenThereIsTime(request);
+    // Only the first request of a connection waits: node stops reading from a connection with queued answers.
+    if ((answer === TOO_MANY || answer === TOO_MUCH) && isFirst) await this.#yield(request);
     if (this.#draining) response.setHeader("connection", "close");
     send(response, answer);
     this.metrics.answered(answer, (performance.now() - began) / 1_000, trace?.answered(answer));
     if (!request.complete && !request.destroyed) cutOff(request);
   }
 
-  /** Deliveries that are acknowledged go before those beyond the budgets, which come by the thousand under overload. */
-  #whenThereIsTime(request: IncomingMessage): Promise<void> {
-    // What has come of its body is not kept meanwhile.
+  /** Delays overload answers, which come by the thousand, so that accepted deliveries are acknowledged first. */
+  #yield(request: IncomingMessage): Promise<void> {
+    // Discard the body instead of buffering it.
     request.resume();
-    return this.#turnedAway.next();
+    return this.#overloadAnswers.next();
   }
 
   async #route(request: IncomingMessage, trace?: RequestTrace): Promise<WebhookAnswer> {
     const path = request.url?.split("?", 1)[0];
     const { WEBHOOK_PATH } = this.config;
-    if (path !== WEBHOOK_PATH && path !== `${WEBHOOK_PATH}/`) return problem(404, "path", `there is nothing here but POST ${WEBHOOK_PATH}`);
+    if (path !== WEBHOOK_PATH && path !== `${WEBHOOK_PATH}/`)
+      return problem(404, "path", `not found; the only route is POST ${WEBHOOK_PATH}`);
     if (request.method !== "POST") return problem(405, "method", "use POST", ["allow", "POST"]);
     if (!this.senders.allow(request)) return NOT_ALLOWED;
-    return this.controller.receive(request, trace);
+    return this.handler.receive(request, trace);
   }
 }
 
-/** The rest of a refused body is thrown away unread; whoever does not stop sending is disconnected. */
+/** Discards the rest of a refused body, and disconnects a sender that continues. */
 function cutOff(request: IncomingMessage): void {
   request.resume();
   const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);

@@ -1,25 +1,24 @@
 import type { IncomingMessage } from "node:http";
 import type { Admission } from "./admission.js";
 
-/** Why a body could not be read whole. */
+/** Why a body is incomplete. */
 export type BodyFailure = "too-large" | "over-budget" | "too-slow" | "late" | "aborted";
 
-/** Reads the raw bytes, counting while reading: a Content-Length is a claim, not a fact. */
+/** Reads the raw bytes and counts them, because Content-Length may be wrong. */
 export class RawBody {
-  /** Always settles if {@link stop} is called before the request is answered: node emits nothing more for a request whose answer is out. */
+  /** Call {@link stop} before answering, or this may never settle: node emits no more events after the answer. */
   readonly whole: Promise<Buffer | BodyFailure>;
   #settle: (body: Buffer | BodyFailure) => void = () => undefined;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
   #isOpen = true;
 
-  /** @param most bytes */
-  constructor(request: IncomingMessage, most: number, admission: Admission) {
+  constructor(request: IncomingMessage, maxBytes: number, admission: Admission) {
     this.whole = new Promise((resolve) => (this.#settle = resolve));
     request.on("data", (chunk: Buffer) => {
       if (!this.#isOpen) return;
       this.#bytes += chunk.length;
-      if (this.#bytes > most) this.stop("too-large");
+      if (this.#bytes > maxBytes) this.stop("too-large");
       else if (!admission.grow(chunk.length)) this.stop("over-budget");
       else this.#chunks.push(chunk);
     });
@@ -33,17 +32,17 @@ export class RawBody {
     request.on("error", () => this.stop("aborted"));
   }
 
-  /** Whether more is to come. */
+  /** True until the body is complete or stopped. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
-  /** How many have come. */
+  /** Bytes received so far. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Drops what has come and takes no more; has no effect on a body that is whole. */
+  /** Discards the bytes and ignores further ones; no effect on a complete body. */
   stop(failure: BodyFailure): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;

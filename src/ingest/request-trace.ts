@@ -1,14 +1,12 @@
 import { type Span, SpanKind } from "@opentelemetry/api";
 import type { IncomingMessage } from "node:http";
-import { now } from "../tracing/clock.js";
-import { contextOf, isSampled, traceparentOf } from "../tracing/traceparent.js";
-import { end, type Tracing } from "../tracing/tracing.js";
+import { contextOf, end, isSampled, now, traceparentOf, type Tracing } from "../tracing/index.js";
 import type { WebhookAnswer } from "./answer.js";
 import type { DeliveryHeaders } from "./headers.js";
 
 /**
- * The spans of one request. They are begun once the HMAC holds: before, a stranger would decide what is exported, and how
- * much. What is refused before that is in the metrics and the log. By https://opentelemetry.io/docs/specs/semconv/http/http-spans/
+ * The spans of one request. They start after the HMAC check, so that unauthenticated requests export nothing; metrics and log
+ * lines cover those. Attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
  */
 export class RequestTrace {
   readonly #began = now();
@@ -18,18 +16,18 @@ export class RequestTrace {
   constructor(
     private readonly tracing: Tracing,
     private readonly request: IncomingMessage,
-    /** Whether its traceparent is believed: it is not signed. */
+    /** True to accept the `traceparent` header, which is not signed. */
     private readonly isTrusted: boolean,
   ) {}
 
-  /** The body is there. */
+  /** Call when the body is complete. */
   received(): void {
     this.#received = now();
   }
 
   /**
-   * The signature fits.
-   * @returns the context that goes with the delivery; undefined where it is not to be traced any further
+   * Call when the signature is valid.
+   * @returns the trace context to store with the delivery; undefined if it is not sampled
    */
   verified({ id, event }: DeliveryHeaders, bytes: number): string | undefined {
     const verified = now();
@@ -47,7 +45,7 @@ export class RequestTrace {
     return traceparentOf(context);
   }
 
-  /** @returns the trace's id, where it is sampled */
+  /** @returns the trace id, if the trace is sampled */
   answered({ status, reason }: WebhookAnswer): string | undefined {
     const span = this.#span;
     if (!span) return undefined;

@@ -1,9 +1,8 @@
 import { Inject, Injectable } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Networks } from "../config/networks.js";
+import { CONFIG, type Config, type Networks } from "../config/index.js";
 
-/** Which addresses may send at all. The signature decides what is true; this keeps strangers from taking up memory before it can. */
+/** Checks the address of the sender before the signature, so that unknown senders take no memory. */
 @Injectable()
 export class Senders {
   readonly #allowed: Networks | undefined;
@@ -18,7 +17,7 @@ export class Senders {
     return this.#allowed === undefined || this.#allowed.has(this.#senderOf(request));
   }
 
-  /** Each proxy appends the address it was called from, so the header is read from its end, as far as proxies are trusted. */
+  /** Each proxy appends the address of its caller, so this reads the header from the end, up to the first untrusted address. */
   #senderOf({ socket, headers }: IncomingMessage): string {
     let sender = socket.remoteAddress ?? "";
     const hops = [headers["x-forwarded-for"] ?? []].flat().join(",").split(",");

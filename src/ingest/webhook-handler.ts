@@ -1,14 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { IncomingMessage } from "node:http";
-import { CONFIG, type Config } from "../config/config.js";
-import { LiveConfig } from "../config/live-config.js";
-import type { Delivery } from "../intake/delivery.js";
-import { receivedFields } from "../queue/delivery-fields.js";
-import { Intake } from "../intake/intake.js";
-import { signingSecret } from "../intake/signature.js";
-import { type LogFields, logEntry } from "../logging/fields.js";
-import { Outage } from "../logging/outage.js";
-import { deliveryLevel } from "../logging/levels.js";
+import { CONFIG, type Config, LiveConfig } from "../config/index.js";
+import { type Delivery, Intake, receivedFields, signingSecret } from "../intake/index.js";
+import { deliveryLevel, logEntry, type LogFields, Outage } from "../logging/index.js";
 import { type Admission, AdmissionControl } from "./admission.js";
 import { ACCEPTED, type WebhookAnswer, DUPLICATE, LATE, NOT_STORED, problem, TOO_MANY, TOO_MUCH, TOO_SLOW } from "./answer.js";
 import { watchBody } from "./body-clock.js";
@@ -17,17 +11,17 @@ import { IngestMetrics } from "./ingest.metrics.js";
 import { RawBody } from "./raw-body.js";
 import type { RequestTrace } from "./request-trace.js";
 
-/** What came to be known of a delivery while it was taken in, for its line in the log. */
-interface Seen {
+/** Collects the verified delivery for the log line of a request. */
+interface RequestLog {
   delivery?: Delivery;
 }
 
-/** Takes one delivery in: headers, raw body, HMAC, and only then the inbox. */
+/** Handles `POST /webhook`: checks headers, raw body and HMAC, then stores the delivery. */
 @Injectable()
 export class WebhookHandler {
   readonly #logger = new Logger("ingest");
   readonly #outage = new Outage(this.#logger);
-  /** How it tells of each delivery, if it does. */
+  /** Log level for each delivery; undefined to log none. */
   readonly #level: "log" | "debug" | undefined;
 
   constructor(
@@ -43,26 +37,26 @@ export class WebhookHandler {
 
   /** The answer to `POST /webhook`; never throws, and answers within REQUEST_TIMEOUT. */
   receive(request: IncomingMessage, trace?: RequestTrace): Promise<WebhookAnswer> {
-    return this.#level === undefined ? this.#answer(request, trace) : this.#answerAloud(request, trace, this.#level);
+    return this.#level === undefined ? this.#answer(request, trace) : this.#answerAndLog(request, trace, this.#level);
   }
 
-  async #answerAloud(request: IncomingMessage, trace: RequestTrace | undefined, level: "log" | "debug"): Promise<WebhookAnswer> {
+  async #answerAndLog(request: IncomingMessage, trace: RequestTrace | undefined, level: "log" | "debug"): Promise<WebhookAnswer> {
     const began = performance.now();
-    const seen: Seen = {};
-    const answer = await this.#answer(request, trace, seen);
+    const log: RequestLog = {};
+    const answer = await this.#answer(request, trace, log);
     this.#logger[level](
-      logEntry(answer.status === 202 ? "a delivery was taken" : "a delivery was refused", {
-        ...fieldsOf(request, seen),
+      logEntry(answer.status === 202 ? "a delivery was accepted" : "a delivery was refused", {
+        ...fieldsOf(request, log),
         outcome: answer.reason,
         status: answer.status,
         duration_seconds: (performance.now() - began) / 1_000,
-        bytes: seen.delivery?.body.length,
+        bytes: log.delivery?.body.length,
       }),
     );
     return answer;
   }
 
-  async #answer(request: IncomingMessage, trace?: RequestTrace, seen?: Seen): Promise<WebhookAnswer> {
+  async #answer(request: IncomingMessage, trace?: RequestTrace, log?: RequestLog): Promise<WebhookAnswer> {
     const headers = readHeaders(request.headers);
     if ("status" in headers) return headers;
     if (headers.signature === undefined) return unauthorized("X-Hub-Signature-256 is missing: set a secret on the webhook");
@@ -71,10 +65,10 @@ export class WebhookHandler {
     const admission = this.admission.admit();
     if (!admission) return TOO_MANY;
     const body = new RawBody(request, this.config.MAX_BODY_BYTES, admission);
-    return this.#withinDeadline(body, this.#take(body, headers, trace, seen), admission);
+    return this.#withinDeadline(body, this.#take(body, headers, trace, log), admission);
   }
 
-  async #take({ whole }: RawBody, headers: DeliveryHeaders, trace?: RequestTrace, seen?: Seen): Promise<WebhookAnswer> {
+  async #take({ whole }: RawBody, headers: DeliveryHeaders, trace?: RequestTrace, log?: RequestLog): Promise<WebhookAnswer> {
     const body = await whole;
     if (body === "too-large") return this.#tooLarge();
     if (body === "over-budget") return TOO_MUCH;
@@ -88,7 +82,7 @@ export class WebhookHandler {
     const traceparent = trace?.verified(headers, body.length);
     const { id, event, hookId, form, signature } = headers;
     const delivery: Delivery = { id, event, hookId, form, body, signature, traceparent };
-    if (seen) seen.delivery = delivery;
+    if (log) log.delivery = delivery;
     const wait = this.admission.waitOf(secret, delivery);
     if (wait > 0) return limited(wait);
     try {
@@ -102,8 +96,8 @@ export class WebhookHandler {
   }
 
   /**
-   * The admission is given back when the work ends, not when its sender is answered: a delivery that still waits for a hung
-   * database still takes memory. A body that is not whole by then ends the work.
+   * Releases the admission when the work ends, not when the sender gets its answer: a delivery that waits for a hung database
+   * still takes memory.
    */
   #withinDeadline(body: RawBody, work: Promise<WebhookAnswer>, admission: Admission): Promise<WebhookAnswer> {
     return new Promise((resolve) => {
@@ -114,7 +108,7 @@ export class WebhookHandler {
         resolve(answer);
       };
       work.then(end, (error: unknown) => {
-        this.#logger.error(logEntry("a delivery could not be taken in", { error }));
+        this.#logger.error(logEntry("a delivery failed with an unexpected error", { error }));
         end(NOT_STORED);
       });
     });
@@ -125,8 +119,8 @@ export class WebhookHandler {
   }
 }
 
-/** Before its signature held there is no delivery, only what its headers pretend. */
-function fieldsOf(request: IncomingMessage, { delivery }: Seen): LogFields {
+/** Without a valid signature there is no delivery, so the fields come from the unverified headers. */
+function fieldsOf(request: IncomingMessage, { delivery }: RequestLog): LogFields {
   if (delivery) return receivedFields(delivery);
   const headers = readHeaders(request.headers);
   return "status" in headers ? {} : { delivery_id: headers.id, event: headers.event };

@@ -1,26 +1,36 @@
-import { boolArray, int2Array, int4Array, int8Array, textArray, timestamptzArray, utf8Array, uuidArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import {
+  boolArray,
+  int2Array,
+  int4Array,
+  int8Array,
+  type Queryable,
+  sql,
+  textArray,
+  timestamptzArray,
+  utf8Array,
+  uuidArray,
+} from "../database/index.js";
 import type { Delivery } from "./delivery.js";
 import { offsetsOf, packOf } from "./pack.js";
 
-/** A delivery with its stored projection (see projection/). */
+/** A delivery with the projection that is stored beside it (events/project.ts). */
 export interface Pending {
   readonly delivery: Delivery;
   readonly projection: Buffer | null;
-  /** Its lane (lanes.ts). */
+  /** The lane (lanes.ts). */
   readonly priority: number;
-  /** When it began to wait for its flush, by tracing/clock.ts, where it is traced. */
+  /** For traced deliveries: when the wait for the flush began, by tracing/clock.ts. */
   readonly since?: number | undefined;
 }
 
-// A function in the database, whose statements are planned once for each of its connections, whichever way they come through a
-// pooler: planning took nearly half of the server's time for a flush of 32 (migrations/1797200000000-accept-function.ts).
+// A database function keeps its plans per server connection, also behind a pooler. Without it, planning took nearly half of the
+// server's time for a flush of 32 (migrations/1797200000000-accept-function.ts).
 const ACCEPT = "SELECT octogauge.accept_deliveries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS id";
 
 /**
  * Stores a batch, each id once.
- * @param batch of distinct ids, sorted by id: two replicas that get the same ids then wait for each other in the same order
- * @returns the ids that were stored before
+ * @param batch distinct ids, sorted by id: replicas with the same ids then lock in the same order, so they cannot deadlock
+ * @returns the ids that were already stored
  */
 export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Promise<Set<string>> {
   const bodies = batch.map(({ delivery }) => delivery.body);
@@ -41,7 +51,7 @@ export async function acceptBatch(on: Queryable, batch: readonly Pending[]): Pro
   return new Set(rows.map((row) => row.id));
 }
 
-/** The contexts of the first requests that brought these deliveries, where they were traced. */
+/** Maps each delivery id to the trace context of its first request, if that request was traced. */
 export async function firstTraceparents(on: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const rows = await sql<{ id: string; traceparent: string }>(
     on,

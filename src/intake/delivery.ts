@@ -1,22 +1,22 @@
-/** A delivery as the ingest room hands it over: authentic (the HMAC held), otherwise unread. */
+/** A delivery from the ingest room: its HMAC is valid, its body is not read yet. */
 export interface Delivery {
   /** `X-GitHub-Delivery`: a GUID in lower case. */
   readonly id: string;
   /** `X-GitHub-Event`. */
   readonly event: string;
-  /** `X-GitHub-Hook-ID`, where GitHub sent one. */
+  /** `X-GitHub-Hook-ID`; null if GitHub sent none. */
   readonly hookId: number | null;
   /** Whether the body is `application/x-www-form-urlencoded`, with the JSON in `payload`. */
   readonly form: boolean;
   /** The raw bytes as they were signed. */
   readonly body: Buffer;
-  /** `X-Hub-Signature-256`, which goes along where the delivery waits elsewhere. */
+  /** `X-Hub-Signature-256`. The buffer stores it with the delivery. */
   readonly signature?: string | undefined;
-  /** When it came, in milliseconds since 1970, where that was not just now. */
+  /** Time of receipt in milliseconds since 1970; undefined means now. */
   readonly receivedAt?: number | undefined;
-  /** The context of its trace (tracing/traceparent.ts), where it is traced. */
+  /** For traced deliveries: the trace context (tracing/traceparent.ts). */
   readonly traceparent?: string | undefined;
 }
 
-/** What became of an accepted delivery. */
+/** Result of storing a delivery: new, or already stored. */
 export type Acceptance = "accepted" | "duplicate";

@@ -1,13 +1,13 @@
 import type { Pending } from "./accept.sql.js";
 import type { Acceptance } from "./delivery.js";
 
-/** What a flush may take, and what it does. */
+/** Limits of a flush, and its store function. */
 export interface Flush {
-  /** Most deliveries. */
+  /** Maximum number of deliveries. */
   readonly size: number;
-  /** Most bytes of payload, beyond the first delivery: keeps the parameters of a statement small against the memory of a server. */
+  /** Maximum payload bytes; a single larger delivery still gets a flush of its own. Bounds the memory that one statement takes in PostgreSQL. */
   readonly bytes: number;
-  /** Stores a batch of distinct ids, sorted by id. @returns the ids that were stored before */
+  /** Stores a batch of distinct ids, sorted by id. @returns the ids that were already stored */
   store(batch: readonly Pending[]): Promise<ReadonlySet<string>>;
 }
 
@@ -18,8 +18,8 @@ interface WaitingDelivery {
 }
 
 /**
- * Lets concurrent deliveries share a commit: while one flush is under way the next batch gathers,
- * and an idle queue flushes at once, without a timer.
+ * Group commit: deliveries that arrive during a flush share the next one.
+ * An idle queue flushes at once; there is no timer.
  */
 export class FlushQueue {
   #waiting: WaitingDelivery[] = [];
@@ -32,21 +32,21 @@ export class FlushQueue {
   }
 
   /**
-   * Fulfilled after the commit.
-   * @param signal aborting it lets go of what waits; what is in a flush already stays in it
+   * Resolves after the commit.
+   * @param signal removes the delivery while it waits; a flush that has started keeps it
    * @throws the store's error, or the signal's reason
    */
   add(pending: Pending, signal?: AbortSignal): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
-      // Not { ...pending, … }: a spread with new properties after it costs V8 20 to 40 times as much (bench/NOTES.md).
+      // Not { ...pending, … }: V8 builds an object from a spread with added properties 20 to 40 times slower (bench/NOTES.md).
       const item = { pending, resolve, reject };
       this.#waiting.push(item);
-      signal?.addEventListener("abort", () => this.#letGo(item, signal.reason), { once: true });
+      signal?.addEventListener("abort", () => this.#remove(item, signal.reason), { once: true });
       if (!this.#flushing) void this.#flushAll();
     });
   }
 
-  #letGo(item: WaitingDelivery, reason: unknown): void {
+  #remove(item: WaitingDelivery, reason: unknown): void {
     const place = this.#waiting.indexOf(item);
     if (place < 0) return;
     this.#waiting.splice(place, 1);
@@ -55,7 +55,7 @@ export class FlushQueue {
 
   async #flushAll(): Promise<void> {
     this.#flushing = true;
-    // One turn of the event loop: requests that arrived in the same read of the sockets join this flush.
+    // Yield once to the event loop: requests that arrived in the same poll join this flush.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0) await this.#store(this.#nextBatch());
     this.#flushing = false;

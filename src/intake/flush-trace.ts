@@ -1,8 +1,6 @@
 import type { Span, SpanContext } from "@opentelemetry/api";
-import type { Queryable } from "../database/sql.js";
-import { now } from "../tracing/clock.js";
-import { contextOf } from "../tracing/traceparent.js";
-import { end, type Tracing } from "../tracing/tracing.js";
+import type { Queryable } from "../database/index.js";
+import { contextOf, end, now, type Tracing } from "../tracing/index.js";
 import { firstTraceparents, type Pending } from "./accept.sql.js";
 
 interface Traced {
@@ -10,14 +8,14 @@ interface Traced {
   readonly context: SpanContext;
 }
 
-/** The id of a trace that a batch is about, where there is one. */
+/** The trace id of the first traced delivery of a batch; used as exemplar. */
 export const traceIdOf = (batch: readonly Pending[]): string | undefined =>
   contextOf(batch.find(({ delivery }) => delivery.traceparent !== undefined)?.delivery.traceparent)?.traceId;
 
 /**
- * Stores a batch, with a trace of the flush and, in the trace of each delivery, the span `accept`: from when it began to wait
- * until the commit. They link to each other; one that was stored before links to the request that brought it first.
- * @returns what `store` returns
+ * Stores a batch with a trace of the flush, and a span `accept` (wait and commit) in the trace of each delivery.
+ * Both link to each other; the span of a duplicate also links to the first request of that delivery.
+ * @returns the result of `store`
  */
 export async function tracedFlush(
   tracing: Tracing,
@@ -53,13 +51,13 @@ const tracedOf = (batch: readonly Pending[]): Traced[] =>
     return context ? [{ pending, context }] : [];
   });
 
-/** One at a time: the links of a storm of duplicates are not worth connections. */
-let isAsking = false;
+/** One lookup at a time: during a storm of duplicates, links are not worth more connections. */
+let isLookingUp = false;
 
-/** After the answer: nobody waits for it. */
+/** Runs after the answer was sent, so it delays no sender. */
 async function recordRepeated(tracing: Tracing, on: Queryable, repeated: readonly Traced[], flush: Span, times: FlushTimes): Promise<void> {
   const ids = repeated.map(({ pending }) => pending.delivery.id);
-  const first = isAsking ? new Map<string, string>() : await firstOf(on, ids);
+  const first = isLookingUp ? new Map<string, string>() : await firstOf(on, ids);
   for (const one of repeated) {
     const before = contextOf(first.get(one.pending.delivery.id));
     recordAccept(tracing, one, flush, times, "duplicate", before ? [before] : []);
@@ -67,13 +65,13 @@ async function recordRepeated(tracing: Tracing, on: Queryable, repeated: readonl
 }
 
 async function firstOf(on: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  isAsking = true;
+  isLookingUp = true;
   try {
     return await firstTraceparents(on, ids);
   } catch {
     return new Map();
   } finally {
-    isAsking = false;
+    isLookingUp = false;
   }
 }
 

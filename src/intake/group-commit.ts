@@ -1,26 +1,26 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Tracing } from "../tracing/tracing.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database } from "../database/index.js";
+import { Tracing } from "../tracing/index.js";
 import { acceptBatch, type Pending } from "./accept.sql.js";
 import type { Acceptance, Delivery } from "./delivery.js";
 import { FairShare } from "./fair-share.js";
 import { FlushQueue } from "./flush-queue.js";
 import { tracedFlush, traceIdOf } from "./flush-trace.js";
-import { InboxMetrics } from "./intake.metrics.js";
+import { IntakeMetrics } from "./intake.metrics.js";
 import type { Intake } from "./intake.js";
 
 const MEBIBYTE = 1_048_576;
-/** Bytes from which a body is large. GitHub's runs and jobs have 20 KB; only a push can come to megabytes. */
-const LARGE = MEBIBYTE;
+/** GitHub's run and job payloads have about 20 KB; only a push can reach megabytes. */
+const LARGE_BYTES = MEBIBYTE;
 const FLUSH_BYTES = 24 * MEBIBYTE;
 
-/** Whether it may take seconds to be stored, however well the database is. */
-export const isLarge = ({ body }: Pick<Delivery, "body">): boolean => body.length >= LARGE;
+/** True for a body that can take seconds to store, even in a healthy database. */
+export const isLarge = ({ body }: Pick<Delivery, "body">): boolean => body.length >= LARGE_BYTES;
 
 /**
- * Stores deliveries, many in a commit. One flush is in flight: two were slower (docs/adr/0003). Large bodies have a
- * queue of their own, since a commit of 25 MB takes seconds, and the small ones would wait for it.
+ * Stores many deliveries per commit, with one flush in flight per queue; two were slower (docs/adr/0003).
+ * Large bodies have their own queue: small ones must not wait for a commit of 25 MB, which takes seconds.
  */
 @Injectable()
 export class GroupCommit implements Intake {
@@ -29,7 +29,7 @@ export class GroupCommit implements Intake {
 
   constructor(
     private readonly database: Database,
-    private readonly metrics: InboxMetrics,
+    private readonly metrics: IntakeMetrics,
     private readonly share: FairShare,
     private readonly tracing: Tracing,
     @Inject(CONFIG) private readonly config: Pick<Config, "FLUSH_SIZE" | "REQUEST_TIMEOUT">,
@@ -40,15 +40,15 @@ export class GroupCommit implements Intake {
     metrics.watch(() => this.waiting);
   }
 
-  /** Deliveries that wait for a flush. */
+  /** Number of deliveries that wait for a flush. */
   get waiting(): number {
     return this.#small.length + this.#large.length;
   }
 
   /**
-   * Fulfilled after the commit.
-   * @param signal aborting it takes the delivery out again, unless its flush is under way
-   * @throws the database's error; the delivery may or may not have been stored, and its sender should repeat it
+   * Resolves after the commit.
+   * @param signal removes the delivery, unless its flush has started
+   * @throws the database's error; the delivery may be stored or not, so the sender should repeat it
    */
   accept(delivery: Delivery, signal?: AbortSignal): Promise<Acceptance> {
     const queue = isLarge(delivery) ? this.#large : this.#small;

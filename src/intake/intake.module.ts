@@ -1,12 +1,14 @@
 import { Module } from "@nestjs/common";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
+import { BatchIntake } from "./batch-intake.js";
 import { FairShare } from "./fair-share.js";
 import { GroupCommit } from "./group-commit.js";
-import { inboxMetricProviders, InboxMetrics } from "./intake.metrics.js";
+import { intakeMetricProviders, IntakeMetrics } from "./intake.metrics.js";
 
-/**
- * Enters: authentic deliveries, from ingest. Leaves: each of them once, to processing, or into the dead letters.
- * Ingest accepts, processing claims; operators review the dead letters.
- */
-@Module({ imports: [DatabaseModule], providers: [GroupCommit, FairShare, InboxMetrics, ...inboxMetricProviders], exports: [GroupCommit] })
-export class InboxModule {}
+/** Stores authentic deliveries, each once. Ingest and the buffer's drain call it; they share one budget of FAIR_SHARE. */
+@Module({
+  imports: [DatabaseModule],
+  providers: [GroupCommit, BatchIntake, FairShare, IntakeMetrics, ...intakeMetricProviders],
+  exports: [GroupCommit, BatchIntake],
+})
+export class IntakeModule {}

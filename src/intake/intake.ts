@@ -1,10 +1,10 @@
 import type { Acceptance, Delivery } from "./delivery.js";
 
-/** Where ingest hands its deliveries to: the inbox, or what stands before it. */
+/** Stores deliveries for ingest: directly in the inbox, or in the buffer before it. */
 export abstract class Intake {
   /**
-   * Fulfilled once the delivery cannot be lost any more.
-   * @throws where it could not be stored; it may have been all the same, and its sender should repeat it
+   * Resolves when the delivery is stored durably.
+   * @throws if storing failed; the delivery may be stored nevertheless, so the sender should repeat it
    */
   abstract accept(delivery: Delivery): Promise<Acceptance>;
 }

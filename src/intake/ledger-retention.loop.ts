@@ -1,16 +1,14 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { sql } from "../database/sql.js";
-import { HEADS } from "../queue/backlog.sql.js";
+import { RetentionLoop } from "../background/retention-loop.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate, sql } from "../database/index.js";
+import { HEADS } from "./heads.sql.js";
 
 const BATCH = 5_000;
 
-// An id must outlive its inbox row and GitHub's three days of redelivery. SKIP LOCKED: a leader that hung for its term may still be at it.
-const PRUNE = `
+// An id must outlive its inbox row, and the three days in which GitHub redelivers. SKIP LOCKED, because a former leader that
+// hung may still delete.
+const DELETE_OLD = `
   WITH old AS MATERIALIZED (
     SELECT delivery_id FROM octogauge.delivery_ledger
     WHERE received_at < least(now() - make_interval(secs => $1), (SELECT min(received_at) FROM ${HEADS}))
@@ -20,21 +18,20 @@ const PRUNE = `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-/** Forgets delivery ids that GitHub can no longer send again, in small transactions. */
+/** Deletes delivery ids after `DEDUP_RETENTION`, in small transactions. */
 @Injectable()
-export class LedgerRetention extends BackgroundLoop {
+export class LedgerRetention extends RetentionLoop {
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("intake/ledger-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("intake/ledger-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const [row] = await sql<{ count: number }>(this.database, PRUNE, [this.config.DEDUP_RETENTION]);
-    return row && row.count >= BATCH ? "again" : "idle";
+  protected async deleteOld(): Promise<boolean> {
+    const [row] = await sql<{ count: number }>(this.database, DELETE_OLD, [this.config.DEDUP_RETENTION]);
+    return row !== undefined && row.count >= BATCH;
   }
 }

@@ -1,33 +1,32 @@
-import type { Queryable } from "../database/sql.js";
+import type { Queryable } from "../database/index.js";
 import { acceptBatch } from "./accept.sql.js";
-import { type LookupEvent, payloadEventOf } from "../events/lookup-event.js";
-import { projectionOf } from "../events/project.js";
+import { type LookupEvent, payloadEventOf, projectionOf } from "../events/index.js";
 
-/** That of runs and jobs, unless it is configured otherwise. */
+/** The default lane of runs and jobs. */
 const LANE = 0;
-/** Most answers in one statement. */
+/** Maximum number of lookup results per statement. */
 const BATCH = 200;
 
-/** What GitHub answered when it was asked about a run or a job: an event like any other, but for `github_events_total`. */
+/** GitHub's REST answer about a run or a job. Processed like an event, but not counted in `github_events_total`. */
 export interface LookupResult {
-  /** A GUID that carries the time of the question (version 1). */
+  /** A version-1 GUID with the time of the request. */
   readonly id: string;
   readonly event: LookupEvent;
-  /** In the form of the event's payload. */
+  /** Has the layout of the event's payload. */
   readonly payload: unknown;
 }
 
 /**
- * Puts answers into the inbox, in the transaction of `on`: processing applies them as it applies events.
- * @param keepFullBody whether somebody reads more of them than their projection
+ * Stores lookup results in the inbox, in the transaction of `on`; processing applies them like events.
+ * @param keepFullBody stores the full payload instead of the projection
  */
-export async function putLookupResults(on: Queryable, answers: readonly LookupResult[], keepFullBody = false): Promise<void> {
-  for (let from = 0; from < answers.length; from += BATCH) {
-    const batch = answers.slice(from, from + BATCH).map(({ id, event, payload }) => {
-      // Octogauge reads no number beyond 2^53.
-      const whole = Buffer.from(JSON.stringify(payload, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
-      const projection = projectionOf(payloadEventOf(event), false, whole) ?? whole;
-      const body = keepFullBody ? whole : projection;
+export async function putLookupResults(on: Queryable, results: readonly LookupResult[], keepFullBody = false): Promise<void> {
+  for (let from = 0; from < results.length; from += BATCH) {
+    const batch = results.slice(from, from + BATCH).map(({ id, event, payload }) => {
+      // Octogauge reads no number beyond 2^53, so bigints may become strings.
+      const fullBody = Buffer.from(JSON.stringify(payload, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
+      const projection = projectionOf(payloadEventOf(event), false, fullBody) ?? fullBody;
+      const body = keepFullBody ? fullBody : projection;
       return { delivery: { id, event, hookId: null, form: false, body }, projection, priority: LANE };
     });
     await acceptBatch(

@@ -1,19 +1,16 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { sql } from "../database/sql.js";
+import { RetentionLoop } from "../background/retention-loop.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate, sql } from "../database/index.js";
 
 const BATCH = 1_000;
-/** Of packs that are looked at in one transaction, beyond the first: deleting gigabytes would take too long for one. */
+/** Maximum bytes of packs per transaction; a single larger pack still gets one. Deleting gigabytes would make a transaction too long. */
 const BATCH_BYTES = 67_108_864;
 
-// A row and its pack are committed together, and a row goes from table to table in one transaction: whatever moment this
-// looks at, a pack without a row has none any more. LATERAL with LIMIT: probes of the indexes, however long the tables are.
-const PRUNE = `
-  WITH seen AS MATERIALIZED (
+// A row is committed with its pack and moves between tables in one transaction, so a pack without a row is never needed again.
+// LATERAL with LIMIT makes one index probe per table and pack, independent of the size of the tables.
+const DELETE_UNUSED = `
+  WITH checked AS MATERIALIZED (
     SELECT p.pack, needed.by FROM (
       SELECT pack, sum(octet_length(bytes)) OVER (ORDER BY pack) - octet_length(bytes) AS before
       FROM (SELECT pack, bytes FROM octogauge.payload_packs WHERE pack > $1 ORDER BY pack LIMIT ${BATCH}) next) p
@@ -26,30 +23,29 @@ const PRUNE = `
       LIMIT 1) needed ON true
     WHERE p.before < ${BATCH_BYTES}
   ), gone AS (
-    DELETE FROM octogauge.payload_packs WHERE pack = ANY (ARRAY(SELECT pack FROM seen WHERE by IS NULL))
+    DELETE FROM octogauge.payload_packs WHERE pack = ANY (ARRAY(SELECT pack FROM checked WHERE by IS NULL))
   )
-  SELECT max(pack)::text AS last FROM seen`;
+  SELECT max(pack)::text AS last FROM checked`;
 
-/** Deletes the packs of payloads that no delivery needs any more, in small transactions. */
+/** Deletes payload packs that no delivery refers to, in small transactions. */
 @Injectable()
-export class PackRetention extends BackgroundLoop {
-  /** Where the next look begins: what is still needed is not looked at again before all others were. */
+export class PackRetention extends RetentionLoop {
+  /** Cursor: the last pack that was checked. */
   #after = "0";
 
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RETENTION_INTERVAL">,
   ) {
-    super("intake/pack-retention", config.RETENTION_INTERVAL, schema.ready);
+    super("intake/pack-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const [row] = await sql<{ last: string | null }>(this.database, PRUNE, [this.#after]);
-    // Until there is none behind the last; those that were committed late are found from the beginning.
+  protected async deleteOld(): Promise<boolean> {
+    const [row] = await sql<{ last: string | null }>(this.database, DELETE_UNUSED, [this.#after]);
+    // After the last pack the cursor restarts, which also finds packs that were committed late.
     this.#after = row?.last ?? "0";
-    return row?.last ? "again" : "idle";
+    return Boolean(row?.last);
   }
 }

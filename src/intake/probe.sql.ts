@@ -1,27 +1,28 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import type { Database } from "../database/database.js";
+import type { Database } from "../database/index.js";
 import { acceptBatch } from "./accept.sql.js";
 
-/** About a delivery's size; random, so that it takes its room on the disk. Bytes. */
-const SIZE = 16_384;
-const LANE_OF_NOBODY = 32_767;
+/** About the size of a delivery. Random bytes, because compressible ones would need less disk space. */
+const PROBE_BYTES = 16_384;
+/** A lane that no worker claims. */
+const PROBE_LANE = 32_767;
 
-class Undo extends Error {}
+class Rollback extends Error {}
 
 /**
- * Stores a delivery as any other is stored, and takes it back: a database can answer every question and take no delivery, after
- * a failover, say, or with a full disk.
- * @throws what the database says to that
+ * Stores a test delivery and rolls it back. A database that answers queries may still refuse writes, for example after a failover
+ * or with a full disk.
+ * @throws the database's error
  */
 export async function probeInbox(database: Database): Promise<void> {
-  const undo = new Undo();
+  const rollback = new Rollback();
   try {
     await database.transaction(async (transaction) => {
-      const delivery = { id: randomUUID(), event: "probe", hookId: null, form: false, body: randomBytes(SIZE) };
-      await acceptBatch(transaction, [{ delivery, projection: null, priority: LANE_OF_NOBODY }]);
-      throw undo;
+      const delivery = { id: randomUUID(), event: "probe", hookId: null, form: false, body: randomBytes(PROBE_BYTES) };
+      await acceptBatch(transaction, [{ delivery, projection: null, priority: PROBE_LANE }]);
+      throw rollback;
     });
   } catch (error) {
-    if (error !== undo) throw error;
+    if (error !== rollback) throw error;
   }
 }

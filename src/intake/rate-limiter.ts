@@ -1,40 +1,40 @@
-/** Keys from which those that are within their rate are forgotten. */
-const MANY_KEYS = 10_000;
+/** From this number of keys on, keys with unused rate are deleted. */
+const CLEANUP_MIN_KEYS = 10_000;
 
 /**
- * How much each of many may have: a steady rate, and a burst after a rest. In memory, by this process alone. The generic
- * cell rate algorithm (ITU-T I.371): for each key, the moment until which its rate is used up.
+ * A rate limiter per key, with a steady rate and a burst, in the memory of this process.
+ * Generic cell rate algorithm (ITU-T I.371): it stores, per key, the time until which the rate is used up.
  */
 export class RateLimiter {
   readonly #usedUntil = new Map<string, number>();
-  #sweepAt = MANY_KEYS;
+  #cleanupAt = CLEANUP_MIN_KEYS;
 
   /**
-   * @param rate a second
-   * @param burst seconds of that rate that may come at once
+   * @param ratePerSecond tokens per second and key
+   * @param burstSeconds after an idle time, the tokens of this many seconds are available at once
    */
   constructor(
-    private readonly rate: number,
-    private readonly burst: number,
+    private readonly ratePerSecond: number,
+    private readonly burstSeconds: number,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Takes one of the key's. @returns 0 where it was there; else nothing is taken, and it will be there in so many seconds */
+  /** Takes one token of the key. @returns 0 if a token was available; otherwise the seconds until the next token */
   take(key: string): number {
     const now = this.now();
     const used = Math.max(now, this.#usedUntil.get(key) ?? 0);
-    const one = 1_000 / this.rate;
-    // At least one at a time, however slow the rate.
-    const wait = used + one - now - Math.max(one, this.burst * 1_000);
-    if (wait > 0) return wait / 1_000;
-    this.#usedUntil.set(key, used + one);
-    this.#forget(now);
+    const tokenMs = 1_000 / this.ratePerSecond;
+    // The burst is at least one token, even at a slow rate.
+    const waitMs = used + tokenMs - now - Math.max(tokenMs, this.burstSeconds * 1_000);
+    if (waitMs > 0) return waitMs / 1_000;
+    this.#usedUntil.set(key, used + tokenMs);
+    this.#cleanUp(now);
     return 0;
   }
 
-  #forget(now: number): void {
-    if (this.#usedUntil.size < this.#sweepAt) return;
+  #cleanUp(now: number): void {
+    if (this.#usedUntil.size < this.#cleanupAt) return;
     for (const [key, until] of this.#usedUntil) if (until <= now) this.#usedUntil.delete(key);
-    this.#sweepAt = Math.max(MANY_KEYS, 2 * this.#usedUntil.size);
+    this.#cleanupAt = Math.max(CLEANUP_MIN_KEYS, 2 * this.#usedUntil.size);
   }
 }

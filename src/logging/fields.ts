@@ -1,39 +1,39 @@
-/** What a log line may say beside its message. Whoever needs another name adds it here, and thinks of what will be in it. */
+/** The fields that a log line may have. Before adding one here, make sure that its value can contain no secret. */
 export interface LogFields {
   /** `X-GitHub-Delivery`. */
   readonly delivery_id?: string | undefined;
   /** `X-GitHub-Event`. */
   readonly event?: string | undefined;
-  /** `owner/name` in lower case, where the delivery names one. */
+  /** `owner/name` in lower case, if the delivery names a repository. */
   readonly repository?: string | undefined;
   /** 32 hexadecimal digits. */
   readonly trace_id?: string | undefined;
   /** 16 hexadecimal digits. */
   readonly span_id?: string | undefined;
-  /** What became of it, in a word. */
+  /** The result, in one word. */
   readonly outcome?: string | undefined;
-  /** Of the HTTP answer. */
+  /** HTTP status of the answer. */
   readonly status?: number | undefined;
   readonly duration_seconds?: number | undefined;
-  /** From its receipt on. */
+  /** Time since the delivery was received. */
   readonly age_seconds?: number | undefined;
-  /** Until something is tried again. */
+  /** Time until the next attempt. */
   readonly pause_seconds?: number | undefined;
-  /** Of the body. */
+  /** Size of the body. */
   readonly bytes?: number | undefined;
-  /** How many deliveries a line is about. */
+  /** Number of deliveries that the line is about. */
   readonly deliveries?: number | undefined;
-  /** How many it has had, this one included. */
+  /** Number of attempts so far, including this one. */
   readonly attempts?: number | undefined;
   /** The stage that failed; see FailureCause. */
   readonly source?: string | undefined;
-  /** A webhook by its name in `GITHUB_HOOKS`. */
+  /** The name of a webhook in `GITHUB_HOOKS`. */
   readonly hook?: string | undefined;
-  /** Anything that was thrown, or its class and message. */
+  /** Any thrown value. Class, message and code are logged. */
   readonly error?: unknown;
 }
 
-// The compiler holds the two lists together.
+// The type makes the compiler check that the names are the same as in LogFields.
 const NAMES: Readonly<Record<keyof LogFields, true>> = {
   delivery_id: true,
   event: true,
@@ -67,5 +67,5 @@ export class LogEntry {
   }
 }
 
-/** A log line with fields, for one of Nest's loggers: `logger.warn(logEntry("a delivery is a dead letter", { delivery_id, … }))`. */
+/** Makes a log line with fields for one of Nest's loggers: `logger.warn(logEntry("a delivery is a dead letter", { delivery_id, … }))`. */
 export const logEntry = (message: string, fields: LogFields): LogEntry => new LogEntry(message, fields);

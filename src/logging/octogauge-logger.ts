@@ -2,25 +2,23 @@ import type { LoggerService } from "@nestjs/common";
 import { createRequire } from "node:module";
 import pino, { type DestinationStream, type Logger } from "pino";
 import type { PrettyOptions } from "pino-pretty";
-import type { Config } from "../config/config.js";
-import { isLogRoom, type LogLevel } from "../config/log-levels.js";
-import { rememberSecrets } from "../config/secret-values.js";
+import { type Config, isLogRoom, type LogLevel, rememberSecrets } from "../config/index.js";
 import { LogEntry } from "./fields.js";
 import { levelOf } from "./levels.js";
 import { cleanFields, cleanStack, cleanText } from "./redaction.js";
 
-/** The framework's own start-up chatter, which tells an operator nothing. */
-const CHATTER = new Set(["NestFactory", "InstanceLoader", "RoutesResolver", "RouterExplorer", "NestApplication"]);
+/** Contexts of Nest's start-up lines, which do not help an operator. */
+const IGNORED_CONTEXTS = new Set(["NestFactory", "InstanceLoader", "RoutesResolver", "RouterExplorer", "NestApplication"]);
 
 /** Names of classes, rooms and loops. */
-const SPEAKER = /^[\w./-]{1,64}$/;
+const CONTEXT = /^[\w./-]{1,64}$/;
 
-/** JSON lines, or readable ones on a terminal, to stdout. Deny by default: see redaction.ts. */
+/** Writes log lines to stdout: JSON, or readable text on a terminal. Only known fields are logged; see redaction.ts. */
 export class OctogaugeLogger implements LoggerService {
   readonly #root: Logger;
   readonly #rooms = new Map<string, Logger>();
 
-  /** @param destination written to at once: what a process says last is what it died of */
+  /** @param destination must write synchronously, so that the last line before a crash is not lost */
   constructor(
     private readonly config: Config,
     destination: DestinationStream = streamFor(config),
@@ -50,7 +48,7 @@ export class OctogaugeLogger implements LoggerService {
   }
 
   log(message: unknown, ...rest: unknown[]): void {
-    if (!CHATTER.has(String(rest.at(-1)))) this.#write("info", message, rest);
+    if (!IGNORED_CONTEXTS.has(String(rest.at(-1)))) this.#write("info", message, rest);
   }
 
   debug(message: unknown, ...rest: unknown[]): void {
@@ -61,35 +59,35 @@ export class OctogaugeLogger implements LoggerService {
     this.#write("trace", message, rest);
   }
 
-  /** @param rest Nest's: the stack of an error, sometimes, and who says it */
+  /** @param rest Nest's optional arguments: the stack of an error, then the context */
   #write(level: LogLevel, message: unknown, rest: readonly unknown[]): void {
     const last = rest.at(-1);
-    // The framework leaves its name out where it logs an error of a shutdown: the last is then a stack.
-    const speaker = typeof last === "string" && SPEAKER.test(last) ? last : undefined;
-    const room = this.#roomOf(speaker ?? "");
+    // Nest omits the context for errors of a shutdown; the last argument is then a stack.
+    const context = typeof last === "string" && CONTEXT.test(last) ? last : undefined;
+    const room = this.#roomOf(context ?? "");
     if (!room.isLevelEnabled(level)) return;
     const withStack = room.isLevelEnabled("debug");
-    const { text, fields } = understood(message);
+    const { text, fields } = textAndFieldsOf(message);
     const clean = cleanFields(fields, withStack);
-    const stack = speaker === undefined ? last : rest.length > 1 ? rest[0] : undefined;
+    const stack = context === undefined ? last : rest.length > 1 ? rest[0] : undefined;
     if (withStack && typeof stack === "string" && clean["error"] === undefined) clean["error"] = { stack: cleanStack(stack) };
     room[level](clean, cleanText(text));
   }
 
-  /** @param speaker `room`, or `room/loop` */
-  #roomOf(speaker: string): Logger {
-    let known = this.#rooms.get(speaker);
+  /** @param context `room`, or `room/loop` */
+  #roomOf(context: string): Logger {
+    let known = this.#rooms.get(context);
     if (!known) {
-      const [first = "", second] = speaker.split("/", 2);
-      const [room, loop] = isLogRoom(first) ? [first, second] : ["nest", speaker];
+      const [first = "", second] = context.split("/", 2);
+      const [room, loop] = isLogRoom(first) ? [first, second] : ["nest", context];
       known = this.#root.child({ room, ...(loop ? { loop } : {}) }, { level: levelOf(this.config, room) });
-      this.#rooms.set(speaker, known);
+      this.#rooms.set(context, known);
     }
     return known;
   }
 }
 
-function understood(message: unknown): { readonly text: string; readonly fields: object } {
+function textAndFieldsOf(message: unknown): { readonly text: string; readonly fields: object } {
   if (message instanceof LogEntry) return { text: message.message, fields: message.fields };
   if (message instanceof Error) return { text: message.message, fields: { error: message } };
   if (typeof message === "object" && message !== null) return { text: "", fields: message };
@@ -101,9 +99,9 @@ function streamFor({ LOG_FORMAT }: Pick<Config, "LOG_FORMAT">): DestinationStrea
   return isPretty ? prettyStream(1, process.stdout.isTTY) : pino.destination({ dest: 1, sync: true });
 }
 
-/** Lines for people. @param destination a file descriptor or a stream */
+/** Readable lines instead of JSON. @param destination a file descriptor or a stream */
 export function prettyStream(destination: number | NodeJS.WritableStream, colorize: boolean): DestinationStream {
-  // It takes longer to load than all the rest of a logger, and most do without.
+  // Loaded on demand: it takes longer to load than the rest of the logger, and most processes log JSON.
   const pretty = createRequire(import.meta.url)("pino-pretty") as (options: PrettyOptions) => DestinationStream;
   return pretty({
     destination,

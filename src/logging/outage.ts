@@ -1,9 +1,9 @@
 import type { Logger } from "@nestjs/common";
 
-/** Between two lines about one outage. */
-const EVERY_MS = 60_000;
+/** Minimum time between two lines about one outage. */
+const LOG_INTERVAL_MS = 60_000;
 
-/** Failures of one kind that follow each other: the first is logged, then one a minute, and their end once. */
+/** Logs consecutive failures of one kind: the first, then one per minute, and the recovery. */
 export class Outage {
   #failures = 0;
   #beganAt = 0;
@@ -18,12 +18,12 @@ export class Outage {
     return this.#failures;
   }
 
-  /** @param line a text, or one with fields */
+  /** @param line a text or a {@link logEntry} */
   failed(line: unknown): void {
     const now = this.nowMs();
     if (this.#failures === 0) this.#beganAt = now;
     this.#failures += 1;
-    if (this.#failures > 1 && now - this.#loggedAt < EVERY_MS) return;
+    if (this.#failures > 1 && now - this.#loggedAt < LOG_INTERVAL_MS) return;
     this.#loggedAt = now;
     this.logger.warn(line);
   }

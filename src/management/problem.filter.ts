@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from "@nestjs/common";
 import { STATUS_CODES } from "node:http";
 import type { Response } from "express";
-import { logEntry } from "../logging/fields.js";
+import { logEntry } from "../logging/index.js";
 
-/** Errors of the management listener in the form of RFC 9457. Health answers keep their own body, which probes' users know. */
+/** Formats errors of the management listener as RFC 9457 problems. Answers of /health keep their own format. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #logger = new Logger("management");
@@ -17,9 +17,9 @@ export class ProblemFilter implements ExceptionFilter {
       response.status(status).json(body);
       return;
     }
-    if (!(error instanceof HttpException)) this.#logger.error(logEntry("a request could not be answered", { error }));
+    if (!(error instanceof HttpException)) this.#logger.error(logEntry("a request failed with an unexpected error", { error }));
     const title = STATUS_CODES[status] ?? "Error";
-    const detail = error instanceof HttpException ? error.message : "see the log of this process";
+    const detail = error instanceof HttpException ? error.message : "unexpected error; see the log of this process";
     response
       .status(status)
       .type("application/problem+json")

@@ -1,5 +1,4 @@
-import type { Family } from "../counters/catalogue.js";
-import { eventLabel } from "../counters/event-names.js";
+import { eventLabel, type Family } from "../counters/index.js";
 import { type CollectedFamily, Samples } from "./exposition.js";
 
 /** A gauge with one sample for each event of GitHub's. */

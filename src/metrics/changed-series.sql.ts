@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** Up to where a table of series was read. */
 export interface Horizon {

@@ -1,4 +1,4 @@
-import type { Queryable } from "../database/sql.js";
+import type { Queryable } from "../database/index.js";
 import type { CollectedFamily } from "./exposition.js";
 
 /** Reads one part of the truth for a scrape. One that throws fails alone. */

@@ -1,5 +1,4 @@
-import type { Family } from "../counters/catalogue.js";
-import { renderLabels } from "../counters/labels.js";
+import { type Family, renderLabels } from "../counters/index.js";
 
 /** A family with its samples as exposition lines, each ended by a line feed, in UTF-8 and in pages. */
 export interface CollectedFamily {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Queryable } from "../database/sql.js";
+import type { Queryable } from "../database/index.js";
 import { type Horizon, readChanges, type SeriesTable } from "./changed-series.sql.js";
 import { LinePages } from "./line-pages.js";
 

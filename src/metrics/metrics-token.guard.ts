@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, UnauthorizedException } from "@nestjs/common";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Request } from "express";
-import { LiveConfig } from "../config/live-config.js";
+import { LiveConfig } from "../config/index.js";
 
 /** Asks for `Authorization: Bearer <METRICS_TOKEN>` where a token is configured. */
 @Injectable()

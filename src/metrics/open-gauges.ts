@@ -1,7 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Family } from "../counters/catalogue.js";
-import { LabelPolicy } from "../counters/label-policy.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { type Family, LabelPolicy } from "../counters/index.js";
 import { Samples } from "./exposition.js";
 
 /** Makes gauges of grouped rows by the same label policy and budget that the counters obey. */

@@ -1,6 +1,5 @@
 import type { MetricSnapshot } from "../cluster/process-totals.js";
-import type { Family } from "../counters/catalogue.js";
-import { renderLabels } from "../counters/labels.js";
+import { type Family, renderLabels } from "../counters/index.js";
 import { expose } from "./exposition.js";
 
 type Sample = MetricSnapshot["values"][number];

@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeGaugeProvider } from "@willsoto/nestjs-prometheus";
 import { Gauge } from "prom-client";
-import { Database } from "../database/database.js";
+import { Database } from "../database/index.js";
 import { BUILD } from "./build.js";
 
 const POOL = "octogauge_database_pool_connections";

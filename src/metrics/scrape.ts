@@ -1,9 +1,10 @@
+import { withTimeout } from "../background/with-timeout.js";
+import { messageOf } from "../logging/index.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import type { Span } from "@opentelemetry/api";
-import { GAUGES } from "../counters/catalogue.js";
-import { Database } from "../database/database.js";
-import { now } from "../tracing/clock.js";
-import { end, Tracing } from "../tracing/tracing.js";
+import { GAUGES } from "../counters/index.js";
+import { Database } from "../database/index.js";
+import { end, now, Tracing } from "../tracing/index.js";
 import { type Collector, COLLECTORS } from "./collector.js";
 import { type CollectedFamily, expose, type Format, Samples } from "./exposition.js";
 
@@ -79,28 +80,19 @@ export class Scrape {
   ): Promise<readonly CollectedFamily[] | undefined> {
     const span = parent && this.tracing.start(`collect ${collector.name}`, { parent: parent.spanContext() });
     try {
+      if (milliseconds <= 0) throw new Error("the time of the scrape was up");
       if (this.#unanswered.has(collector)) throw new Error("its question of an earlier scrape is not answered yet");
-      const families = await within(milliseconds, () => this.#ask(collector, askedAt, milliseconds / 1_000, span));
+      const families = await withTimeout(
+        milliseconds,
+        this.#ask(collector, askedAt, milliseconds / 1_000, span),
+        "it did not end within the time of the scrape",
+      );
       if (span) end(span);
       return families;
     } catch (error) {
       if (span) end(span, now(), error);
-      this.#logger.warn(`collector ${collector.name} failed: ${error instanceof Error ? error.message : String(error)}`);
+      this.#logger.warn(`collector ${collector.name} failed: ${messageOf(error)}`);
       return undefined;
     }
-  }
-}
-
-/** @throws where it takes longer, or there is no time left to begin */
-async function within<T>(milliseconds: number, work: () => Promise<T>): Promise<T> {
-  if (milliseconds <= 0) throw new Error("the time of the scrape was up");
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it did not end within the time of the scrape")), milliseconds);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 
 export interface CounterRow {
   readonly metric: string;

@@ -1,40 +1,31 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { isTransient } from "../database/errors.js";
-import type { Queryable } from "../database/sql.js";
-import { BatchJournal } from "../queue/batch-journal.js";
-import { type Claimed, claimOne } from "../queue/claim.sql.js";
-import { claimedFields } from "../queue/delivery-fields.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, isTransient, type Queryable } from "../database/index.js";
+import { BatchJournal, type Claimed, claimedFields, claimOne, EMPTY_BATCH, Queue } from "../queue/index.js";
 import { setAside } from "../dead-letters/retries.sql.js";
-import { logEntry } from "../logging/fields.js";
-import { isLogged, type LogConfig } from "../logging/levels.js";
-import { Tracing } from "../tracing/tracing.js";
+import { isLogged, type LogConfig, logEntry } from "../logging/index.js";
+import { Tracing } from "../tracing/index.js";
 import { Applier, Unreadable } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
-import { backoff, causeOf } from "./failure.js";
-import { NextBatch, NOTHING } from "../queue/next-batch.js";
+import { causeOf, retryDelay } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 /** What became of a batch. */
 export interface Processed {
-  /** How many deliveries it came to: they have left the inbox, or were put off. */
+  /** Deliveries that left the inbox or were put off. */
   readonly count: number;
-  /** See {@link Taken}; what had to be done in parts is not little, unless nothing came of it: who tries that again rests first. */
-  readonly isNearlyEmpty: boolean;
+  /** Whether to process the next batch at once. */
+  readonly more: boolean;
 }
 
-/** Deliveries that a worker had begun and that are back without a word from it. */
+/** Deliveries that a worker began and did not finish. */
 class OrphanedDeliveries extends Error {
   constructor(readonly deliveries: readonly Claimed[]) {
-    super(`${deliveries.length} deliveries were left by a worker that ended or hung`);
+    super(`a worker ended or hung and left ${deliveries.length} deliveries`);
   }
 }
 
-/**
- * Takes deliveries out of the inbox and applies them, all in one transaction: the rows are gone exactly
- * when state and counters have changed.
- */
+/** Takes batches from the queue and applies them. State, counters and the removal from the inbox are one transaction. */
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
@@ -43,7 +34,7 @@ export class BatchProcessor {
   constructor(
     private readonly database: Database,
     private readonly applier: Applier,
-    private readonly next: NextBatch,
+    private readonly queue: Queue,
     private readonly journal: BatchJournal,
     private readonly metrics: ProcessingMetrics,
     private readonly tracing: Tracing,
@@ -54,43 +45,42 @@ export class BatchProcessor {
 
   /**
    * Processes one batch.
-   * @param worker who does it, in the journal; no two may be at it under one name at the same time
-   * @param isPatient whether it may leave, for a while, rows that were committed after their successors had been claimed
+   * @param worker its name in the journal; it must not run two batches at the same time
    * @throws transient database errors, after which the batch is back in the inbox
    */
-  async processBatch(worker: string, isPatient = false): Promise<Processed> {
-    let taken = NOTHING;
+  async processBatch(worker: string): Promise<Processed> {
+    let taken = EMPTY_BATCH;
     try {
       await this.#inTransaction(
-        async (transaction) => (taken = await this.next.take(transaction)).rows,
+        async (transaction) => (taken = await this.queue.take(transaction)).deliveries,
         (transaction, claimed) => this.#journaled(worker, claimed, () => this.applier.apply(transaction, claimed)),
       );
-      if (taken.count > 0 || taken.lookedAtAll || isPatient) return { count: taken.count, isNearlyEmpty: taken.isNearlyEmpty };
+      this.metrics.delayed(taken.delayed);
+      return { count: taken.deliveries.length + taken.delayed, more: taken.more };
     } catch (error) {
-      await this.next.giveBack(taken);
-      // Again, since it may have been the commit that failed, or the database as a whole.
-      if (taken.rows.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
-      const count = await this.#recover(error, taken.rows);
-      return { count, isNearlyEmpty: count === 0 };
+      await this.queue.giveBack(taken);
+      // Again, since the commit may have failed, or the whole database.
+      if (taken.deliveries.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
+      const count = await this.#recover(error, taken.deliveries);
+      // Without progress the worker rests before it tries again.
+      return { count, more: count > 0 };
     }
-    this.next.sweep();
-    return this.processBatch(worker);
   }
 
   async #recover(error: unknown, taken: readonly Claimed[]): Promise<number> {
     if (error instanceof Unreadable) return this.#singly(error.deliveries);
-    if (error instanceof OrphanedDeliveries) return this.#suspect(error);
+    if (error instanceof OrphanedDeliveries) return this.#retryAlone(error);
     this.metrics.failed(isTransient(error) ? "transient" : "data");
     if (isTransient(error) || taken.length === 0) throw error;
     this.#logger.warn(logEntry("a batch was refused, trying its deliveries one by one", { deliveries: taken.length, error }));
     return this.#singly(taken);
   }
 
-  /** Writes down what is begun, and strikes it out where it did not work out: whatever is then left in the journal, somebody died of. */
+  /** Journals the batch, and removes the entry if the work fails. An entry left in the journal means that its worker crashed. */
   async #journaled<T>(worker: string, claimed: readonly Claimed[], work: () => Promise<T>): Promise<T> {
-    const suspected = await this.journal.begin(worker, claimed);
+    const orphaned = await this.journal.begin(worker, claimed);
     try {
-      if (suspected.length > 0) throw new OrphanedDeliveries(suspected);
+      if (orphaned.length > 0) throw new OrphanedDeliveries(orphaned);
       return await work();
     } catch (error) {
       await this.journal.giveBack(worker).catch(() => undefined);
@@ -98,8 +88,8 @@ export class BatchProcessor {
     }
   }
 
-  /** One of these may have killed the worker, the others did nothing: none has used up an attempt, and each is tried alone (retry.loop.ts). */
-  async #suspect({ deliveries, message }: OrphanedDeliveries): Promise<number> {
+  /** One of these deliveries may have crashed the worker. None has used an attempt yet; each is retried alone (retry.loop.ts). */
+  async #retryAlone({ deliveries, message }: OrphanedDeliveries): Promise<number> {
     this.#logger.warn(logEntry(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
     await setAside(this.database, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
@@ -108,7 +98,7 @@ export class BatchProcessor {
     return deliveries.length;
   }
 
-  /** One row that cannot be read, or that the database refuses, must not hold up its neighbours. */
+  /** A delivery that cannot be read, or that the database refuses, must not block the others of its batch. */
   async #singly(deliveries: readonly Claimed[]): Promise<number> {
     let processed = 0;
     for (const delivery of deliveries) {
@@ -119,7 +109,7 @@ export class BatchProcessor {
         );
       } catch (error) {
         if (isTransient(error)) throw error;
-        const pause = backoff(this.config.RETRY_BACKOFF, 1);
+        const pause = retryDelay(this.config.RETRY_BACKOFF, 1);
         await setAside(this.database, [delivery], causeOf(error), 1, pause);
         this.#logger.warn(
           logEntry("a delivery was refused and set aside, to be tried again", {

@@ -1,9 +1,7 @@
 import { type Span, type SpanContext, SpanKind } from "@opentelemetry/api";
-import type { Queryable } from "../database/sql.js";
-import type { Claimed } from "../queue/claim.sql.js";
-import { now } from "../tracing/clock.js";
-import { contextOf, isSampled } from "../tracing/traceparent.js";
-import { end, type Tracing } from "../tracing/tracing.js";
+import type { Queryable } from "../database/index.js";
+import type { Claimed } from "../queue/index.js";
+import { contextOf, end, isSampled, now, type Tracing } from "../tracing/index.js";
 
 interface Statement {
   readonly text: string;

@@ -1,14 +1,24 @@
-import type { LabelPolicy } from "../counters/label-policy.js";
-import type { MetricDelta } from "../counters/metric-delta.js";
-import type { EventCounter, EventSink } from "../events/event-type.js";
-import { foldEvent, type GitHubEvent } from "../events/event-types.js";
-import { isLookupResult } from "../events/lookup-event.js";
-import type { WorkflowJob } from "../events/workflow-job.js";
-import type { WorkflowRun } from "../events/workflow-run.js";
-import { eventTime } from "../workflow-state/event-time.js";
-import { joinJobs, type JobObservation, observeJob } from "../workflow-state/job-transition.js";
-import { joinRuns, namedBy, observeRun, type RunObservation } from "../workflow-state/run-transition.js";
-import { attemptKey } from "../workflow-state/runs.sql.js";
+import type { LabelPolicy, MetricDelta } from "../counters/index.js";
+import {
+  type EventCounter,
+  type EventSink,
+  foldEvent,
+  type GitHubEvent,
+  isLookupResult,
+  type WorkflowJob,
+  type WorkflowRun,
+} from "../events/index.js";
+import {
+  attemptKey,
+  eventTime,
+  type JobObservation,
+  joinJobs,
+  joinRuns,
+  namedBy,
+  observeJob,
+  observeRun,
+  type RunObservation,
+} from "../workflow-state/index.js";
 
 /** How an event arrived. */
 export interface Arrival {

@@ -1,5 +1,5 @@
 import type { FactoryProvider } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
+import { CONFIG, type Config } from "../config/index.js";
 import type { Completions } from "../ci-traces/completions.js";
 
 /** Injection token of what makes the {@link Completions} of a batch; undefined where nobody wants them. */

@@ -1,9 +1,5 @@
-import { COUNTERS, HISTOGRAMS } from "../counters/catalogue.js";
-import { actionLabel, eventLabel } from "../counters/event-names.js";
-import type { MetricDelta } from "../counters/metric-delta.js";
-import { FACT, has } from "../workflow-state/facts.js";
-import type { JobObservation } from "../workflow-state/job-transition.js";
-import type { RunObservation } from "../workflow-state/run-transition.js";
+import { actionLabel, COUNTERS, eventLabel, HISTOGRAMS, type MetricDelta } from "../counters/index.js";
+import { FACT, has, type JobObservation, type RunObservation } from "../workflow-state/index.js";
 
 /** @param events how often, by event and action */
 export function countEvents(delta: MetricDelta, events: ReadonlyMap<string, ReadonlyMap<string, number>>): void {

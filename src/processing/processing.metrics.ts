@@ -1,8 +1,8 @@
 import { Injectable } from "@nestjs/common";
 import { InjectMetric, makeCounterProvider, makeHistogramProvider } from "@willsoto/nestjs-prometheus";
 import { Counter, Histogram } from "prom-client";
-import { priorityOf } from "../intake/lanes.js";
-import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/exemplar.js";
+import { priorityOf } from "../intake/index.js";
+import { exemplarOf, makeExemplarHistogramProvider } from "../tracing/index.js";
 
 const SIZE = "octogauge_processing_batch_size";
 const DELIVERIES = "octogauge_processing_deliveries_total";

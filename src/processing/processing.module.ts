@@ -1,46 +1,23 @@
 import { Module } from "@nestjs/common";
 import { CountersModule } from "../counters/counters.module.js";
-import { RollupLoop } from "../counters/rollup.loop.js";
-import { DatabaseModule } from "../database/database.module.js";
-import { BatchJournal } from "../queue/batch-journal.js";
-import { LedgerRetention } from "../intake/ledger-retention.loop.js";
-import { DeadLetterRetention, deadLetterMetricProviders } from "../dead-letters/retention.loop.js";
-import { PackRetention } from "../intake/pack-retention.loop.js";
+import { RollupModule } from "../counters/rollup.module.js";
+import { DatabaseModule } from "../database/index.js";
+import { DeadLettersModule } from "../dead-letters/dead-letters.module.js";
+import { IntakeRetentionModule } from "../intake/intake-retention.module.js";
+import { QueueModule } from "../queue/queue.module.js";
 import { WorkflowStateModule } from "../workflow-state/workflow-state.module.js";
 import { Applier } from "./applier.js";
-import { completionsProvider } from "./completions.provider.js";
 import { BatchProcessor } from "./batch-processor.js";
-import { NextBatch } from "../queue/next-batch.js";
+import { completionsProvider } from "./completions.provider.js";
 import { processingMetricProviders, ProcessingMetrics } from "./processing.metrics.js";
-import { FleetRateLimits } from "../queue/rate-limits.js";
 import { RetryLoop } from "./retry.loop.js";
 import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
 
-/**
- * Enters: deliveries claimed from the inbox. Leaves: state and counters, changed in the same transaction.
- * Nobody calls; its loops run in workers.
- */
+/** Applies claimed deliveries to state and counters, in the transaction that claimed them. Its loops run in workers. */
 @Module({
-  imports: [DatabaseModule, CountersModule, WorkflowStateModule],
-  providers: [
-    Applier,
-    completionsProvider,
-    BatchProcessor,
-    BatchJournal,
-    NextBatch,
-    FleetRateLimits,
-    Workers,
-    RetryLoop,
-    Watchdog,
-    LedgerRetention,
-    PackRetention,
-    DeadLetterRetention,
-    ...deadLetterMetricProviders,
-    RollupLoop,
-    ProcessingMetrics,
-    ...processingMetricProviders,
-  ],
+  imports: [DatabaseModule, QueueModule, CountersModule, RollupModule, WorkflowStateModule, IntakeRetentionModule, DeadLettersModule],
+  providers: [Applier, completionsProvider, BatchProcessor, Workers, RetryLoop, Watchdog, ProcessingMetrics, ...processingMetricProviders],
   exports: [BatchProcessor],
 })
 export class ProcessingModule {}

@@ -1,18 +1,15 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { isTransient } from "../database/errors.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import type { Claimed } from "../queue/claim.sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, isTransient, SchemaGate } from "../database/index.js";
+import { type Claimed, claimedFields } from "../queue/index.js";
 import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
-import { claimedFields } from "../queue/delivery-fields.js";
 import { type Attempt, giveUp, postpone, startAttempt, take, undo } from "../dead-letters/retries.sql.js";
-import { logEntry } from "../logging/fields.js";
-import { Tracing } from "../tracing/tracing.js";
+import { logEntry } from "../logging/index.js";
+import { Tracing } from "../tracing/index.js";
 import { Applier } from "./applier.js";
 import { BatchTrace } from "./batch-trace.js";
-import { backoff, causeOf } from "./failure.js";
+import { causeOf, retryDelay } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
 const DIED: FailureCause = {
@@ -72,7 +69,7 @@ export class RetryLoop extends BackgroundLoop {
       }
       this.metrics.failed("data");
       if (attempt.number >= this.config.MAX_ATTEMPTS) return this.#giveUp(attempt, causeOf(error), attempt.number);
-      const pause = backoff(this.config.RETRY_BACKOFF, attempt.number);
+      const pause = retryDelay(this.config.RETRY_BACKOFF, attempt.number);
       await postpone(this.database, attempt, causeOf(error), pause);
       for (const delivery of claimed)
         this.logger.warn(

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { Worker } from "node:worker_threads";
-import { CONFIG, type Config } from "../config/config.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { SchemaGate } from "../database/index.js";
 
 const CHECKS = 10;
 

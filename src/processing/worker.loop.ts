@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import type { BatchProcessor } from "./batch-processor.js";
 
-/** Empties the inbox batch by batch; rests when there is little in it. */
+/** Processes the inbox batch by batch, and rests when it is nearly empty. */
 export class WorkerLoop extends BackgroundLoop {
-  /** Its name in the journal: a process that starts anew is somebody else. */
+  /** Its name in the journal. A restarted process gets new names. */
   readonly #id = randomUUID();
 
   constructor(
@@ -17,6 +17,6 @@ export class WorkerLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    return (await this.processor.processBatch(this.#id, true)).isNearlyEmpty ? "idle" : "again";
+    return (await this.processor.processBatch(this.#id)).more ? "again" : "idle";
   }
 }

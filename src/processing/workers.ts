@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { SchemaGate } from "../database/index.js";
 import { BatchProcessor } from "./batch-processor.js";
 import { WorkerLoop } from "./worker.loop.js";
 

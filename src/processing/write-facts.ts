@@ -1,13 +1,27 @@
-import type { MetricDelta } from "../counters/metric-delta.js";
-import type { Queryable } from "../database/sql.js";
-import { COUNTED, countExecutions, type ExecutionRow, groupOf } from "../workflow-state/executions.js";
-import { executionRows, lockRuns } from "../workflow-state/executions.sql.js";
-import { countedOfJob, countedOfRun, FACT, has } from "../workflow-state/facts.js";
-import type { JobObservation } from "../workflow-state/job-transition.js";
-import { type JobValues, upsertJobs, valuesOfJobs } from "../workflow-state/jobs.sql.js";
-import { attemptKey, knownAttempts, labelsOfRun, upsertRuns } from "../workflow-state/runs.sql.js";
-import type { RunObservation } from "../workflow-state/run-transition.js";
-import type { Learned } from "../workflow-state/upsert.js";
+import type { MetricDelta } from "../counters/index.js";
+import type { Queryable } from "../database/index.js";
+import {
+  attemptKey,
+  COUNTED,
+  countedOfJob,
+  countedOfRun,
+  countExecutions,
+  type ExecutionRow,
+  executionRows,
+  FACT,
+  groupOf,
+  has,
+  type JobObservation,
+  type JobValues,
+  knownAttempts,
+  labelsOfRun,
+  type Learned,
+  lockRuns,
+  type RunObservation,
+  upsertJobs,
+  upsertRuns,
+  valuesOfJobs,
+} from "../workflow-state/index.js";
 import { countJob, countRun } from "./count-facts.js";
 
 type Fresh<Key> = ReadonlyMap<Key, Learned>;

@@ -1,5 +1,5 @@
-import { type Queryable, sql } from "../database/sql.js";
-import { DELAYED_LANES, isSurplus, LANES, PRIORITY_LANES, priorityOf } from "../intake/lanes.js";
+import { DELAYED_LANES, heads, isSurplus, LANES, PRIORITY_LANES, priorityOf, values } from "../intake/index.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** What waits of one priority. */
 export interface Backlog {
@@ -20,8 +20,6 @@ interface Lane {
   readonly count: number;
   readonly age: number;
 }
-
-const values = (lanes: readonly number[]) => lanes.map((lane) => `(${lane}::smallint)`).join(", ");
 
 // The lanes are few and known; each is asked for its head, which the key gives at once.
 const BACKLOG = `
@@ -54,12 +52,6 @@ export async function readBacklog(on: Queryable): Promise<Backlog[]> {
 const sum = (lanes: readonly Lane[]): number => lanes.reduce((total, { count }) => total + count, 0);
 
 const oldest = (lanes: readonly Lane[]): number => Math.max(0, ...lanes.map(({ age }) => age));
-
-const heads = (lanes: readonly number[]) => `(VALUES ${values(lanes)}) p(priority),
-    LATERAL (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1) head`;
-
-/** The oldest row of each lane, those included where deliveries are put off. */
-export const HEADS = heads([...LANES, ...DELAYED_LANES]);
 
 const OLDEST = `
   SELECT greatest(

@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 
 /** A dead worker's entry is of no use once its batch has been taken by others. */
 const FORGET_AFTER = "1 day";

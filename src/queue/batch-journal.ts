@@ -1,6 +1,5 @@
 import { Injectable } from "@nestjs/common";
-import { Database } from "../database/database.js";
-import type { Queryable } from "../database/sql.js";
+import { Database, type Queryable } from "../database/index.js";
 import { beginBatch, giveBatchBack, type JournalSnapshot } from "./batch-journal.sql.js";
 import type { InboxKey } from "./claim.sql.js";
 import { rangesOf, within } from "./seq-ranges.js";

@@ -1,95 +1,53 @@
-import { LANES } from "../intake/lanes.js";
+import { LANES } from "../intake/index.js";
 import type { InboxKey } from "./claim.sql.js";
 
-/** Sweeps begin so often, at most. Milliseconds. */
-const SWEEP_EVERY = 250;
-/** Who commits later than its successors does so within this time, or its sender was told long ago to try again (REQUEST_TIMEOUT). Milliseconds. */
-const STRAGGLING = 15_000;
-/** How often the floors of the past are noted. Milliseconds. */
-const NOTE_EVERY = 1_000;
+/** Full scans take at most this share of the time. */
+const FULL_SCAN_SHARE = 1 / 50;
+const FULL_SCAN_PAUSE_MS = { least: 250, most: 60_000 };
 
-/**
- * The two sweeps: of the share of the time one in `oneIn`, at least every `atLeastEvery` milliseconds. `whole` lanes for
- * what another worker gave back, the `recent` end for sequence numbers that did not commit in order.
- */
-const SWEEPS = {
-  whole: { oneIn: 200, atLeastEvery: 60_000 },
-  recent: { oneIn: 50, atLeastEvery: 5_000 },
-} as const;
-
-type Sweep = keyof typeof SWEEPS;
-
-/** From where a claim looks, in each of LANES. */
-export interface From {
+/** Where a claim starts in each of LANES. */
+export interface ClaimPosition {
+  /** The lowest sequence number to look at, by lane. */
   readonly floors: readonly number[];
-  /** How far behind what was claimed it looks; undefined: not at all. */
-  readonly sweep: Sweep | undefined;
+  /** Whether the claim starts at the beginning of every lane. */
+  readonly isFullScan: boolean;
 }
 
 /**
- * Where in each lane a worker goes on. Rows that were claimed stay in the index until the vacuum has passed, and a
- * snapshot that somebody holds open keeps it from passing: without a floor each claim walks over the rows of all claims
- * before it (bench/NOTES.md: 100,000 of them doubled the time of a claim, 600,000 took a third of a second).
+ * Remembers up to which sequence number this process has claimed, in each lane. Claimed rows stay in the index until VACUUM removes
+ * them, which an open snapshot prevents; a claim that walks over 600,000 of them takes a third of a second (bench/NOTES.md).
+ * A full scan finds rows behind the cursor: late commits, and rows that another worker gave back.
  */
 export class ClaimCursor {
   readonly #floors = new Map<number, number>();
-  readonly #notes: { readonly at: number; readonly floors: readonly number[] }[] = [];
-  readonly #due: Record<Sweep, number> = { whole: Number.NEGATIVE_INFINITY, recent: Number.NEGATIVE_INFINITY };
+  #fullScanAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(private readonly now: () => number = () => performance.now()) {}
+  constructor(private readonly nowMs: () => number = () => performance.now()) {}
 
-  /** Behind what was claimed, or further back where it is time for that. */
-  next(): From {
-    if (this.#begins("whole")) return { floors: LANES.map(() => 0), sweep: "whole" };
-    const floors = this.#current();
-    if (!this.#begins("recent")) return { floors, sweep: undefined };
-    // A full scan that was cut short has set a floor back, behind the noted one.
-    const noted = this.#notes[0]?.floors ?? [];
-    return { floors: floors.map((floor, index) => Math.min(floor, noted[index] ?? 0)), sweep: "recent" };
+  /** Where the next claim starts. */
+  next(): ClaimPosition {
+    const isFullScan = this.nowMs() >= this.#fullScanAtMs;
+    // Other loops of this process start no second full scan. claimed() sets the real time.
+    if (isFullScan) this.#fullScanAtMs = this.nowMs() + FULL_SCAN_PAUSE_MS.most;
+    return { floors: LANES.map((lane) => (isFullScan ? 0 : (this.#floors.get(lane) ?? 0))), isFullScan };
   }
 
   /**
-   * What was claimed need not be walked over again.
-   * @param took milliseconds
-   * @param isFull whether there may be more
+   * Moves the cursor behind claimed rows.
+   * @param isPart whether the claim was cut short, so that unclaimed rows may be left behind it
    */
-  claimed(from: From, claimed: readonly InboxKey[], took: number, isFull: boolean): void {
-    if (from.sweep) this.#ended(from.sweep, took);
-    // A sweep that was cut short goes on from where it came to.
-    if (from.sweep && isFull) for (const { priority } of claimed) this.#floors.delete(priority);
-    for (const { priority, seq } of claimed) {
-      this.#floors.set(priority, Math.max(this.#floors.get(priority) ?? 0, Number(seq) + 1));
+  claimed({ isFullScan }: ClaimPosition, rows: readonly InboxKey[], tookMs: number, isPart: boolean): void {
+    if (isFullScan) {
+      const { least, most } = FULL_SCAN_PAUSE_MS;
+      this.#fullScanAtMs = this.nowMs() + Math.min(most, Math.max(least, tookMs / FULL_SCAN_SHARE));
+      // The next claim continues where this full scan stopped.
+      if (isPart) for (const { priority } of rows) this.#floors.delete(priority);
     }
-    this.#note();
+    for (const { priority, seq } of rows) this.#floors.set(priority, Math.max(this.#floors.get(priority) ?? 0, Number(seq) + 1));
   }
 
-  /** The next claim looks at everything: after a rollback rows are back. */
-  sweep(): void {
-    this.#due.whole = Number.NEGATIVE_INFINITY;
-  }
-
-  /** Nobody else begins one meanwhile; `claimed` says when the next one is due. */
-  #begins(sweep: Sweep): boolean {
-    if (this.now() < this.#due[sweep]) return false;
-    this.#due[sweep] = this.now() + SWEEPS[sweep].atLeastEvery;
-    return true;
-  }
-
-  #ended(sweep: Sweep, took: number): void {
-    const { oneIn, atLeastEvery } = SWEEPS[sweep];
-    this.#due[sweep] = this.now() + Math.min(atLeastEvery, Math.max(SWEEP_EVERY, oneIn * took));
-    // Whoever has looked at everything has looked at the end.
-    if (sweep === "whole") this.#due.recent = this.now() + SWEEP_EVERY;
-  }
-
-  #current(): readonly number[] {
-    return LANES.map((lane) => this.#floors.get(lane) ?? 0);
-  }
-
-  /** The first note is the newest that is older than STRAGGLING, or the oldest of all. */
-  #note(): void {
-    const now = this.now();
-    if (now - (this.#notes.at(-1)?.at ?? Number.NEGATIVE_INFINITY) >= NOTE_EVERY) this.#notes.push({ at: now, floors: this.#current() });
-    while ((this.#notes[1]?.at ?? now) <= now - STRAGGLING) this.#notes.shift();
+  /** Makes the next claim a full scan, for example since a rollback has put rows back. */
+  requestFullScan(): void {
+    this.#fullScanAtMs = Number.NEGATIVE_INFINITY;
   }
 }

@@ -1,9 +1,7 @@
-import { int2Array, int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import { LANES } from "../intake/lanes.js";
-import { BYTES, type PayloadPlace, placeOf, withPayloads } from "../intake/payloads.sql.js";
+import { int2Array, int8Array, type Queryable, sql } from "../database/index.js";
+import { BYTES, LANES, type PayloadPlace, placeOf, withPayloads } from "../intake/index.js";
 
-/** A row that this transaction has taken out of the inbox; a rollback puts it back. */
+/** A delivery that this transaction has removed from the inbox; a rollback puts it back. */
 export interface Claimed extends PayloadPlace {
   readonly id: string;
   /** Its lane. */
@@ -16,40 +14,37 @@ export interface Claimed extends PayloadPlace {
   readonly form: boolean;
   readonly projection: string | null;
   /**
-   * From a batch only where there is no projection, and of completions where they are asked for; else it is not even said where
-   * it is. Null as well where its pack cannot be read.
+   * Set for rows without a projection and, if asked for, for completions. Null for other rows of a batch, and where the pack
+   * cannot be read.
    */
   readonly payload: Buffer | null;
   /** The context of its trace, where it is traced. */
   readonly traceparent?: string | null;
 }
 
-/** Where a row stands in the inbox. */
+/** The key of a row in the inbox. */
 export type InboxKey = Pick<Claimed, "priority" | "seq">;
 
-/** What a claimed row has, wherever it waited; its place apart. By date_part, since extract counts in decimals, at twice the time. */
+/** Columns of a claimed row, whichever table it comes from. `date_part` takes half the time of `extract`, which computes in decimals. */
 export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
     date_part('epoch', i.received_at) * 1000 AS "receivedAt", i.hook_id::text AS "hookId", i.form, i.projection, i.traceparent`;
 
-/** Payload bytes of one claim: rows without a projection bring theirs, and 500 bodies of 25 MB would not fit into the process. */
+/** Most payload bytes of one claim: 500 bodies of 25 MB would not fit into the memory of the process. */
 const CLAIM_BYTES = 16_777_216;
 
-// Which rows of a batch come with their payload.
-const UNPROJECTED = "i.projection IS NULL";
-
-/** As well those of runs and jobs that may have completed, which say so in their action or their status. */
-const COMPLETIONS = `(${UNPROJECTED} OR i.event IN ('workflow_job', 'workflow_run', 'workflow_job.lookup', 'workflow_run.lookup')
+/** Rows whose payload comes along. $4: those of runs and jobs that may have completed too, which say so in their action or their status. */
+const WITH_PAYLOAD = `(i.projection IS NULL OR $4 AND i.event IN ('workflow_job', 'workflow_run', 'workflow_job.lookup', 'workflow_run.lookup')
       AND position('"completed"' IN i.projection) > 0)`;
 
-const bytes = (whole: string) => `CASE WHEN ${whole} THEN ${BYTES} ELSE 0 END AS bytes`;
+const PAYLOAD_BYTES = `CASE WHEN ${WITH_PAYLOAD} THEN ${BYTES} ELSE 0 END AS bytes`;
 
-const row = (whole: string) => `i.seq::text AS seq, ${COLUMNS}, ${placeOf(whole)}`;
+const ROW = `i.seq::text AS seq, ${COLUMNS}, ${placeOf(WITH_PAYLOAD)}`;
 
-// The keys are fenced in a materialised CTE, or the planner may lock more rows than LIMIT. A lane is only looked at while
-// those before it have not filled the batch, since rows are pulled, and locked, one by one.
-const inLanes = (whole: string) => `
+// A materialised CTE fences the keys, or the planner may lock more rows than LIMIT. PostgreSQL pulls and locks the rows one by
+// one, so it reads a lane only if the lanes before it did not fill the batch.
+const IN_LANES = `
     SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
-      SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)}
+      SELECT i.priority, i.seq, i.ctid AS place, ${PAYLOAD_BYTES}
       FROM octogauge.inbox i WHERE i.priority = lane.priority AND i.seq >= lane.floor
       ORDER BY i.seq LIMIT $1 FOR UPDATE SKIP LOCKED) row`;
 
@@ -58,33 +53,27 @@ const FITTING = `
     WHERE before < ${CLAIM_BYTES}`;
 
 /**
- * Rows that were found, by their places, which are theirs while they are locked. Not joined by their keys: where statistics are of a moment
- * when the inbox was empty, the planner begins such a join with the rows of the inbox, and walks over all that have gone and are not cleaned away
- * (measured with 130,000 of those and 50,000 rows: 12 s instead of 7 ms).
+ * Selects the found rows by ctid, which is stable while they are locked. A join by key is slower where the statistics are those of an
+ * empty inbox: it walks over all dead rows (12 s instead of 7 ms, with 130,000 dead and 50,000 live rows).
  */
 const thoseOf = (found: string): string => `i.ctid = ANY (ARRAY(SELECT place FROM ${found}))`;
 
-/** Rows by the keys in $1 and $2, each looked up for itself, for the same reason. */
+/** Selects rows by the keys in $1 and $2, each with an index look-up of its own, for the same reason. */
 export const THOSE_OF_KEYS = thoseOf(`unnest($1::smallint[], $2::bigint[]) AS k(priority, seq), LATERAL (
     SELECT i.ctid AS place FROM octogauge.inbox i WHERE i.priority = k.priority AND i.seq = k.seq LIMIT 1) row`);
 
-// Claim and delete in one statement: no status to flip, no lease to lose.
-const claimOf = (whole: string) => `
-  WITH claimed AS MATERIALIZED (${inLanes(whole)} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
+// Claim and delete are one statement, so there is no status to change and no lease that may run out.
+const CLAIM = `
+  WITH claimed AS MATERIALIZED (${IN_LANES} LIMIT $1), fitting AS MATERIALIZED (${FITTING})
   DELETE FROM octogauge.inbox i WHERE ${thoseOf("fitting")}
-  RETURNING ${row(whole)}`;
+  RETURNING ${ROW}`;
 
-// What was put off and is due goes first, since it has waited, but has half a batch at most: others wait for none of its limits.
-const holdOf = (whole: string) => `
+// Delayed rows that are due come first, but fill at most half a batch: other deliveries must not wait for their limits.
+const HOLD = `
   WITH due AS MATERIALIZED (
-    SELECT i.priority, i.seq, i.ctid AS place, ${bytes(whole)} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $4 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
-  ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${inLanes(whole)}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
-  SELECT ${row(whole)}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")}`;
-
-const CLAIM = claimOf(UNPROJECTED);
-const CLAIM_WHOLE = claimOf(COMPLETIONS);
-const HOLD = holdOf(UNPROJECTED);
-const HOLD_WHOLE = holdOf(COMPLETIONS);
+    SELECT i.priority, i.seq, i.ctid AS place, ${PAYLOAD_BYTES} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $5 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED
+  ), claimed AS MATERIALIZED (SELECT * FROM due UNION ALL (${IN_LANES}) LIMIT $1), fitting AS MATERIALIZED (${FITTING})
+  SELECT ${ROW}, i.granted FROM octogauge.inbox i WHERE ${thoseOf("fitting")}`;
 
 const CLAIM_ONE = `
   WITH claimed AS MATERIALIZED (
@@ -93,60 +82,62 @@ const CLAIM_ONE = `
   DELETE FROM octogauge.inbox i WHERE ${thoseOf("claimed")}
   RETURNING i.seq::text AS seq, ${COLUMNS}, ${placeOf("true")}`;
 
-/**
- * Takes up to `limit` deliveries out of the inbox, in the transaction of `on`; others skip them meanwhile.
- * @param floors the lowest sequence number to look at, for each of LANES
- * @param order of the lanes
- * @param withCompletions whether the payloads of completed runs and jobs come along
- */
-export async function claim(
-  on: Queryable,
-  limit: number,
-  floors: readonly number[] = LANES.map(() => 0),
-  order: readonly number[] = LANES,
-  withCompletions = false,
-): Promise<Claimed[]> {
-  return withPayloads(on, await sql<Claimed>(on, withCompletions ? CLAIM_WHOLE : CLAIM, parameters(limit, floors, order)));
+/** What a claim looks for. */
+export interface Search {
+  readonly limit: number;
+  /** The lowest sequence number to look at, for each of LANES. */
+  readonly floors: readonly number[];
+  /** In the order in which the claim empties them. */
+  readonly lanes: readonly number[];
+  /** Whether payloads of completed runs and jobs come along. */
+  readonly withCompletions: boolean;
+}
+
+/** The whole inbox, lane by lane. */
+export const fromTheStart = (limit: number, withCompletions = false): Search => ({
+  limit,
+  floors: LANES.map(() => 0),
+  lanes: LANES,
+  withCompletions,
+});
+
+/** Removes up to `limit` deliveries from the inbox, in the transaction of `on`. Other transactions skip them until it ends. */
+export async function claim(on: Queryable, search: Search): Promise<Claimed[]> {
+  return withPayloads(on, await sql<Claimed>(on, CLAIM, parameters(search)));
 }
 
 /** A row that this transaction has locked, and that is still in the inbox. */
-export interface LimitedRow extends Claimed {
-  /** Which of its limits it has passed already (delay.sql.ts). */
+export interface HeldRow extends Claimed {
+  /** Which of its limits it has passed already (rate-limits.ts). */
   readonly granted: number | null;
 }
 
 /**
- * Like {@link claim}, but the rows stay; and with what was put off and is due.
- * @param areLimited whether there are limits at all: else there is nothing to wait for
+ * Like {@link claim}, but the rows stay in the inbox, and delayed rows are found as well.
+ * @param onlyDue whether a delayed row has to be due
  */
-export async function hold(
-  on: Queryable,
-  limit: number,
-  floors: readonly number[],
-  order: readonly number[],
-  areLimited: boolean,
-  withCompletions = false,
-): Promise<LimitedRow[]> {
-  const rows = await sql<LimitedRow>(on, withCompletions ? HOLD_WHOLE : HOLD, [...parameters(limit, floors, order), areLimited]);
-  // Limits are granted in this order. Not by the statement: the planner might walk over the whole index to save the sorting.
+export async function hold(on: Queryable, search: Search, onlyDue: boolean): Promise<HeldRow[]> {
+  const rows = await sql<HeldRow>(on, HOLD, [...parameters(search), onlyDue]);
+  // Limits are granted in this order. Sorting in the statement would let the planner walk over the whole index instead.
   return withPayloads(
     on,
     rows.toSorted((a, b) => a.priority - b.priority || Number(a.seq) - Number(b.seq)),
   );
 }
 
-/** Whether a claim of so many was cut short, by their number or by the bytes of their payloads, so that there may be more. */
+/** Whether the limit or CLAIM_BYTES cut the claim short, so that more rows may be waiting. */
 export function isPartOfMore(claimed: readonly Claimed[], limit: number): boolean {
   return claimed.length >= limit || claimed.reduce((sum, { bytes, payload }) => sum + (bytes ?? payload?.length ?? 0), 0) >= CLAIM_BYTES;
 }
 
-const parameters = (limit: number, floors: readonly number[], order: readonly number[]): unknown[] => [
+const parameters = ({ limit, floors, lanes, withCompletions }: Search): unknown[] => [
   limit,
-  int2Array(order),
-  int8Array(order.map((lane) => floors[lane] ?? 0)),
+  int2Array(lanes),
+  int8Array(lanes.map((lane) => floors[lane] ?? 0)),
+  withCompletions,
 ];
 
-/** Takes rows out of the inbox that this transaction holds. */
+/** Removes rows that this transaction holds from the inbox. */
 export async function remove(on: Queryable, keys: readonly InboxKey[]): Promise<void> {
   await sql(on, `DELETE FROM octogauge.inbox i WHERE ${THOSE_OF_KEYS}`, [
     int2Array(keys.map(({ priority }) => priority)),
@@ -154,7 +145,7 @@ export async function remove(on: Queryable, keys: readonly InboxKey[]): Promise<
   ]);
 }
 
-/** Takes one delivery with its payload; empty where another worker has it. */
+/** Claims one delivery with its payload; empty if another worker has it. */
 export async function claimOne(on: Queryable, key: InboxKey): Promise<Claimed[]> {
   return withPayloads(on, await sql<Claimed>(on, CLAIM_ONE, [key.priority, key.seq]));
 }

@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { Actions, type AttemptName, type RequestOptions, type RepositoryName, type Tagged } from "../github/actions.js";
-import { GitHubError } from "../github/failure.js";
-import type { LookupResult } from "../intake/lookup-results.js";
-import { idAt } from "../workflow-state/event-time.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Actions, type AttemptName, GitHubError, type RepositoryName, type RequestOptions, type Tagged } from "../github/index.js";
+import type { LookupResult } from "../intake/index.js";
+import { idAt } from "../workflow-state/index.js";
 
 /** What GitHub said of an attempt. `unseen`: not there, but neither is its repository, to our eyes. */
 export type LookedUp =

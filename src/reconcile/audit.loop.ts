@@ -1,11 +1,8 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Hook } from "../config/hooks.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { GitHubError } from "../github/failure.js";
-import { HookLog } from "../github/hook-log.js";
+import { CONFIG, type Config, type Hook } from "../config/index.js";
+import { Leadership, SchemaGate } from "../database/index.js";
+import { GitHubError, HookLog } from "../github/index.js";
 import { HookAudits } from "./hook-audits.js";
 
 /** How often an idle leader looks whether a hook is due, at least. Seconds. */

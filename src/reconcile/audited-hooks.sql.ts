@@ -1,6 +1,5 @@
-import { int8Array, textArray, timestamptzArray, uuidArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
-import type { LoggedDelivery } from "../github/hook-log.js";
+import { int8Array, type Queryable, sql, textArray, timestamptzArray, uuidArray } from "../database/index.js";
+import type { LoggedDelivery } from "../github/index.js";
 import { MISSED } from "./missed.js";
 
 /** Attempts are not logged in the order of their times: each walk looks again at the last ones before it. Seconds. */

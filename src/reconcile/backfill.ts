@@ -1,8 +1,7 @@
-import type { LabelPolicy } from "../counters/label-policy.js";
-import type { Queryable } from "../database/sql.js";
-import type { Actions, RepositoryName } from "../github/actions.js";
-import { GitHubError } from "../github/failure.js";
-import { type LookupResult, putLookupResults } from "../intake/lookup-results.js";
+import type { LabelPolicy } from "../counters/index.js";
+import type { Queryable } from "../database/index.js";
+import { type Actions, GitHubError, type RepositoryName } from "../github/index.js";
+import { type LookupResult, putLookupResults } from "../intake/index.js";
 import { type AttemptLookup, jobAnswer, repositoryOf } from "./attempt-lookup.js";
 
 /** How GitHub lists what is open; a run that waits for an approval has "completed" there. */

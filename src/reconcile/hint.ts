@@ -1,4 +1,4 @@
-import type { GitHubError } from "../github/failure.js";
+import type { GitHubError } from "../github/index.js";
 
 /** What an operator can do about it, to be put behind the message. */
 export function hintFor({ outcome }: GitHubError): string {

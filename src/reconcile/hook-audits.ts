@@ -1,11 +1,9 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { Broker } from "../buffer/broker.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { COUNTERS } from "../counters/catalogue.js";
-import { Counters } from "../counters/counters.js";
-import { Database } from "../database/database.js";
-import type { GitHubError } from "../github/failure.js";
-import type { LogPage } from "../github/hook-log.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { COUNTERS, Counters } from "../counters/index.js";
+import { Database } from "../database/index.js";
+import type { GitHubError, LogPage } from "../github/index.js";
 import { hintFor } from "./hint.js";
 import { type Audit, endWalk, failAudit, goOn, nextAudit, noteMissed, registerHooks } from "./audited-hooks.sql.js";
 

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
+import { doubled } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { isTransient } from "../database/errors.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { GitHubError } from "../github/failure.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { isTransient, Leadership, SchemaGate } from "../database/index.js";
+import { GitHubError } from "../github/index.js";
 import { StaleRuns } from "./stale-runs.js";
 
 /** Attempts in one round. */
@@ -17,7 +16,6 @@ const [FIRST_REST, LONGEST_REST] = [10, 600];
 /** The stuck-state check: what is open and silent for longer than RECONCILE_AFTER is looked up at GitHub. */
 @Injectable()
 export class LookupLoop extends BackgroundLoop {
-  #restUntil = Number.NEGATIVE_INFINITY;
   #failures = 0;
 
   constructor(
@@ -30,7 +28,7 @@ export class LookupLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    if (!this.silent.canBeAsked || performance.now() < this.#restUntil) return "idle";
+    if (!this.silent.canBeAsked) return "idle";
     const attempts = (await this.leadership.lead("lookup")) === undefined ? [] : await this.silent.next(BATCH);
     for (const attempt of attempts) {
       // A batch may take longer than a term.
@@ -42,19 +40,19 @@ export class LookupLoop extends BackgroundLoop {
         const isOfGitHub = error instanceof GitHubError;
         if (!isOfGitHub && isTransient(error)) throw error;
         // The others are looked up all the same, unless it is GitHub that fails.
-        if (isOfGitHub && this.#letRest(error)) return "idle";
+        const restSeconds = isOfGitHub ? this.#restAfter(error) : 0;
+        if (restSeconds > 0) return { restSeconds };
       }
     }
     return attempts.length === BATCH ? "again" : "idle";
   }
 
-  /** @returns whether it is GitHub that fails, and not this one request */
-  #letRest(error: GitHubError): boolean {
-    const seconds = error.waitSeconds ?? Math.min(LONGEST_REST, FIRST_REST * 2 ** Math.min(this.#failures, 10));
-    if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return false;
+  /** @returns seconds without look-ups; 0 if only this one request failed */
+  #restAfter(error: GitHubError): number {
+    if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return 0;
     this.#failures += 1;
-    this.#restUntil = performance.now() + 1_000 * seconds;
+    const seconds = error.waitSeconds ?? doubled(this.#failures, FIRST_REST, LONGEST_REST);
     this.logger.warn(`no look-ups for ${Math.ceil(seconds)} s: ${error.message}`);
-    return true;
+    return seconds;
   }
 }

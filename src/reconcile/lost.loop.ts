@@ -1,13 +1,9 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { COUNTERS, type Family } from "../counters/catalogue.js";
-import { Counters } from "../counters/counters.js";
-import { LabelPolicy } from "../counters/label-policy.js";
-import type { MetricDelta } from "../counters/metric-delta.js";
-import { Database } from "../database/database.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { closeLeftOpen, type Lost, loseJobs, loseRuns } from "../workflow-state/open.sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { COUNTERS, Counters, type Family, LabelPolicy, type MetricDelta } from "../counters/index.js";
+import { Database, SchemaGate } from "../database/index.js";
+import { closeLeftOpen, loseJobs, loseRuns, type Lost } from "../workflow-state/index.js";
 
 const BATCH = 1_000;
 /** With credentials, for what GitHub was not asked for yet. Seconds. */

@@ -1,4 +1,4 @@
-import { type Queryable, sql } from "../database/sql.js";
+import { type Queryable, sql } from "../database/index.js";
 import { MISSED } from "./missed.js";
 
 const BATCH = 5_000;

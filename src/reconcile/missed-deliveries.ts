@@ -1,9 +1,8 @@
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { COUNTERS } from "../counters/catalogue.js";
-import { Counters } from "../counters/counters.js";
-import { Database } from "../database/database.js";
-import type { GitHubError } from "../github/failure.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { COUNTERS, Counters } from "../counters/index.js";
+import { Database } from "../database/index.js";
+import type { GitHubError } from "../github/index.js";
 import { beginRedelivery, type Due, giveUpMissed, type Missed, nextDue, pruneMissed, recover, takeBack } from "./missed-deliveries.sql.js";
 
 /** Ids in one log line. */

@@ -1,11 +1,11 @@
 import { Module } from "@nestjs/common";
 import { BufferModule } from "../buffer/buffer.module.js";
 import { CountersModule } from "../counters/counters.module.js";
-import { DatabaseModule } from "../database/database.module.js";
+import { DatabaseModule } from "../database/index.js";
 import { GitHubModule } from "../github/github.module.js";
 import { AttemptLookup } from "./attempt-lookup.js";
 import { AuditLoop } from "./audit.loop.js";
-import { FleetLimits } from "../github/fleet-limits.js";
+import { FleetLimits } from "../github/index.js";
 import { HookAudits } from "./hook-audits.js";
 import { LookupLoop } from "./lookup.loop.js";
 import { LostLoop } from "./lost.loop.js";

@@ -1,13 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Inject, Injectable } from "@nestjs/common";
+import { doubled } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import type { Hook } from "../config/hooks.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { GitHubError } from "../github/failure.js";
-import { HookLog } from "../github/hook-log.js";
-import { logEntry } from "../logging/fields.js";
+import { CONFIG, type Config, type Hook } from "../config/index.js";
+import { Leadership, SchemaGate } from "../database/index.js";
+import { GitHubError, HookLog } from "../github/index.js";
+import { logEntry } from "../logging/index.js";
 import { hintFor } from "./hint.js";
 import { MissedDeliveries } from "./missed-deliveries.js";
 import type { Due } from "./missed-deliveries.sql.js";
@@ -47,11 +44,8 @@ export class RedeliveryLoop extends BackgroundLoop {
     const due = (this.#due ??= await this.#next());
     const hook = due && this.#hooks.get(due.hook);
     if (!hook) return "idle";
-    const wait = await this.log.takeTurn();
-    if (wait > 0) {
-      await sleep(1_000 * Math.min(wait, LONGEST_WAIT));
-      return "again";
-    }
+    const wait = await this.log.takeSlot();
+    if (wait > 0) return { restSeconds: Math.min(wait, LONGEST_WAIT) };
     this.#due = undefined;
     if (!(await this.missed.begin(due))) return "again";
     try {
@@ -77,7 +71,7 @@ export class RedeliveryLoop extends BackgroundLoop {
 
   #letRest(hook: string, error: GitHubError): void {
     const failures = this.#resting.get(hook)?.failures ?? 0;
-    const seconds = error.waitSeconds ?? Math.min(LONGEST_REST, this.config.AUDIT_INTERVAL * 2 ** Math.min(failures, 12));
+    const seconds = error.waitSeconds ?? doubled(failures + 1, this.config.AUDIT_INTERVAL, LONGEST_REST);
     this.#resting.set(hook, { failures: failures + 1, until: performance.now() + 1_000 * seconds });
     this.logger.warn(`no redelivery from ${hook} for ${Math.ceil(seconds)} s: ${error.message}${hintFor(error)}`);
   }

@@ -1,15 +1,11 @@
+import { messageOf } from "../logging/index.js";
 import { Inject, Injectable, Logger } from "@nestjs/common";
-import { CONFIG, type Config } from "../config/config.js";
-import { COUNTERS } from "../counters/catalogue.js";
-import { Counters } from "../counters/counters.js";
-import { Rollup } from "../counters/rollup.js";
-import { Database } from "../database/database.js";
-import { isTransient } from "../database/errors.js";
-import type { Queryable } from "../database/sql.js";
-import { GitHubError } from "../github/failure.js";
-import { GitHub } from "../github/github.js";
-import { putLookupResults } from "../intake/lookup-results.js";
-import { closeAbsentJobs, closeGone, knowsRuns, noteAsked, type SilentAttempt, staleRuns } from "../workflow-state/lookups.sql.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { COUNTERS, Counters, Rollup } from "../counters/index.js";
+import { Database, isTransient, type Queryable } from "../database/index.js";
+import { GitHub, GitHubError } from "../github/index.js";
+import { putLookupResults } from "../intake/index.js";
+import { closeAbsentJobs, closeGone, knowsRuns, noteAsked, type SilentAttempt, staleRuns } from "../workflow-state/index.js";
 import { AttemptLookup, type LookedUp } from "./attempt-lookup.js";
 
 /** What is open and was not heard of for long; each look-up and what follows from it is one transaction. */
@@ -75,5 +71,3 @@ export class StaleRuns {
     });
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

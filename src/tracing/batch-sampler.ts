@@ -3,8 +3,8 @@ import { type Sampler, SamplingDecision, type SamplingResult } from "@openteleme
 import { isSampled } from "./traceparent.js";
 
 /**
- * What is done for many deliveries at once has a trace of its own, with links to theirs. It is sampled where one of them is:
- * decided anew, a delivery that is traced would link to nothing.
+ * Work for a batch has its own trace, with links to the traces of the deliveries. It is sampled if one of them is sampled, so that
+ * no link of a sampled trace is empty.
  */
 export class BatchSampler implements Sampler {
   constructor(private readonly others: Sampler) {}

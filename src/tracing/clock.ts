@@ -1,13 +1,13 @@
-/** How far the two clocks may be apart before the wall's counts: it was set, or the machine slept. Milliseconds. */
-const MOST_DRIFT = 50;
+/** Beyond this difference the wall clock counts: it was set, or the machine slept. */
+const MAX_DRIFT_MS = 50;
 
 let offset = Date.now() - performance.now();
 
-/** Milliseconds since 1970 with their fractions: a span may take less than one. */
+/** Milliseconds since 1970, with fractions: a span may take less than a millisecond. */
 export function now(): number {
   const wall = Date.now();
   const time = performance.now() + offset;
-  if (Math.abs(wall - time) < MOST_DRIFT) return time;
+  if (Math.abs(wall - time) < MAX_DRIFT_MS) return time;
   offset = wall - performance.now();
   return wall;
 }

@@ -1,30 +1,30 @@
+import { messageOf } from "../logging/index.js";
 import { Logger } from "@nestjs/common";
 import { diag, type DiagLogger, DiagLogLevel } from "@opentelemetry/api";
 import { setGlobalErrorHandler } from "@opentelemetry/core";
 
-/** A collector that is away is told of once in so long. Milliseconds. */
-const SILENCE = 60_000;
+/** Minimum time between two lines of the same kind. */
+const LOG_INTERVAL_MS = 60_000;
 
 let isOn = false;
 
-/** Has the libraries' complaints logged: spans that could not be sent, or that a collector took only in part. Idempotent. */
+/** Logs warnings of the OpenTelemetry libraries, such as failed exports. Further calls have no effect. */
 export function logComplaints(): void {
   if (isOn) return;
   isOn = true;
   const logger = new Logger("tracing");
-  const said = new Map<string, number>();
-  // Spans that are lost are no reason to fill the log.
-  const complain = (what: string, detail: string) => {
-    if (performance.now() - (said.get(what) ?? -Infinity) < SILENCE) return;
-    said.set(what, performance.now());
-    logger.warn(`${what}: ${detail}; not said again for a minute`);
+  const loggedAt = new Map<string, number>();
+  const warnOnce = (what: string, detail: string) => {
+    if (performance.now() - (loggedAt.get(what) ?? -Infinity) < LOG_INTERVAL_MS) return;
+    loggedAt.set(what, performance.now());
+    logger.warn(`${what}: ${detail}; similar warnings are suppressed for a minute`);
   };
   setGlobalErrorHandler((error) => {
-    const reason = error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error);
-    complain("traces could not be exported, and are lost", reason ?? "no reason was given");
+    const reason = messageOf(error);
+    warnOnce("traces were not exported and are lost", reason ?? "unknown reason");
   });
-  const warn = (message: string, ...details: unknown[]) => complain("OpenTelemetry says", [message, ...details].map(String).join(" "));
+  const warn = (message: string, ...details: unknown[]) => warnOnce("OpenTelemetry", [message, ...details].map(String).join(" "));
   const silent = () => undefined;
-  const complaints: DiagLogger = { error: warn, warn, info: silent, debug: silent, verbose: silent };
-  diag.setLogger(complaints, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  const diagLogger: DiagLogger = { error: warn, warn, info: silent, debug: silent, verbose: silent };
+  diag.setLogger(diagLogger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
 }

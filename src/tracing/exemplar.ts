@@ -2,19 +2,19 @@ import type { FactoryProvider } from "@nestjs/common";
 import { getToken } from "@willsoto/nestjs-prometheus";
 import { Histogram, type HistogramConfiguration, register } from "prom-client";
 
-/** Like `makeHistogramProvider`, of a histogram that takes {@link exemplarOf}. */
+/** Like `makeHistogramProvider`, for a histogram with exemplars (see {@link exemplarOf}). */
 export const makeExemplarHistogramProvider = (options: HistogramConfiguration<string>): FactoryProvider => ({
   provide: getToken(options.name),
   useFactory: () => register.getSingleMetric(options.name) ?? registered(options),
 });
 
-/** What hangs a trace onto an observation; nothing where there is none. @param traceId 32 hexadecimal digits */
+/** The exemplar of an observation; empty without a trace. @param traceId 32 hexadecimal digits */
 export const exemplarOf = (traceId: string | undefined): { readonly exemplarLabels?: { readonly trace_id: string } } =>
   traceId === undefined ? {} : { exemplarLabels: { trace_id: traceId } };
 
 /**
- * A registry of the text format takes no histogram with exemplars while that is made, since the text has no place for them.
- * It takes it afterwards, leaves them out of the text, and has them in JSON, which OpenMetrics is written from.
+ * The constructor refuses exemplars in a registry with text format, so the histogram is registered afterwards. The text then omits
+ * exemplars; the JSON output, from which OpenMetrics is written, has them.
  */
 function registered(options: HistogramConfiguration<string>): Histogram {
   const histogram = new Histogram({ ...options, enableExemplars: true, registers: [] });

@@ -1,7 +1,7 @@
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 
-/** The part of the configuration that says where OTLP goes. */
+/** The variables of the OTLP exporter. */
 export type OtlpConfig = Pick<
   Config,
   | "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -12,8 +12,8 @@ export type OtlpConfig = Pick<
 >;
 
 /**
- * What sends spans by OTLP. Time-out, compression and certificates are the library's own variables
- * (https://opentelemetry.io/docs/specs/otel/protocol/exporter/). Loaded only here, since each protocol is a library.
+ * Makes the OTLP exporter and loads only the library of its protocol. The library reads the variables for timeout, compression and
+ * certificates itself (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
  */
 export async function otlpExporter(config: OtlpConfig): Promise<SpanExporter> {
   const protocol = config.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? config.OTEL_EXPORTER_OTLP_PROTOCOL;

@@ -12,15 +12,15 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from "@opentelemetry/semantic-conventions";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { BatchSampler } from "./batch-sampler.js";
 import { logComplaints } from "./diagnostics.js";
 import { otlpExporter } from "./otlp-exporter.js";
 
-/** OpenTelemetry's SDK as it is configured. Imported only where tracing is on: off, not a line of it is loaded. */
+/** Configures the OpenTelemetry SDK. Import this file only if tracing is on, because the SDK is large. */
 export async function tracerProvider(config: Config, version: string): Promise<TracerProvider> {
   logComplaints();
-  // Attributes that name the command line and the user are nobody's business.
+  // Only pid and host: the other attributes contain the command line and the user.
   const { "process.pid": pid, "host.name": host } = detectResources({ detectors: [hostDetector, processDetector] }).attributes;
   const resource = defaultResource()
     .merge(resourceFromAttributes({ "process.pid": pid, "host.name": host }))
@@ -29,7 +29,7 @@ export async function tracerProvider(config: Config, version: string): Promise<T
   return new TracerProvider({ resource: named, sampler: samplerOf(config), spanProcessors: [await processorOf(config)] });
 }
 
-/** OTEL_SERVICE_NAME wins over `service.name` in OTEL_RESOURCE_ATTRIBUTES, unless it was not set. */
+/** True if only OTEL_RESOURCE_ATTRIBUTES sets `service.name`; an OTEL_SERVICE_NAME other than the default has precedence. */
 const isNamed = (config: Config): boolean =>
   config.OTEL_SERVICE_NAME === "octogauge" && ATTR_SERVICE_NAME in config.OTEL_RESOURCE_ATTRIBUTES;
 

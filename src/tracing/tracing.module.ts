@@ -1,15 +1,15 @@
 import { type DynamicModule, Global, Module } from "@nestjs/common";
-import type { Config } from "../config/config.js";
+import type { Config } from "../config/index.js";
 import { Tracing } from "./tracing.js";
 
-/** Whether traces of deliveries are exported anywhere. */
+/** True if the configuration exports traces of deliveries. */
 export function isTracingOn(config: Config): boolean {
   if (config.OTEL_SDK_DISABLED === "true") return false;
   if (config.OTEL_TRACES_EXPORTER !== undefined) return config.OTEL_TRACES_EXPORTER !== "none";
   return config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined || config.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined;
 }
 
-/** Enters: what a delivery went through. Leaves: spans, by OTLP. Everybody may make some. */
+/** Provides {@link Tracing} to all rooms. */
 @Global()
 @Module({})
 export class TracingModule {

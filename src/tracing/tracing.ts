@@ -1,3 +1,4 @@
+import { messageOf } from "../logging/index.js";
 import {
   type Attributes,
   ROOT_CONTEXT,
@@ -9,31 +10,31 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import type { TracerProvider } from "@opentelemetry/sdk-trace";
-import { withoutSecrets } from "../config/secret-values.js";
+import { withoutSecrets } from "../config/index.js";
 import { now } from "./clock.js";
 
-/** How a span begins. */
+/** Options of a new span. */
 export interface SpanStart {
   readonly kind?: SpanKind;
-  /** Whose child it is; without one it begins a trace. */
+  /** Parent span; without one, the span starts a new trace. */
   readonly parent?: SpanContext | undefined;
   readonly links?: readonly SpanContext[];
   readonly attributes?: Attributes;
-  /** When, by now(); just now, where it is not said. */
+  /** Start time by {@link now}; default: the current time. */
   readonly at?: number | undefined;
 }
 
-/** What can run a statement. */
-interface Asked {
+/** Runs statements. */
+interface Statements {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
-/** How long a stop waits for the last spans to be sent. Milliseconds. */
-const LAST_EXPORT = 3_000;
+/** The shutdown waits this long for the export of the last spans. */
+const SHUTDOWN_TIMEOUT_MS = 3_000;
 
 /**
- * Makes spans. The contexts are handed on as arguments and with the deliveries, not found by asynchronous context: that would
- * cost every promise of the process something, also where nothing is traced.
+ * Makes spans. Contexts are passed as arguments and stored with deliveries, because asynchronous context would slow down every
+ * promise of the process, even without tracing.
  */
 export class Tracing {
   readonly #tracer: Tracer | undefined;
@@ -42,27 +43,27 @@ export class Tracing {
     this.#tracer = provider?.getTracer("octogauge");
   }
 
-  /** Whether there is any need to ask for spans. */
+  /** False if tracing is off; then {@link start} must not be called. */
   get isOn(): boolean {
     return this.#tracer !== undefined;
   }
 
-  /** Begins a span; where it is not sampled it records nothing. */
+  /** Starts a span. An unsampled span records nothing. */
   start(name: string, { kind = SpanKind.INTERNAL, parent, links = [], attributes = {}, at = now() }: SpanStart = {}): Span {
     if (!this.#tracer) throw new Error("tracing is off");
     const context = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
     return this.#tracer.startSpan(name, { kind, links: links.map((link) => ({ context: link })), attributes, startTime: at }, context);
   }
 
-  /** A span that is over. */
+  /** Records a finished span. */
   record(name: string, start: SpanStart & { readonly at: number }, until: number, error?: unknown): Span {
     const span = this.start(name, start);
     end(span, until, error);
     return span;
   }
 
-  /** The same database, with a span under `parent` for each statement. */
-  traced(on: Asked, parent: Span): Asked {
+  /** Wraps a database so that each statement gets a span under `parent`. */
+  traced(on: Statements, parent: Span): Statements {
     return {
       query: async (text, values) => {
         const at = now();
@@ -78,7 +79,7 @@ export class Tracing {
     };
   }
 
-  /** A statement that is over: `at` is when it began. By https://opentelemetry.io/docs/specs/semconv/database/postgresql/ */
+  /** Records the span of a finished statement. @param at start time. Attributes: https://opentelemetry.io/docs/specs/semconv/database/postgresql/ */
   statement(text: string, parent: Span, at: number, error?: unknown, until = now()): void {
     const summary = summaryOf(text);
     const { code } = (error ?? {}) as { code?: unknown };
@@ -91,27 +92,27 @@ export class Tracing {
     this.record(summary, { kind: SpanKind.CLIENT, parent: parent.spanContext(), attributes, at }, until, error);
   }
 
-  /** Sends what is left. */
+  /** Exports the remaining spans. */
   async onApplicationShutdown(): Promise<void> {
-    const last = this.provider?.forceFlush({ timeoutMillis: LAST_EXPORT }).then(() => this.provider?.shutdown());
-    const patience = new Promise((resolve) => setTimeout(resolve, LAST_EXPORT).unref());
-    await Promise.race([last?.catch(() => undefined), patience]);
+    const last = this.provider?.forceFlush({ timeoutMillis: SHUTDOWN_TIMEOUT_MS }).then(() => this.provider?.shutdown());
+    const timeout = new Promise((resolve) => setTimeout(resolve, SHUTDOWN_TIMEOUT_MS).unref());
+    await Promise.race([last?.catch(() => undefined), timeout]);
   }
 }
 
-/** Ends a span; with an error, it says so, without what is a secret. */
+/** Ends a span and records the error, without secrets. */
 export function end(span: Span, until = now(), error?: unknown): void {
   if (error !== undefined) {
     const { name, code } = (error ?? {}) as { name?: string; code?: string };
     span.setAttribute("error.type", code ?? name ?? "Error");
-    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(error instanceof Error ? error.message : String(error)) });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSecrets(messageOf(error)) });
   }
   span.end(until);
 }
 
 const summaries = new Map<string, string>();
 
-/** What a statement does: the verbs and tables, or the functions, in their order. The texts are constants of the code, so they are few. */
+/** The verbs and tables, or functions, of a statement, in order. Texts are constants, so the cache stays small. */
 function summaryOf(text: string): string {
   let summary = summaries.get(text);
   if (summary === undefined) {

@@ -1,5 +1,4 @@
-import { int4Array, int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import { int4Array, int8Array, type Queryable, sql } from "../database/index.js";
 import type { ExecutionRow } from "./executions.js";
 import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";

@@ -1,4 +1,4 @@
-import type { WorkflowJob } from "../events/workflow-job.js";
+import type { WorkflowJob } from "../events/index.js";
 import { executionOf, nameHashOf } from "./execution-id.js";
 import { FACT, has } from "./facts.js";
 import { isGreater, isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";

@@ -1,5 +1,14 @@
-import { boolArray, float8Array, int2Array, int4Array, int8Array, textArray, timestamptzArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import {
+  boolArray,
+  float8Array,
+  int2Array,
+  int4Array,
+  int8Array,
+  type Queryable,
+  sql,
+  textArray,
+  timestamptzArray,
+} from "../database/index.js";
 import { FACT, has, STATE } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 import { guardedUpsert, type Learned } from "./upsert.js";

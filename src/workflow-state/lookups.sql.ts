@@ -1,5 +1,4 @@
-import { int8Array } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import { int8Array, type Queryable, sql } from "../database/index.js";
 import { STATE } from "./facts.js";
 import { ATTEMPT_OF_JOB, OPEN_JOBS, OPEN_RUNS } from "./open.sql.js";
 

@@ -1,15 +1,12 @@
 import { Inject, Injectable } from "@nestjs/common";
-import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { Database } from "../database/database.js";
-import { Leadership } from "../database/leadership.js";
-import { SchemaGate } from "../database/schema-gate.js";
-import { sql } from "../database/sql.js";
+import { RetentionLoop } from "../background/retention-loop.js";
+import { CONFIG, type Config } from "../config/index.js";
+import { Database, Leadership, SchemaGate, sql } from "../database/index.js";
 import { STATE } from "./facts.js";
 
 const BATCH = 2_000;
 
-const prune = (table: string) => `
+const deleteFinished = (table: string) => `
   WITH old AS MATERIALIZED (
     SELECT ctid FROM octogauge.${table} WHERE changed_at < now() - make_interval(secs => $1) AND state <> ${STATE.open}
     LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
@@ -18,34 +15,33 @@ const prune = (table: string) => `
   )
   SELECT count(*)::integer AS count FROM gone`;
 
-const PRUNE_JOBS = prune("workflow_jobs");
-const PRUNE_RUNS = prune("workflow_runs");
+const DELETE_JOBS = deleteFinished("workflow_jobs");
+const DELETE_RUNS = deleteFinished("workflow_runs");
 
-const PRUNE_LOOKUPS = `
+const DELETE_LOOKUPS = `
   DELETE FROM octogauge.lookups WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM octogauge.lookups WHERE asked_at < now() - make_interval(secs => $1) LIMIT ${BATCH}))`;
 
 /** Forgets finished runs and jobs after STATE_RETENTION; the counters keep what they counted. */
 @Injectable()
-export class StateRetention extends BackgroundLoop {
+export class StateRetention extends RetentionLoop {
   constructor(
     private readonly database: Database,
-    private readonly leadership: Leadership,
+    leadership: Leadership,
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("workflow-state/retention", config.RETENTION_INTERVAL, schema.ready);
+    super("workflow-state/retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
-  async runOnce(): Promise<Outcome> {
-    if ((await this.leadership.lead("retention")) === undefined) return "idle";
-    const jobs = await this.#prune(PRUNE_JOBS);
-    const runs = await this.#prune(PRUNE_RUNS);
-    await sql(this.database, PRUNE_LOOKUPS, [this.config.STATE_RETENTION]);
-    return Math.max(jobs, runs) >= BATCH ? "again" : "idle";
+  protected async deleteOld(): Promise<boolean> {
+    const jobs = await this.#deleted(DELETE_JOBS);
+    const runs = await this.#deleted(DELETE_RUNS);
+    await sql(this.database, DELETE_LOOKUPS, [this.config.STATE_RETENTION]);
+    return Math.max(jobs, runs) >= BATCH;
   }
 
-  async #prune(statement: string): Promise<number> {
+  async #deleted(statement: string): Promise<number> {
     const [row] = await sql<{ count: number }>(this.database, statement, [this.config.STATE_RETENTION]);
     return row?.count ?? 0;
   }

@@ -1,4 +1,4 @@
-import type { WorkflowRun } from "../events/workflow-run.js";
+import type { WorkflowRun } from "../events/index.js";
 import { FACT, has } from "./facts.js";
 import type { JobObservation } from "./job-transition.js";
 import { isKnownStatus, join, type Observation, rankOf, secondsBetween } from "./observation.js";

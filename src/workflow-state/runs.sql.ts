@@ -1,5 +1,4 @@
-import { int2Array, int4Array, int8Array, textArray, timestamptzArray } from "../database/binary-array.js";
-import { type Queryable, sql } from "../database/sql.js";
+import { int2Array, int4Array, int8Array, type Queryable, sql, textArray, timestamptzArray } from "../database/index.js";
 import { STATE } from "./facts.js";
 import type { RunObservation } from "./run-transition.js";
 import { guardedUpsert, type Learned } from "./upsert.js";

@@ -5,6 +5,7 @@ import type { Delivery } from "../../src/intake/delivery.js";
 import { brokerOf, BROKERS, type PreparedBroker } from "../support/brokers.js";
 import { prepareNats } from "../support/nats-server.js";
 import { hasRedis, prepareRedis } from "../support/redis-server.js";
+import { until } from "../support/wait.js";
 
 const deliveryWith = (body: Buffer): Delivery => ({
   id: randomUUID(),
@@ -17,12 +18,12 @@ const deliveryWith = (body: Buffer): Delivery => ({
 });
 
 const isUp = async (broker: Broker) => {
-  await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => broker.isUp).toBe(true);
 };
 
 async function fetchAll(broker: Broker, count: number) {
-  const messages = [];
-  for (const until = Date.now() + 20_000; messages.length < count && Date.now() < until;) messages.push(...(await broker.fetch()));
+  const messages: Awaited<ReturnType<Broker["fetch"]>>[number][] = [];
+  await until(`${count} messages`, async () => messages.push(...(await broker.fetch())) >= count);
   return messages;
 }
 
@@ -35,9 +36,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     await isUp(broker);
     const sent = [deliveryWith(randomBytes(3_000)), { ...deliveryWith(Buffer.from("payload=%7B%7D")), form: true, hookId: null }];
     for (const delivery of sent) await broker.publish(delivery, 3_000);
-    const began = performance.now();
     const messages = await fetchAll(broker, 2);
-    expect(performance.now() - began).toBeLessThan(900);
     expect(messages.map(({ delivery }) => delivery)).toEqual(sent);
     expect(await broker.pending()).toBe(2);
     await broker.acknowledge(messages);
@@ -53,13 +52,14 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     const sizes = [6_000_000, 6_000_000, 6_000_000, 20_000_000, 100];
     for (const size of sizes) await broker.publish(deliveryWith(Buffer.alloc(size, 97)), 10_000);
     const got: number[] = [];
-    for (const until = Date.now() + 20_000; got.length < sizes.length && Date.now() < until;) {
+    await until("all messages", async () => {
       const messages = await broker.fetch();
       const bytes = messages.map(({ delivery }) => delivery!.body.length);
       expect(bytes.length === 1 || bytes.slice(0, -1).reduce((sum, size) => sum + size, 0) < 16_777_216).toBe(true);
       got.push(...bytes);
       await broker.acknowledge(messages);
-    }
+      return got.length >= sizes.length;
+    });
     expect(got.sort()).toEqual(sizes.sort());
   });
 
@@ -74,7 +74,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     const [one] = await fetchAll(broker, 1);
     expect(one!.delivery!.body.toString()).toBe("one");
     await prepared.server.kill();
-    await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => broker.isUp).toBe(false);
     await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("away");
     expect(await broker.fetch()).toEqual([]);
     await prepared.server.start();
@@ -98,7 +98,7 @@ it.skipIf(!hasRedis)("a Redis that is full takes nothing, gives what it has, and
   await broker.publish(deliveryWith(Buffer.from("one")), 3_000);
   await redis.ask("CONFIG", "SET", "maxmemory", "1");
   await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("OOM");
-  await expect.poll(() => broker.isUp, { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => broker.isUp).toBe(false);
   const messages = await fetchAll(broker, 1);
   expect(messages.map(({ delivery }) => delivery!.body.toString())).toEqual(["one"]);
   await broker.acknowledge(messages);

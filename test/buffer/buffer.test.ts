@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { Broker } from "../../src/buffer/broker.js";
 import { DrainLoop } from "../../src/buffer/drain.loop.js";
@@ -20,13 +19,13 @@ import { Gate } from "../support/gate.js";
 import { hasNats, prepareNats } from "../support/nats-server.js";
 import { hasRedis, prepareRedis } from "../support/redis-server.js";
 import { post, samples, sign, startInstance } from "../support/octogauge.js";
+import { until } from "../support/wait.js";
 
 const star = (id: string = randomUUID(), bytes = 0): Delivery => {
   const body = Buffer.from(JSON.stringify({ action: "created", pad: "x".repeat(bytes) }));
   return { id, event: "star", hookId: 1, form: false, body, signature: sign(body) };
 };
 
-const patiently = { timeout: 25_000 };
 const readiness = async (management: string) => (await fetch(`${management}/health/ready`)).status;
 
 /** Octogauge before a database that can be shut, with a broker that is up; nothing runs by itself but the connections. */
@@ -34,7 +33,7 @@ async function still(broker: PreparedBroker, overrides: Record<string, string> =
   const url = await freshDatabase();
   const gate = await Gate.before(url);
   const fleet = await stillFleet({ ...broker.environment, BUFFER_AFTER: "0.3", ...overrides }, gate.url);
-  await expect.poll(() => fleet.get(Broker).isUp, patiently).toBe(true);
+  await expect.poll(() => fleet.get(Broker).isUp).toBe(true);
   const publish = async (count: number): Promise<string[]> => {
     const deliveries = Array.from({ length: count }, () => star());
     for (const delivery of deliveries) await fleet.get(Broker).publish({ ...delivery, receivedAt: Date.now() }, 5_000);
@@ -43,21 +42,22 @@ async function still(broker: PreparedBroker, overrides: Record<string, string> =
   /** Drains until so many deliveries are in the ledger. */
   const drainedTo = async (count: number, drain = fleet.get(DrainLoop)) => {
     const stored = async () => (await rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).length;
-    for (const until = Date.now() + 25_000; (await stored()) < count && Date.now() < until;) {
-      if ((await drain.runOnce().catch(() => "failed")) !== "again") await sleep(20);
-    }
+    await until(`${count} deliveries in the ledger`, async () => {
+      while ((await drain.runOnce().catch(() => "failed")) === "again");
+      return (await stored()) >= count;
+    });
     expect(await stored()).toBe(count);
   };
   return { ...fleet, url, gate, publish, drainedTo };
 }
 
-describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
+describe.each(BROKERS)("%s", (_, isThere, prepare) => {
   it.skipIf(!isThere)("what the database refuses is taken, stored when it is back, and counted once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
     const instance = await startInstance({ ...broker.environment }, gate.url);
-    await expect.poll(async () => (await samples(instance, "octogauge_buffer_pending")).length, patiently).toBe(1);
+    await expect.poll(async () => (await samples(instance, "octogauge_buffer_pending")).length).toBe(1);
     const ids = Array.from({ length: 12 }, () => randomUUID());
     const send = async (id: string) => (await post(instance.webhook, "star", { action: "created" }, id)).json();
     expect(await send(ids[0]!)).toEqual({ status: "accepted" });
@@ -65,12 +65,12 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     for (const id of ids.slice(1)) expect(await send(id)).toEqual({ status: "accepted" });
     // Nobody knows yet that it is a repeat.
     expect(await send(ids[1]!)).toEqual({ status: "accepted" });
-    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
+    await expect.poll(() => readiness(instance.managementUrl)).toBe(200);
     gate.open();
     const counted = async () => samples(instance, 'github_events_total{event="star"');
-    await expect.poll(counted, patiently).toEqual(['github_events_total{event="star",action="created"} 12']);
-    await expect.poll(async () => await send(ids[5]!), patiently).toEqual({ status: "duplicate" });
-    await expect.poll(() => samples(instance, "octogauge_buffer_pending"), patiently).toEqual(["octogauge_buffer_pending{} 0"]);
+    await expect.poll(counted).toEqual(['github_events_total{event="star",action="created"} 12']);
+    await expect.poll(async () => await send(ids[5]!)).toEqual({ status: "duplicate" });
+    await expect.poll(() => samples(instance, "octogauge_buffer_pending")).toEqual(["octogauge_buffer_pending{} 0"]);
     expect(await counted()).toEqual(['github_events_total{event="star",action="created"} 12']);
   });
 
@@ -81,31 +81,28 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     const [intake, inbox] = [fleet.get(Intake), fleet.get(GroupCommit)];
     expect(await intake.accept(star())).toBe("accepted");
     fleet.gate.hang();
-    const began = performance.now();
     await Promise.all(Array.from({ length: 40 }, () => intake.accept(star())));
-    expect(performance.now() - began).toBeLessThan(3_000);
-    let most = 0;
-    let longest = 0;
-    const until = performance.now() + 3_000;
-    for (let sent = 0; sent < 600 || performance.now() < until; sent += 1) {
-      const start = performance.now();
+    let [most, sent, probes] = [0, 0, 0];
+    // A delivery that waits for BUFFER_AFTER is a probe.
+    while (sent < 600 || probes < 2) {
+      const began = performance.now();
       await intake.accept(star());
-      longest = Math.max(longest, performance.now() - start);
+      if (performance.now() - began > 290) probes += 1;
+      sent += 1;
       most = Math.max(most, inbox.waiting);
     }
     // Only a probe waits at all.
     expect(most).toBeLessThanOrEqual(1);
-    expect(longest).toBeLessThan(2_000);
     fleet.gate.open();
     await expect
       .poll(async () => {
         await intake.accept(star());
         return inbox.waiting;
-      }, patiently)
+      })
       .toBe(0);
   });
 
-  it.skipIf(!isThere)("both away: 503 in time; the broker back: taken, without a restart", async () => {
+  it.skipIf(!isThere)("both away: 503; the broker back: taken, without a restart", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
@@ -114,19 +111,17 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await broker.server.kill();
     for (const shut of [() => gate.refuse(), () => gate.hang()]) {
       shut();
-      const began = performance.now();
       const answer = await post(instance.webhook, "star", {});
       expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
-      expect(performance.now() - began).toBeLessThan(4_000);
     }
-    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(503);
+    await expect.poll(() => readiness(instance.managementUrl)).toBe(503);
     await broker.server.start();
-    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
-    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status).toBe(202);
+    await expect.poll(() => readiness(instance.managementUrl)).toBe(200);
     // And the database alone will do as well.
     gate.open();
     await broker.server.kill();
-    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status).toBe(202);
   });
 
   it.skipIf(!isThere)("a gateway starts without its database, and takes deliveries", async () => {
@@ -137,14 +132,14 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     gate.refuse();
     const settings = { ...broker.environment, MODE: "gateway", DATABASE_CONNECT_TIMEOUT: "0.2", BUFFER_AFTER: "0.2" };
     const instance = await startInstance(settings, gate.url);
-    await expect.poll(() => readiness(instance.managementUrl), patiently).toBe(200);
+    await expect.poll(() => readiness(instance.managementUrl)).toBe(200);
     expect((await post(instance.webhook, "star", {})).status).toBe(202);
     expect((await fetch(`${instance.managementUrl}/metrics/process`)).status).toBe(200);
     gate.open();
     await startInstance({ ...broker.environment, MODE: "worker" }, url);
-    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger"), patiently).toHaveLength(1);
-    await expect.poll(async () => (await post(instance.webhook, "star", {})).status, patiently).toBe(202);
-    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger"), patiently).toHaveLength(2);
+    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
+    await expect.poll(async () => (await post(instance.webhook, "star", {})).status).toBe(202);
+    await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(2);
   });
 
   it.skipIf(!isThere)("the time of receipt goes along, and none is of the future", async () => {
@@ -158,7 +153,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     const after = Date.now();
     const early = star();
     await fleet.get(Broker).publish({ ...early, receivedAt: Date.now() + 3_600_000 }, 5_000);
-    await sleep(1_500);
+    await until("a moment after the receipt", () => Date.now() > after + 1);
     fleet.gate.open();
     await fleet.drainedTo(2);
     const rows = await rowsOf<{ id: string; at: number }>(
@@ -197,7 +192,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     expect(await fleet.get(Broker).pending()).toBe(50);
     fleet.gate.open();
     await fleet.drainedTo(50);
-    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(0);
+    await expect.poll(() => fleet.get(Broker).pending()).toBe(0);
   });
 
   it.skipIf(!isThere)("a broker that is killed while it is drained loses nothing and doubles nothing", async () => {
@@ -214,16 +209,14 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
       return acknowledge.call(this, messages);
     };
     await expect
-      .poll(
-        () =>
-          fleet
-            .get(DrainLoop)
-            .runOnce()
-            .then(
-              () => killed,
-              () => killed,
-            ),
-        patiently,
+      .poll(() =>
+        fleet
+          .get(DrainLoop)
+          .runOnce()
+          .then(
+            () => killed,
+            () => killed,
+          ),
       )
       .toBeGreaterThan(0);
     await broker.server.start();
@@ -245,14 +238,14 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await fleet.get(DrainLoop).runOnce();
     await fleet.publish(5);
     await fleet.drainedTo(12);
-    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(0);
+    await expect.poll(() => fleet.get(Broker).pending()).toBe(0);
   });
 
   it.skipIf(!isThere)("what a worker had stored and not acknowledged when it died comes again, and is stored once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const dead = brokerOf(broker, 500);
-    await expect.poll(() => dead.isUp, patiently).toBe(true);
+    await expect.poll(() => dead.isUp).toBe(true);
     const fleet = await still(broker);
     await fleet.publish(20);
     const messages = await dead.fetch();
@@ -270,7 +263,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     expect(drained).toBe(20);
     await fleet.process();
     expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
-    await expect.poll(() => heir.pending(), patiently).toBe(0);
+    await expect.poll(() => heir.pending()).toBe(0);
   });
 
   it.skipIf(!isThere)("what waits in the buffer is not judged as missed", async () => {
@@ -282,7 +275,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await fleet.publish(3);
     expect(await audits.next(["org:acme:1"])).toBeUndefined();
     await fleet.drainedTo(3);
-    await expect.poll(() => audits.next(["org:acme:1"]), patiently).toMatchObject({ hook: "org:acme:1" });
+    await expect.poll(() => audits.next(["org:acme:1"])).toMatchObject({ hook: "org:acme:1" });
   });
 
   it.skipIf(!isThere)("what is no delivery, or what the database refuses for its data, holds nothing up and stays", async () => {
@@ -294,7 +287,7 @@ describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
     await fleet.get(Broker).publish({ ...star(), hookId: 666 }, 5_000);
     await fleet.publish(3);
     await fleet.drainedTo(3);
-    await expect.poll(() => fleet.get(Broker).pending(), patiently).toBe(2);
+    await expect.poll(() => fleet.get(Broker).pending()).toBe(2);
   });
 });
 
@@ -310,7 +303,7 @@ it.skipIf(!hasRedis)("what the database refuses for its data is not buffered, an
   fleet.gate.open();
   // Until the probe is one that is refused.
   const probe = () => intake.accept({ ...star(), hookId: 666 }).catch((error: Error) => error.message);
-  await expect.poll(probe, patiently).toContain("check constraint");
+  await expect.poll(probe).toContain("check constraint");
   const before = await fleet.get(Broker).pending();
   expect(await intake.accept(star())).toBe("accepted");
   expect(await fleet.get(Broker).pending()).toBe(before);
@@ -335,6 +328,6 @@ it.skipIf(!hasNats)("a body over the limit of NATS goes to the database alone", 
   await expect(fleet.get(Broker).publish(dated(over), 5_000)).rejects.toThrow("max_payload");
   await expect(intake.accept(star(randomUUID(), over))).rejects.toThrow(/connection/i);
   fleet.gate.open();
-  await expect.poll(async () => intake.accept(star(randomUUID(), over)).catch(() => "refused"), patiently).toBe("accepted");
+  await expect.poll(async () => intake.accept(star(randomUUID(), over)).catch(() => "refused")).toBe("accepted");
   expect(await fleet.get(Broker).pending()).toBe(1);
 });

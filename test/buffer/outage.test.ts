@@ -34,14 +34,17 @@ const publishedBy = async (replica: Replica): Promise<number> => {
   return parseExposition(text).get('octogauge_buffer_published_total{outcome="stored"}') ?? 0;
 };
 
-describe.each(BROKERS)("%s", { timeout: 120_000 + OUTAGE * 3_000 }, (kind, isThere, prepare) => {
+describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
   it.skipIf(!isThere)("three gateways and three workers refuse nothing while PostgreSQL is away, and count all of it once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const postgres = await ownPostgres();
     const start = (mode: string) => Replica.start(postgres.urlOf(SERVICE), { ...broker.environment, MODE: mode, LOG_LEVEL: "fatal" });
-    const gateways = [await start("gateway"), await start("gateway"), await start("gateway")];
-    const workers = [await start("worker"), await start("worker"), await start("worker")];
+    // The first one migrates the database.
+    const first = await start("gateway");
+    const [second, third] = await Promise.all([start("gateway"), start("gateway")]);
+    const workers = await Promise.all([start("worker"), start("worker"), start("worker")]);
+    const gateways = [first, second, third];
     const balancer = { webhook: await roundRobin(gateways.map(({ webhook }) => webhook)) } as Replica;
 
     let outage: Promise<void> | undefined;
@@ -64,6 +67,6 @@ describe.each(BROKERS)("%s", { timeout: 120_000 + OUTAGE * 3_000 }, (kind, isThe
     );
     expect({ refused, lost, firstTrouble }).toEqual({ refused: 0, lost: 0, firstTrouble: undefined });
     expect(buffered).toBeGreaterThan((RATE * OUTAGE) / 2);
-    await expectMetrics([...gateways, ...workers], expectation, 60);
+    await expectMetrics([...gateways, ...workers], expectation);
   });
 });

@@ -73,11 +73,14 @@ it("credentials of NATS are read from the addresses", () => {
 it("what is given up leaves the queue, unless its flush is under way", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => (release = resolve));
+  let begin!: () => void;
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const stored: string[] = [];
   const queue = new FlushQueue({
     size: 1,
     bytes: 1_000,
     async store(batch) {
+      begin();
       await held;
       stored.push(...batch.map((pending) => pending.delivery.id));
       return new Set();
@@ -89,7 +92,7 @@ it("what is given up leaves the queue, unless its flush is under way", async () 
     return queue.add(pending, given.signal).catch((error: unknown) => String(error));
   };
   const answers = [add("a"), add("b"), add("c")];
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await begun;
   given.abort("given up");
   expect(queue.length).toBe(0);
   release();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { addJobs, claimDue, endSending, jobsOf, reopen } from "../../src/ci-traces/outbox.sql.js";
 import { CiTracesRetention } from "../../src/ci-traces/retention.loop.js";
-import { CiTracesLoop } from "../../src/ci-traces/ci-traces.loop.js";
+import { SendLoop } from "../../src/ci-traces/send.loop.js";
 import { type CiEvent, ciRun, expectedSpans, jobIdOf, spanOf, traceOf } from "../support/ci-run.js";
 import { isJob, linesOf, prepareTraces } from "../support/ci-traces.js";
 import { rowsOf } from "../support/database.js";
@@ -155,7 +155,7 @@ describe("jobs that come late", () => {
   });
 
   it("are not lost where they come while their run is being sent", async () => {
-    const { collector, deliverAll, get, outbox, send } = await prepareTraces({ CI_TRACES_WAIT: "0" });
+    const { collector, deliverAll, get, outbox, send, url } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     const database = get(Database);
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     const waiting = { lease: 60, most: 0, recheck: 0 };
@@ -174,7 +174,8 @@ describe("jobs that come late", () => {
           0,
         ),
       );
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      const locked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      await expect.poll(() => rowsOf(url, locked)).toHaveLength(1);
     });
     await marked;
     expect(await outbox()).toEqual([{ due: true, sent: true, attempts: 1, error: "" }]);
@@ -194,7 +195,7 @@ describe("a collector that is away", () => {
     ["overloaded", "http/protobuf", refusing(503)],
     ["overloaded", "grpc", refusing(503)],
     ["against it", "http/json", refusing(400)],
-  ])("is waited for when it is %s, by %s; all is sent, once", { timeout: 120_000 }, async (_, protocol, leave) => {
+  ])("is waited for when it is %s, by %s; all is sent, once", async (_, protocol, leave) => {
     const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepareTraces({}, protocol);
     const [failed, sent] = [await counter("octogauge_ci_traces_failed_total"), await counter("octogauge_ci_traces_sent_total")];
     await leave(collector);
@@ -223,9 +224,10 @@ describe("a collector that is away", () => {
     const { collector, deliverAll, get, makeDue } = await prepareTraces();
     collector.fail(400);
     for (let run = 1; run <= 12; run += 1) await deliverAll(ciRun(run));
-    for (let round = 0; round < 200; round += 1) {
+    // Without pauses each round would be a request or more.
+    for (let round = 0; round < 60; round += 1) {
       await makeDue();
-      await get(CiTracesLoop).runOnce();
+      await get(SendLoop).runOnce();
     }
     // Ten at first, then one at a time, in pauses that grow.
     expect(collector.requests.length).toBeLessThan(30);

@@ -45,11 +45,14 @@ it.each<[string, () => Promise<Record<string, string>>, boolean, RegExp]>([
   expect(result.lines.join("\n")).not.toMatch(/hunter2|token-of-tests/);
 });
 
+const OTLP = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+
 it.each([
   [{}, "26.1.0", []],
-  [{ HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "26.1.0", []],
-  [{ https_proxy: "http://p:1" }, "26.1.0", [expect.stringContaining("set NODE_USE_ENV_PROXY=1")]],
-  [{ HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "20.19.0", [expect.stringContaining("node 20.19.0 cannot use it")]],
-])("a proxy that would not be used is named: %j on node %s", (environment, version, lines) => {
+  [{ HTTPS_PROXY: "http://p:1" }, "20.19.0", []],
+  [{ ...OTLP, HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "26.1.0", []],
+  [{ ...OTLP, https_proxy: "http://p:1" }, "26.1.0", [expect.stringContaining("set NODE_USE_ENV_PROXY=1")]],
+  [{ ...OTLP, HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "20.19.0", [expect.stringContaining("node 20.19.0 cannot use it")]],
+])("a proxy that traces would not use is named: %j on node %s", (environment, version, lines) => {
   expect(unusedProxy(environment, version)).toEqual(lines);
 });

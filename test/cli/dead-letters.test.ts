@@ -2,6 +2,8 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
+import { deadLettersCommand } from "../../src/cli/dead-letters.js";
+import { runCommand } from "../support/command.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN } from "../support/payloads.js";
@@ -10,8 +12,10 @@ import { childEnvironment } from "../support/environment.js";
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 const run = promisify(execFile);
 
-/** @returns what the command said, and its exit code */
-async function octogauge(url: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+const octogauge = (url: string, ...args: string[]) => runCommand(deadLettersCommand, url, args);
+
+/** Runs it as an operator does. @returns what it said, and its exit code */
+async function asProcess(url: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
     const { stdout, stderr } = await run(process.execPath, [CLI, "dead-letters", ...args], {
       env: childEnvironment({ DATABASE_URL: url }),
@@ -59,7 +63,7 @@ it("lists by event, repository, error and time, and shows one", async () => {
   const shown = await octogauge(url, "show", ids[2]!);
   expect(shown.stdout).toContain("the body is not JSON");
   expect(shown.stdout).not.toContain("\u001b");
-  expect((await octogauge(url, "show", ids[2]!, "--body")).stdout).toBe('{"ref":"\u001b[31mred');
+  expect((await asProcess(url, "show", ids[2]!, "--body")).stdout).toBe('{"ref":"\u001b[31mred');
 });
 
 it("replays under the same ids, once, and what is mended is counted", async () => {
@@ -87,7 +91,7 @@ it("what dies again is a dead letter again, and the replay ends", async () => {
 
 it("discards what is meant, and only that", async () => {
   const { url } = await withDeadLetters();
-  const refused = await octogauge(url, "discard");
+  const refused = await asProcess(url, "discard");
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("ids, filters, or --all")]);
   // As of a variable of a script that was never set.
   expect((await octogauge(url, "discard", "--error", "")).stderr).toContain("not empty");

@@ -1,11 +1,15 @@
 import { createServer } from "node:net";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createSecureContext, TLSSocket } from "node:tls";
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from "vitest";
+import { explained } from "../../src/cli/explained.js";
 import { startService } from "../../src/cli/serve.js";
 import { loadConfig } from "../../src/config/config.js";
+import { StageError } from "../../src/stage.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 
@@ -29,14 +33,78 @@ afterAll(() => {
 
 const as = (user: string, password = "right-password") => Object.assign(new URL(url), { username: user, password }).href;
 
+/** Where an attempt fails that is made again until the time is over. */
+const UNREACHABLE = { DATABASE_CONNECT_TIMEOUT: "0.2" };
+/** The same, where the server has to have its say in this time. */
+const REFUSED = { DATABASE_CONNECT_TIMEOUT: "2" };
+
 async function failure(overrides: Record<string, string>): Promise<string> {
-  const environment = testEnvironment(url, { DATABASE_CONNECT_TIMEOUT: "0.2", ...overrides });
+  const environment = testEnvironment(url, { DATABASE_CONNECT_TIMEOUT: "10", ...overrides });
   const service = startService(loadConfig(environment));
   return service.then(
     async (started) => (await started.stop(), "started"),
     (error: unknown) => (error as Error).message.replace(/^The configuration has 1 problem:\n {2}- /, ""),
   );
 }
+
+/** A server that speaks TLS with this certificate, and nothing else. */
+async function tlsServer(subjectAltName: string, { expired = false } = {}): Promise<{ port: number; ca: string }> {
+  const [cert, key] = ["cert", "key"].map((name) => join(directory, `${name}-${randomBytes(4).toString("hex")}.pem`)) as [string, string];
+  const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", subjectAltName];
+  const made = [...request, "-keyout", key, "-out", cert];
+  const { status } = expired ? spawnSync("faketime", ["2020-01-01", "openssl", ...made]) : spawnSync("openssl", made);
+  if (status !== 0) throw new Error("openssl made no certificate");
+  const context = createSecureContext({ key: readFileSync(key), cert: readFileSync(cert) });
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => {
+      socket.write("S");
+      new TLSSocket(socket, { isServer: true, secureContext: context }).on("error", () => undefined);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as { port: number }).port, ca: cert };
+}
+
+const has = (program: string): boolean => spawnSync(program, [program === "openssl" ? "version" : "--version"]).status === 0;
+const hasOpenssl = has("openssl");
+if (!hasOpenssl || !has("faketime")) console.warn("*** SKIPPED: tests of TLS certificates need openssl and faketime ***");
+
+describe.runIf(hasOpenssl)("a certificate of the database that does not verify is named with what to do", () => {
+  it("self-signed", async () => {
+    const { port } = await tlsServer("subjectAltName=IP:127.0.0.1");
+    expect(await failure({ DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full` })).toMatch(
+      /^DATABASE_URL asks for a certificate that can be verified, and that of 127\.0\.0\.1:\d+ cannot \(self-signed certificate\); allowed: sslrootcert=/,
+    );
+  });
+
+  it("of another host", async () => {
+    const { port, ca } = await tlsServer("subjectAltName=DNS:db.internal");
+    const url = `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`;
+    expect(await failure({ DATABASE_URL: url })).toMatch(
+      /^DATABASE_URL has sslmode=verify-full, and the certificate of 127\.0\.0\.1:\d+ is for another name \(.*altnames.*\); allowed: the name in the certificate/,
+    );
+  });
+
+  it.runIf(has("faketime"))("expired", async () => {
+    const { port, ca } = await tlsServer("subjectAltName=IP:127.0.0.1", { expired: true });
+    const url = `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`;
+    expect(await failure({ DATABASE_URL: url })).toMatch(
+      /^DATABASE_URL asks for a certificate that is valid now, and that of 127\.0\.0\.1:\d+ is not \(certificate has expired\); allowed: a renewed certificate/,
+    );
+  });
+});
+
+// The tests may run as root, which may open every port.
+it.each([
+  ["public listener", /^ {2}- PORT is "80", which this user may not open; allowed: a port from 1024/m],
+  ["management listener", /^ {2}- MANAGEMENT_PORT is "81", which this user may not open; allowed: a port from 1024/m],
+] as const)("a port below 1024 for an ordinary user, at the %s", (stage, expected) => {
+  const config = loadConfig(testEnvironment(url, { PORT: "80", MANAGEMENT_PORT: "81" }));
+  const error = Object.assign(new Error("listen EACCES: permission denied 0.0.0.0:80"), { code: "EACCES", syscall: "listen", port: 80 });
+  expect((explained(new StageError(stage, error), config) as Error).message).toMatch(expected);
+});
 
 describe("a start that fails names the variable, its value without secrets, and what to do", () => {
   it.each<[string, () => Record<string, string>, RegExp]>([
@@ -46,33 +114,38 @@ describe("a start that fails names the variable, its value without secrets, and 
       /^DATABASE_URL has sslrootcert=\/no\/ca.pem cannot be read \(ENOENT\); allowed: a file/,
     ],
     [
+      "a CA file that is a directory",
+      () => ({ DATABASE_URL: `${url}?sslmode=verify-full&sslrootcert=${directory}` }),
+      /^DATABASE_URL has sslrootcert=\/.* cannot be read \(EISDIR\); allowed: a file/,
+    ],
+    [
       "TLS with a server without it",
-      () => ({ DATABASE_URL: `${url}?sslmode=require` }),
+      () => ({ ...REFUSED, DATABASE_URL: `${url}?sslmode=require` }),
       /^DATABASE_URL asks for TLS, which 127\.0\.0\.1:\d+ does not speak; allowed: sslmode=prefer/,
     ],
     [
       "a socket that is not there",
-      () => ({ DATABASE_URL: "postgres://u@/db?host=/no/such" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@/db?host=/no/such" }),
       /^DATABASE_URL leads to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
     ],
     [
       "a name that does not resolve",
-      () => ({ DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
       /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 is no name that resolves/,
     ],
     [
       "a port where nothing listens",
-      () => ({ DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
+      () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
       /^DATABASE_URL cannot be reached at 127\.0\.0\.1:1 \(.*ECONNREFUSED/,
     ],
     [
       "a wrong password",
-      () => ({ DATABASE_URL: as(role, "wrong-password") }),
+      () => ({ ...REFUSED, DATABASE_URL: as(role, "wrong-password") }),
       /^DATABASE_URL names the user "role_\w+", whom the server at .* refuses/,
     ],
     [
       "a database that is not there",
-      () => ({ DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
+      () => ({ ...REFUSED, DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
       /^DATABASE_URL names a database that .* does not have/,
     ],
     [

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { configLines } from "../../src/cli/config-check.js";
 import { ConfigError, loadConfig } from "../../src/config/config.js";
 import { childEnvironment } from "../support/environment.js";
+import { LIMIT_MS } from "../support/wait.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 const COMPLETE = { DATABASE_URL: "postgres://u:hunter2@localhost/x", GITHUB_WEBHOOK_SECRET: "s3cret" };
@@ -25,7 +26,7 @@ const octogauge = (args: readonly string[], environment: Record<string, string>)
   spawnSync(process.execPath, [CLI, ...args], {
     env: childEnvironment(environment),
     encoding: "utf8",
-    timeout: 30_000,
+    timeout: LIMIT_MS,
   });
 
 describe("configuration", () => {

@@ -10,6 +10,7 @@ import { expect, inject, it, onTestFinished } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
+import { advancingClock } from "../support/advancing-clock.js";
 import { captureLog } from "../support/log.js";
 import { deliveryHeaders, sign, startInstance, testEnvironment } from "../support/octogauge.js";
 import { freePort } from "../support/replica.js";
@@ -32,20 +33,21 @@ it("a webhook secret is rotated by its file, and a file that is away or empty ch
   };
   expect([await status("first"), await status("second")]).toEqual([202, 401]);
   file.write("first,second");
-  await expect.poll(() => status("second"), { timeout: 5_000 }).toBe(202);
+  await expect.poll(() => status("second")).toBe(202);
   expect(await status("first")).toBe(202);
   file.write("second");
-  await expect.poll(() => status("first"), { timeout: 5_000 }).toBe(401);
-  for (const useless of ["", ",", " , "]) {
-    file.write(useless);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await expect.poll(() => status("first")).toBe(401);
+  const clock = advancingClock();
+  const log = captureLog();
+  const warnings = () => log.lines.filter(({ msg }) => String(msg).includes("going on with the value from before")).length;
+  const uses = ["", ",", " , "].map((useless) => () => file.write(useless));
+  for (const [index, spoil] of [...uses, () => file.remove()].entries()) {
+    spoil();
+    // A file is read again after a second.
+    clock.advance(1_001);
     expect(await status("second")).toBe(202);
+    expect(warnings()).toBe(index + 1);
   }
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
-  expect(await status("second")).toBe(202);
-  file.remove();
-  await new Promise((resolve) => setTimeout(resolve, 1_100));
-  expect(await status("second")).toBe(202);
 });
 
 it("the metrics token is rotated by its file", async () => {
@@ -55,7 +57,7 @@ it("the metrics token is rotated by its file", async () => {
     (await fetch(`${instance.managementUrl}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status;
   expect([await status("first"), await status("second")]).toEqual([200, 401]);
   file.write("second");
-  await expect.poll(() => status("second"), { timeout: 5_000 }).toBe(200);
+  await expect.poll(() => status("second")).toBe(200);
   expect(await status("first")).toBe(401);
 });
 
@@ -71,12 +73,10 @@ it("a database password that is rotated is used by the next connections", async 
   expect((await database.query("SELECT current_user AS name")).rows).toEqual([{ name: role }]);
   await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'second'`);
   await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
-  await expect
-    .poll(() => database.query("SELECT 1").then(() => "", String), { timeout: 5_000 })
-    .toContain("password authentication failed");
+  await expect.poll(() => database.query("SELECT 1").then(() => "", String)).toContain("password authentication failed");
   url.password = "second";
   file.write(url.href);
-  await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String), { timeout: 5_000 }).toBe(1);
+  await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String)).toBe(1);
 });
 
 it("a secret that was rotated is in no log line, neither is the one before", async () => {
@@ -96,7 +96,7 @@ it("a secret that was rotated is in no log line, neither is the one before", asy
   expect(log.text()).toContain(second);
   const before = log.text().length;
   file.write(second);
-  await expect.poll(() => status(second), { timeout: 5_000 }).toBe(200);
+  await expect.poll(() => status(second)).toBe(200);
   say();
   const after = log.text().slice(before);
   expect(after.match(/somebody said \[redacted\]"/g)).toHaveLength(2);
@@ -142,13 +142,11 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   const serving = run(["serve"], environment);
   const webhook = `http://127.0.0.1:${port}/webhook`;
   await expect
-    .poll(
-      () =>
-        fetch(webhook).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 20_000 },
+    .poll(() =>
+      fetch(webhook).then(
+        ({ status }) => status,
+        () => 0,
+      ),
     )
     .toBe(405);
   const answers: string[] = [];
@@ -173,13 +171,13 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'another'`);
   await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
   await provoke();
-  await expect.poll(() => said, { timeout: 10_000 }).toContain("password authentication failed");
+  await expect.poll(() => said).toContain("password authentication failed");
   serving.child.kill("SIGTERM");
   await serving.ended;
   expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
   expect(said.length).toBeGreaterThan(500);
-  for (const line of ["a delivery was taken", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
+  for (const line of ["a delivery was accepted", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
     expect(said).toContain(`"msg":"${line}"`);
   expect(said).not.toContain("sha256");
   expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);
-}, 60_000);
+});

@@ -3,7 +3,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
-import { isPostgres, nobody, owner, postmasterOf, query, scratch, start, until } from "../support/embedded.js";
+import { isPostgres, nobody, owner, postmasterOf, query, scratch, start } from "../support/embedded.js";
+import { until } from "../support/wait.js";
 
 /** A process namespace of its own, as a container has: the processes of others cannot be seen. */
 const CONTAINER = ["unshare", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"];
@@ -81,7 +82,7 @@ describe("the server", () => {
       const died = postmasterOf(dataDir)!;
       process.kill(died, "SIGKILL");
       await until("it died", () => !isPostgres(died));
-      await expect.poll(() => query(server.url, "SELECT answer FROM kept").catch(() => []), { timeout: 30_000 }).toEqual([42]);
+      await expect.poll(() => query(server.url, "SELECT answer FROM kept").catch(() => [])).toEqual([42]);
     }
     expect(log.join()).toContain("starting it again");
     // Also while it is being started again.

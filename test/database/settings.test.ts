@@ -4,10 +4,12 @@ import { describe, expect, inject, it } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
 import { Database } from "../../src/database/database.js";
 import { migrateDatabase } from "../../src/database/migrate.js";
+import { inspect } from "../../src/database/session.js";
 import { sql } from "../../src/database/sql.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { post, startInstance, testEnvironment } from "../support/octogauge.js";
+import { jobPayload, RAN } from "../support/payloads.js";
 import { hasPgBouncer, throughPgBouncer } from "../support/pgbouncer.js";
 
 /** A role of its own that owns a database of its own, both with the settings that a DBA may have made. */
@@ -31,6 +33,7 @@ const SETTINGS: [string, Record<string, string>][] = [
   ["a statement_timeout of 20 ms", { statement_timeout: "20ms" }],
   ["an idle_in_transaction_session_timeout of 60 ms", { idle_in_transaction_session_timeout: "60ms" }],
   ["an idle_session_timeout of 60 ms", { idle_session_timeout: "60ms" }],
+  ["synchronous_commit off", { synchronous_commit: "off" }],
 ];
 
 describe.each(["ROLE", "DATABASE"])("what a DBA sets by ALTER %s", (on) => {
@@ -43,11 +46,31 @@ describe.each(["ROLE", "DATABASE"])("what a DBA sets by ALTER %s", (on) => {
     const answers = await Promise.all(ids.map((id) => post(instance.webhook, "ping", { zen: "x" }, id)));
     expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 202));
     await expect
-      .poll(async () => (await (await fetch(`${instance.managementUrl}/metrics`)).text()).match(/^github_events_total\{.*\} (\d+)/m)?.[1], {
-        timeout: 20_000,
-      })
+      .poll(async () => (await (await fetch(`${instance.managementUrl}/metrics`)).text()).match(/^github_events_total\{.*\} (\d+)/m)?.[1])
       .toBe("10");
   });
+});
+
+it("under serializable, deliveries and batches of several workers at once give no 503 and no conflict", async () => {
+  const url = await hostile({ default_transaction_isolation: "serializable" }, { migrated: true });
+  const overrides = { WORKER_CONCURRENCY: "4", DATABASE_POOL_SIZE: "12" };
+  const instances = [await startInstance(overrides, url), await startInstance(overrides, url)];
+  const count = 200;
+  const answers = await Promise.all(
+    // Jobs of one repository and one run: all batches write the same series and lock the same run.
+    Array.from({ length: count }, (_, index) => {
+      const job = { ...RAN, id: 1_000 + index, name: `test ${index}`, runner_id: index + 1 };
+      return post(instances[index % 2]!.webhook, "workflow_job", jobPayload("completed", job));
+    }),
+  );
+  expect(answers.filter(({ status }) => status !== 202)).toEqual([]);
+  await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.inbox LIMIT 1"), { timeout: 20_000 }).toEqual([]);
+  for (const { managementUrl } of instances) {
+    const text = await (await fetch(`${managementUrl}/metrics/process`)).text();
+    expect(text.match(/^octogauge_database_failures_total\{.*/gm) ?? []).toEqual([]);
+  }
+  const metrics = await (await fetch(`${instances[0]!.managementUrl}/metrics`)).text();
+  expect(metrics).toMatch(new RegExp(`^github_workflow_jobs_completed_total\\{.*\\} ${count}$`, "m"));
 });
 
 it("each statement by itself, and each transaction, runs at read committed and with limits of ours", async () => {
@@ -56,6 +79,32 @@ it("each statement by itself, and each transaction, runs at read committed and w
   const shown = "SELECT current_setting('transaction_isolation') AS isolation, current_setting('lock_timeout') AS wait";
   expect(await sql(database, shown)).toEqual([{ isolation: "read committed", wait: "0" }]);
   expect(await database.transaction((on) => sql(on, shown))).toEqual([{ isolation: "read committed", wait: "0" }]);
+});
+
+it.each([
+  ["off", "local"],
+  ["local", "local"],
+  ["remote_apply", "remote_apply"],
+])("under synchronous_commit=%s, what stores a delivery commits with %s", async (setting, expected) => {
+  const database = (await stillFleet({}, await hostile({ synchronous_commit: setting }, { migrated: true }))).get(Database);
+  const shown = [{ synchronous_commit: expected }];
+  expect(await sql(database, "SHOW synchronous_commit")).toEqual(shown);
+  expect(await database.transaction((on) => sql(on, "SHOW synchronous_commit"))).toEqual(shown);
+});
+
+it("a server older than PostgreSQL 14 is refused with its version", async () => {
+  const asked: string[] = [];
+  const answering = (version: number, versionText: string) => {
+    const row = { version, versionText, encoding: "UTF8", database: "d", isStandby: false, needsTransaction: false, isAsync: false };
+    const query = async (text: string) => (asked.push(text), { rows: [{ ...row, isCutShort: false }] });
+    return { query } as unknown as Parameters<typeof inspect>[0];
+  };
+  await expect(inspect(answering(130_022, "13.22 (Debian)"))).rejects.toThrow(
+    "the server is PostgreSQL 13.22 (Debian), and Octogauge needs 14 or newer; upgrade the server",
+  );
+  await expect(inspect(answering(140_000, "14.0"))).resolves.toMatchObject({ isStandby: false });
+  // Settings that PostgreSQL 13 does not have must not fail the question itself.
+  expect(asked[0]).not.toMatch(/current_setting\('(idle_session|transaction)_timeout'\)/);
 });
 
 it("where the settings are ordinary, a statement by itself stays one round trip", async () => {

@@ -69,7 +69,7 @@ it("SECURITY.md's two roles: one migrates, the other serves and may not create",
   await server.run(server.urlOf(), after!);
   expect(await migrateAs(server, server.migrator)).not.toEqual([]);
   await serves(server);
-}, 60_000);
+});
 
 it("an installation that began with one role gets the second", async () => {
   const server = onServer();
@@ -81,4 +81,4 @@ it("an installation that began with one role gets the second", async () => {
   await server.run(server.urlOf(), LATER);
   expect(await migrateAs(server, server.migrator)).toEqual([]);
   await serves(server);
-}, 60_000);
+});

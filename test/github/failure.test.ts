@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { judge, resetsIn } from "../../src/github/failure.js";
+import { classify, resetsIn } from "../../src/github/failure.js";
 import { at } from "../support/clock.js";
 
 const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
@@ -27,17 +27,17 @@ describe("what became of a request", () => {
     [502, "server_error"],
     [503, "server_error"],
   ])("%s is %s, and no pause", (status, outcome) => {
-    expect(judge(status, {}, "")).toEqual({ outcome });
+    expect(classify(status, {}, "")).toEqual({ outcome });
   });
 
   it("401 is for the credentials", () => {
-    expect(judge(401, {}, "Bad credentials")).toEqual({ outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } });
+    expect(classify(401, {}, "Bad credentials")).toEqual({ outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } });
   });
 
   it("403 is a refusal, unless it speaks of a limit", () => {
     const left = { "x-ratelimit-remaining": "4999", "x-ratelimit-reset": "1795000000" };
-    expect(judge(403, left, "Resource not accessible by integration")).toEqual({ outcome: "refused" });
-    expect(judge(403, {}, "")).toEqual({ outcome: "refused" });
+    expect(classify(403, left, "Resource not accessible by integration")).toEqual({ outcome: "refused" });
+    expect(classify(403, {}, "")).toEqual({ outcome: "refused" });
   });
 
   it.each([
@@ -46,9 +46,9 @@ describe("what became of a request", () => {
     [429, ""],
   ])("%i %s is a secondary limit, without a time where GitHub says none", (status, message) => {
     const limited = { outcome: "limited", pause: { reason: "secondary rate limit", seconds: undefined } };
-    expect(judge(status, {}, message)).toEqual(limited);
-    expect(judge(status, { "x-ratelimit-remaining": "12", "retry-after": "" }, message)).toEqual(limited);
-    expect(judge(status, { "retry-after": "soon" }, message)).toEqual(limited);
+    expect(classify(status, {}, message)).toEqual(limited);
+    expect(classify(status, { "x-ratelimit-remaining": "12", "retry-after": "" }, message)).toEqual(limited);
+    expect(classify(status, { "retry-after": "soon" }, message)).toEqual(limited);
   });
 
   it.each([
@@ -61,15 +61,15 @@ describe("what became of a request", () => {
   ])("retry-after: %s is %i seconds, also where the hourly limit is used up", (header, seconds) => {
     beTen();
     const pause = { reason: "secondary rate limit", seconds };
-    expect(judge(403, { "retry-after": header, "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1" }, "")).toMatchObject({ pause });
-    expect(judge(429, { "retry-after": header }, "")).toMatchObject({ outcome: "limited", pause });
+    expect(classify(403, { "retry-after": header, "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1" }, "")).toMatchObject({ pause });
+    expect(classify(429, { "retry-after": header }, "")).toMatchObject({ outcome: "limited", pause });
   });
 
   it("a limit that is used up lasts until it is full again", () => {
     const now = beTen();
     const headers = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(now + 600) };
-    expect(judge(403, headers, SECONDARY)).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
-    expect(judge(429, headers, "")).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
+    expect(classify(403, headers, SECONDARY)).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
+    expect(classify(429, headers, "")).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
   });
 });
 

@@ -178,7 +178,7 @@ describe.skipIf(!HELM)("the chart", () => {
 
   it("warns which alerts are blind, and how every pod is scraped without the operator", async () => {
     const open = { networkPolicy: { enabled: false } };
-    const blind = /alerts on processes have nothing to look at/;
+    const blind = /alerts on processes have no data/;
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true } } }))).toMatch(blind);
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true }, process: { enabled: true } } }))).not.toMatch(blind);
     const said = await notes(valuesFile(open));

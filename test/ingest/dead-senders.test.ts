@@ -30,7 +30,6 @@ async function inflight({ managementUrl }: TestInstance): Promise<{ requests: nu
 }
 
 const NONE = { requests: 0, bytes: 0 };
-const patient = { timeout: 20_000 };
 
 describe("the budgets are given back by senders that die", () => {
   it("after the answer at REQUEST_TIMEOUT, with a part of the body sent", async () => {
@@ -43,29 +42,29 @@ describe("the budgets are given back by senders that die", () => {
     const open = Array.from({ length: 4 }, () => unfinished(instance, BODY.slice(0, -1)));
     await Promise.all(open.map(({ socket }) => once(socket, "close")));
     expect(open.map(({ text }) => text().split("\r\n", 1)[0])).toEqual(Array(4).fill("HTTP/1.1 503 Service Unavailable"));
-    await expect.poll(async () => (await post(instance.webhook, "star", BODY)).status, patient).toBe(202);
-    await expect.poll(() => inflight(instance), patient).toEqual(NONE);
+    await expect.poll(async () => (await post(instance.webhook, "star", BODY)).status).toBe(202);
+    await expect.poll(() => inflight(instance)).toEqual(NONE);
   });
 
   it("before any answer, in the head's own packet, and reset by the sender", async () => {
     const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_REQUESTS: "4" });
     const open = [unfinished(instance, ""), unfinished(instance, BODY.slice(0, 10)), unfinished(instance, "", 25_000_000)];
-    await expect.poll(() => inflight(instance), patient).toEqual({ requests: 3, bytes: 10 });
+    await expect.poll(() => inflight(instance)).toEqual({ requests: 3, bytes: 10 });
     open[0]!.socket.destroy();
     open[1]!.socket.resetAndDestroy();
     open[2]!.socket.end();
-    await expect.poll(() => inflight(instance), patient).toEqual(NONE);
+    await expect.poll(() => inflight(instance)).toEqual(NONE);
   });
 
   it("with the connection cut by a full budget of bytes, which counts what came and not what was announced", async () => {
     const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_BYTES: "65536" });
     const announced = Array.from({ length: 5 }, () => unfinished(instance, "x", 60_000));
-    await expect.poll(() => inflight(instance), patient).toEqual({ requests: 5, bytes: 5 });
+    await expect.poll(() => inflight(instance)).toEqual({ requests: 5, bytes: 5 });
     expect((await post(instance.webhook, "star", BODY)).status).toBe(202);
     for (const { socket } of announced) socket.write("x".repeat(30_000));
-    await expect.poll(() => announced.some(({ text }) => text().startsWith("HTTP/1.1 503")), patient).toBe(true);
+    await expect.poll(() => announced.some(({ text }) => text().startsWith("HTTP/1.1 503"))).toBe(true);
     for (const { socket } of announced) socket.destroy();
-    await expect.poll(() => inflight(instance), patient).toEqual(NONE);
+    await expect.poll(() => inflight(instance)).toEqual(NONE);
   });
 });
 

@@ -21,10 +21,9 @@ it("INGEST_RATE_LIMIT goes by what is signed: a request replayed under other ids
     return (await fetch(webhook, { method: "POST", headers, body })).status;
   };
   const captured = bodyOf("mallory");
-  const replays = [];
-  for (let hook = 0; hook < 30; hook += 1) replays.push(await send(captured, hook, SECRET, hook % 2 ? "star" : "fork"));
-  expect(replays.slice(0, 10)).toEqual(Array(10).fill(202));
-  expect(replays.filter((status) => status === 429).length).toBeGreaterThan(5);
+  const replays = await Promise.all(Array.from({ length: 60 }, (_, hook) => send(captured, hook, SECRET, hook % 2 ? "star" : "fork")));
+  expect(replays.filter((status) => status === 202).length).toBeGreaterThanOrEqual(10);
+  expect(replays).toContain(429);
   // Neither another owner with the same hook, nor the same owner by another secret.
   expect(await send(bodyOf("acme"), 1)).toBe(202);
   expect(await send(captured, 1, OTHER_SECRET)).toBe(202);

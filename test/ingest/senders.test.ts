@@ -41,6 +41,23 @@ describe("WEBHOOK_ALLOW", () => {
   });
 });
 
+it.each([
+  ["10.0.0.0/8", "::ffff:10.0.0.1", true],
+  ["10.0.0.0/8", "::FFFF:a00:1", true],
+  ["10.0.0.0/8", "0:0:0:0:0:ffff:a00:1", true],
+  ["10.0.0.0/8", "::ffff:11.0.0.1", false],
+  ["10.0.0.0/20", "::ffff:10.0.15.1", true],
+  ["10.0.0.0/20", "::ffff:10.0.16.1", false],
+  ["10.0.0.1", "::ffff:10.0.0.1", true],
+  // An IPv4-compatible address, which is another one.
+  ["10.0.0.1", "::10.0.0.1", false],
+  ["::ffff:10.0.0.0/104", "10.0.0.1", true],
+  ["0.0.0.0/0", "2001:db8::1", false],
+  ["fe80::/10", "fe80::1%eth0", true],
+])("in %s, %s: %s", (networks, address, expected) => {
+  expect(readNetworks(networks)?.has(address)).toBe(expected);
+});
+
 it.each(["300.0.0.1", "10.0.0.0/33", "::/129", "github.com", "10.0.0.0/8/8", "10.0.0.0/"])("%s is no network", (value) => {
   expect(readNetworks(value)).toBeUndefined();
 });

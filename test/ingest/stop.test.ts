@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { stopOnSignals } from "../../src/cli/serve.js";
 import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { deliveryHeaders, post, startInstance } from "../support/octogauge.js";
 import { Replica } from "../support/replica.js";
+import { until } from "../support/wait.js";
 
 const BODY = '{"action":"created"}';
 
@@ -19,7 +21,24 @@ function open(instance: { webhook: string }, text: string) {
   return socket;
 }
 
-it("ends soon although connections are silent or half a request, and on both listeners", async () => {
+/** How many deliveries a process has begun to read and not answered. */
+async function inflight(management: string): Promise<string | undefined> {
+  const text = await (await fetch(`${management}/metrics/process`)).text();
+  return /^octogauge_inflight_requests (\d+)/m.exec(text)?.[1];
+}
+
+const isUnderWay = (management: string) => until("a delivery under way", async () => (await inflight(management)) === "1");
+
+/** A process that has begun to stop is unready, or its management listener is closed. */
+const isStopping = (management: string) =>
+  until("the stop", () =>
+    fetch(`${management}/health/ready`).then(
+      ({ ok }) => !ok,
+      () => true,
+    ),
+  );
+
+it("ends although connections are silent or half a request, on both listeners", async () => {
   const instance = await startInstance({ MODE: "gateway" });
   const silent = open(instance, "");
   const half = open(instance, "POST /webhook HTTP/1.1\r\nhost: x\r\n");
@@ -30,9 +49,8 @@ it("ends soon although connections are silent or half a request, and on both lis
   const answered = open(instance, "GET /webhook HTTP/1.1\r\nhost: x\r\n\r\n");
   await once(answered, "data");
   answered.write("POST /webhook HTTP/1.1\r\nhost: x\r\n");
-  const began = performance.now();
-  await instance.stop();
-  expect(performance.now() - began).toBeLessThan(4_000);
+  // A closed server has no time-out for them: without an end of ours this test would run into its own limit.
+  await expect(instance.stop()).resolves.toBeUndefined();
 });
 
 /** A delivery whose last bytes are held back. */
@@ -44,16 +62,19 @@ function openDelivery(instance: { webhook: string }) {
   );
   let text = "";
   socket.on("data", (data) => (text += data.toString()));
-  return { socket, finish: () => socket.write(BODY.slice(5)), answer: once(socket, "close").then(() => text) };
+  return { finish: () => socket.write(BODY.slice(5)), answer: once(socket, "close").then(() => text) };
 }
 
 it("finishes the delivery under way, and takes no other", async () => {
-  const instance = await startInstance({ MODE: "gateway" });
+  const instance = await startInstance({ MODE: "gateway", REQUEST_TIMEOUT: "9" });
   const slow = openDelivery(instance);
-  await once(slow.socket, "connect");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await isUnderWay(instance.managementUrl);
+  // A connection without a request is cut after a second, the one with the delivery is not.
+  const silent = open(instance, "");
+  await once(silent, "connect");
+  const cut = once(silent, "close");
   const stopped = instance.stop();
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await cut;
   await expect(fetch(instance.webhook)).rejects.toThrow("fetch failed");
   slow.finish();
   await stopped;
@@ -62,49 +83,72 @@ it("finishes the delivery under way, and takes no other", async () => {
 });
 
 it("with SHUTDOWN_DELAY it takes deliveries on, unready, until the load balancer has noticed", async () => {
-  const instance = await startInstance({ MODE: "gateway", SHUTDOWN_DELAY: "1.5" });
-  const stopped = instance.stop();
-  expect((await fetch(`${instance.managementUrl}/health/ready`)).status).toBe(503);
-  expect((await post(instance.webhook, "star", {})).status).toBe(202);
-  await stopped;
+  // Longer than this test: the process is killed at its end.
+  const replica = await Replica.start(await freshDatabase(), { MODE: "gateway", SHUTDOWN_DELAY: "5m", DRAIN_TIMEOUT: "10m" });
+  void replica.kill("SIGTERM");
+  await expect.poll(async () => (await fetch(`${replica.management}/health/ready`)).status).toBe(503);
+  expect((await post(replica.webhook, "star", {})).status).toBe(202);
+  const instance = await startInstance({ MODE: "gateway", SHUTDOWN_DELAY: "0.1" });
+  await instance.stop();
   await expect(fetch(instance.webhook)).rejects.toThrow("fetch failed");
 });
 
 it.each(["SIGTERM", "SIGINT"] as const)("a served process that gets %s finishes the delivery under way and ends with 0", async (signal) => {
-  const replica = await Replica.start(await freshDatabase());
+  const replica = await Replica.start(await freshDatabase(), { REQUEST_TIMEOUT: "9" });
   const slow = openDelivery(replica);
-  await once(slow.socket, "connect");
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await isUnderWay(replica.management);
   const ended = replica.kill(signal);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await isStopping(replica.management);
   slow.finish();
   expect(await ended).toBe(0);
   expect(await slow.answer).toMatch(/^HTTP\/1.1 202 /);
 });
 
-it("the same signal twice at once is one: a terminal sends it to npm and to us, and npm passes it on", async () => {
-  const replica = await Replica.start(await freshDatabase());
-  const slow = openDelivery(replica);
-  await once(slow.socket, "connect");
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  const ended = replica.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  const again = replica.kill("SIGINT");
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  slow.finish();
-  expect([await ended, await again]).toEqual([0, 0]);
-  expect(await slow.answer).toMatch(/^HTTP\/1.1 202 /);
-});
+describe("a second signal", () => {
+  it("within a second is the first one again: a terminal sends it to npm and to us, and npm passes it on", () => {
+    const before = (["SIGTERM", "SIGINT"] as const).map((signal) => [signal, new Set(process.listeners(signal))] as const);
+    const exits: unknown[] = [];
+    const exit = vi.spyOn(process, "exit").mockImplementation((code) => exits.push(code) as never);
+    const now = vi.spyOn(performance, "now").mockReturnValue(1_000);
+    onTestFinished(() => {
+      for (const spy of [exit, now]) spy.mockRestore();
+      for (const [signal, listeners] of before)
+        for (const listener of process.listeners(signal)) if (!listeners.has(listener)) process.off(signal, listener);
+    });
+    const lines: string[] = [];
+    let stops = 0;
+    const stop = () => {
+      stops += 1;
+      return new Promise<void>(() => undefined);
+    };
+    stopOnSignals({ stop }, 25, (line) => lines.push(line));
+    const signal = process.listeners("SIGINT").find((listener) => !before[1]![1].has(listener))!;
+    signal("SIGINT");
+    now.mockReturnValue(2_000);
+    signal("SIGINT");
+    expect([stops, lines.length, exits]).toEqual([1, 1, []]);
+    now.mockReturnValue(2_001);
+    signal("SIGINT");
+    expect([stops, exits]).toEqual([1, [130]]);
+  });
 
-it("a second signal later on stops hard", async () => {
-  const replica = await Replica.start(await freshDatabase());
-  const slow = openDelivery(replica);
-  await once(slow.socket, "connect");
-  const ended = replica.kill("SIGTERM");
-  await new Promise((resolve) => setTimeout(resolve, 1_300));
-  await replica.kill("SIGTERM");
-  expect(await ended).toBe(130);
-  slow.socket.destroy();
+  it("later on stops hard", async () => {
+    const replica = await Replica.start(await freshDatabase(), { SHUTDOWN_DELAY: "5m", DRAIN_TIMEOUT: "10m" });
+    const ended = replica.kill("SIGTERM");
+    await isStopping(replica.management);
+    // As often as it takes: those of the first second are the first one again.
+    let code: number | null | undefined;
+    void ended.then((exitCode) => (code = exitCode));
+    await until(
+      "the end",
+      () => {
+        if (code === undefined) void replica.kill("SIGTERM");
+        return code !== undefined;
+      },
+      200,
+    );
+    expect(code).toBe(130);
+  });
 });
 
 it("on the embedded PostgreSQL it ends with 0 as well, and leaves no server behind", async () => {

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { BatchJournal } from "../../src/queue/batch-journal.js";
 import type { InboxKey } from "../../src/queue/claim.sql.js";
-import { claim } from "../../src/queue/claim.sql.js";
-import { receivedFields } from "../../src/queue/delivery-fields.js";
+import { claim, fromTheStart } from "../../src/queue/claim.sql.js";
+import { receivedFields } from "../../src/intake/delivery-fields.js";
 import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -38,9 +38,9 @@ describe("LOG_DELIVERIES", () => {
     await fetch(instance.webhook);
     const bytes = Buffer.byteLength(body);
     expect(told(lines)).toEqual([
-      { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was taken" },
+      { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was accepted" },
       { level: "info", room: "processing", ...ofJob(id), age_seconds: "some", msg: "a delivery was applied" },
-      { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was taken" },
+      { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was accepted" },
       {
         ...GATEWAY,
         delivery_id: odd,
@@ -48,7 +48,7 @@ describe("LOG_DELIVERIES", () => {
         outcome: "accepted",
         status: 202,
         bytes: CANARY.length + 11,
-        msg: "a delivery was taken",
+        msg: "a delivery was accepted",
       },
       {
         level: "warn",
@@ -70,7 +70,7 @@ describe("LOG_DELIVERIES", () => {
 
   it.each([
     [{}, []],
-    [{ LOG_LEVELS: "ingest=debug" }, [["debug", "ingest", "a delivery was taken"]]],
+    [{ LOG_LEVELS: "ingest=debug" }, [["debug", "ingest", "a delivery was accepted"]]],
     [
       { LOG_LEVELS: "processing=debug" },
       [
@@ -177,7 +177,7 @@ describe("what goes wrong with a delivery", () => {
         level: "warn",
         room: "processing",
         deliveries: 1,
-        msg: "1 deliveries were left by a worker that ended or hung; each is tried again alone",
+        msg: "a worker ended or hung and left 1 deliveries; each is tried again alone",
       },
       { level: "info", room: "processing", ...ofJob(id), source: "crash", msg: "a delivery was set aside" },
     ]);
@@ -192,7 +192,7 @@ it("lines of a delivery that is traced name its trace and span", async () => {
   await fleet.accept("workflow_job", payload(1));
   await fleet.accept("workflow_job", "no JSON");
   const afterCommit = await fleet.get(Database).transaction(async (transaction) => {
-    const rows = await claim(transaction, 10);
+    const rows = await claim(transaction, fromTheStart(10));
     return fleet.get(Applier).apply(
       transaction,
       rows.map((row) => Object.assign(row, { traceparent })),

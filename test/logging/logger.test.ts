@@ -141,7 +141,9 @@ describe("levels", () => {
     const texts = readdirSync(root, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .map((name) => readFileSync(`${root}${name}`, "utf8"));
-    const speakers = texts.flatMap((text) => Array.from(text.matchAll(/(?:new Logger\(|extends BackgroundLoop[^]*?super\()["`]([^"`]+)/g)));
+    const speakers = texts.flatMap((text) =>
+      Array.from(text.matchAll(/(?:new Logger\(|extends (?:Background|Retention)Loop[^]*?super\()["`]([^"`]+)/g)),
+    );
     const rooms = new Set(speakers.map(([, speaker = ""]) => speaker.split("/")[0]));
     expect(speakers.length).toBeGreaterThan(25);
     expect([...rooms].filter((room) => !(LOG_ROOMS as readonly unknown[]).includes(room))).toEqual([]);

@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { Database } from "../../src/database/database.js";
 import { Scrape } from "../../src/metrics/scrape.js";
+import { advancingClock } from "../support/advancing-clock.js";
 import { stillFleet } from "../support/fleet.js";
 import { post, startInstance } from "../support/octogauge.js";
 import { repository } from "../support/payloads.js";
@@ -36,20 +37,25 @@ describe("/metrics", () => {
 
   it("shares one reading between concurrent scrapes, and reads anew after a second", async () => {
     let readings = 0;
+    let endReading!: () => void;
+    const reading = new Promise<void>((resolve) => (endReading = resolve));
     const counting = {
       name: "counting",
       collect: async () => {
         readings += 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await reading;
         return [];
       },
     };
     const scrape = new Scrape([counting], (await stillFleet()).get(Database), new Tracing());
-    const answers = await Promise.all(Array.from({ length: 20 }, () => scrape.pages("text")));
+    const clock = advancingClock();
+    const scrapes = Array.from({ length: 20 }, () => scrape.pages("text"));
+    endReading();
+    const answers = await Promise.all(scrapes);
     expect([readings, new Set(answers.map(String)).size]).toEqual([1, 1]);
     await scrape.pages("openmetrics");
     expect(readings).toBe(1);
-    await new Promise((resolve) => setTimeout(resolve, 1_001));
+    clock.advance(1_001);
     await scrape.pages("text");
     expect(readings).toBe(2);
   });

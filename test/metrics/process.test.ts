@@ -1,9 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { register } from "prom-client";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { freshDatabase } from "../support/database.js";
+import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { Gate } from "../support/gate.js";
 
@@ -60,8 +59,8 @@ it("deliveries that wait for a commit are counted, and no longer when it has beg
   onTestFinished(() => other.end());
   await other.query("BEGIN; LOCK TABLE octogauge.delivery_ledger IN ACCESS EXCLUSIVE MODE");
   const first = fleet.accept("star", {});
-  // Its flush begins with the next turn of the event loop.
-  await sleep(20);
+  const locked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  await expect.poll(() => rowsOf(fleet.url, locked)).toHaveLength(1);
   const others = [1, 2, 3].map(() => fleet.accept("star", {}));
   expect(await waiting()).toBe(3);
   await other.query("ROLLBACK");

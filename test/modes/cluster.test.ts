@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ConfigError, loadConfig } from "../../src/config/config.js";
 import { parseExposition } from "../../src/simulator/compare.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { post, SECRET, testEnvironment } from "../support/octogauge.js";
@@ -9,11 +10,19 @@ import { freePort } from "../support/replica.js";
 import { isFullSize } from "../support/size.js";
 import { expectMetrics, simulate } from "../support/simulation.js";
 import { childEnvironment } from "../support/environment.js";
+import { until } from "../support/wait.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
+/** What counts as a fast crash by its time alone, by the primary's clock, in milliseconds. */
+const FAST_MS = 5_000;
+/** How many times as fast the primary's clock runs: a quarter of a second is then a long life. */
+const PACE = 20;
+const LONG_LIFE_MS = (1.1 * FAST_MS) / PACE;
+const preload = (source: string) => `--import=data:text/javascript,${encodeURIComponent(`import cluster from "node:cluster";${source}`)}`;
+const QUICK_CLOCK = preload(`if(cluster.isPrimary){const now=performance.now.bind(performance);performance.now=()=>now()*${PACE}}`);
 /** Delays each child for longer than what counts as a fast crash by its time alone. */
-const SLOW_CHILD = `data:text/javascript,${encodeURIComponent('import cluster from "node:cluster";if(cluster.isWorker)await new Promise(r=>setTimeout(r,5500))')}`;
+const SLOW_CHILD = preload(`if(cluster.isWorker)await new Promise(r=>setTimeout(r,${LONG_LIFE_MS}))`);
 
 /** `octogauge serve` in a process group of its own, and what it says. */
 async function serve(overrides: Record<string, string>) {
@@ -62,26 +71,27 @@ const ready = async (management: string): Promise<Readiness> => {
   }
 };
 
-async function until(condition: () => Promise<boolean>, what: string, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 const allThere = (cluster: Awaited<ReturnType<typeof serve>>, count: number) =>
-  until(async () => (await ready(cluster.management)).ready === count, `${count} processes`);
+  until(`${count} processes`, async () => (await ready(cluster.management)).ready === count);
 
 const total = async (management: string, name: string): Promise<number> => {
   const text = await (await fetch(`${management}/metrics/process`)).text();
   return [...parseExposition(text)].filter(([series]) => series.startsWith(name)).reduce((sum, [, value]) => sum + value, 0);
 };
 
+const isGone = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+};
+
 const ACCEPTED = 'octogauge_deliveries_total{outcome="accepted"';
 
-describe("WEB_CONCURRENCY", { timeout: 150_000 }, () => {
-  it("processes share the port; the numbers are true, and the management port tells of all of them", async () => {
+describe("WEB_CONCURRENCY", () => {
+  it("processes share the port; the numbers are true, of one that was killed as well, and the management port tells of all of them", async () => {
     const cluster = await serve({ WEB_CONCURRENCY: "3" });
     await allThere(cluster, 3);
     expect(cluster.children()).toHaveLength(3);
@@ -99,109 +109,105 @@ describe("WEB_CONCURRENCY", { timeout: 150_000 }, () => {
     expect(told).toContain("# TYPE octogauge_deliveries counter\n");
     expect(told.endsWith("# EOF\n")).toBe(true);
     expect((await fetch(`${cluster.webhook}`)).status).toBe(405);
-  });
 
-  it("one that is killed is replaced, and what it had counted stays counted", async () => {
-    const cluster = await serve({ WEB_CONCURRENCY: "2" });
-    await allThere(cluster, 2);
-    for (let sent = 0; sent < 20; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
-    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(20);
+    // One that is killed is replaced, and what it had counted stays counted.
+    const counted = await total(cluster.management, "octogauge_deliveries_total");
     const [first] = cluster.children();
     process.kill(first!, "SIGKILL");
-    await until(async () => cluster.children().length === 2 && !cluster.children().includes(first!), "a new one");
-    await allThere(cluster, 2);
-    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(20);
+    await until("a new one", () => cluster.children().length === 3 && !cluster.children().includes(first!));
+    await allThere(cluster, 3);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted);
     for (let sent = 0; sent < 10; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
-    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(30);
+    expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted + 10);
     expect(cluster.said()).toContain("ended (SIGKILL)");
   });
 
   it("children that end before they are ready are fast crashes, however long they took", async () => {
     // The primary does without the public port; its children cannot bind this address.
-    const cluster = await serve({ WEB_CONCURRENCY: "2", HOST: "203.0.113.1", NODE_OPTIONS: `--import=${SLOW_CHILD}` });
+    const cluster = await serve({ WEB_CONCURRENCY: "2", HOST: "203.0.113.1", NODE_OPTIONS: `${QUICK_CLOCK} ${SLOW_CHILD}` });
     const [code] = (await once(cluster.primary, "exit")) as [number];
     expect(code).toBe(1);
     expect(cluster.said()).toContain("2 processes in a row ended before they were ready");
     expect(cluster.said().match(/ended \(code 1\) before it was ready/g)).toHaveLength(2);
   });
 
-  it.runIf(isFullSize)("the death of one that had lived for long is none of its start", async () => {
-    const cluster = await serve({ WEB_CONCURRENCY: "2" });
-    await allThere(cluster, 2);
-    /** @returns who takes its place, as soon as it is there */
-    const kill = async (pid: number): Promise<number> => {
-      const before = cluster.children();
-      process.kill(pid, "SIGKILL");
-      let heir: number | undefined;
-      await until(async () => (heir = cluster.children().find((child) => !before.includes(child))) !== undefined, "a new one");
-      return heir!;
-    };
-    const [first, second] = cluster.children();
-    const begun = performance.now();
-    await kill(first!);
-    await until(async () => performance.now() - begun > 6_000, "a long life");
-    await allThere(cluster, 2);
-    await kill(await kill(second!));
-    await allThere(cluster, 2);
-    // How long the first one had lived depends on the machine.
-    expect(
-      cluster
-        .said()
-        .match(/ended \(SIGKILL\)( within| before it was ready)?/g)
-        ?.slice(1),
-    ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) before it was ready"]);
-    expect(cluster.primary.exitCode).toBeNull();
-  });
-
-  it.each(isFullSize ? (["SIGTERM", "SIGINT"] as const) : (["SIGTERM"] as const))(
-    "%s lets all finish, and starts none again",
-    async (signal) => {
-      const cluster = await serve({ WEB_CONCURRENCY: "2" });
+  it.runIf(isFullSize)(
+    "the death of one that had lived for long is none of its start; a primary that is killed leaves no process behind",
+    async () => {
+      const cluster = await serve({ WEB_CONCURRENCY: "2", NODE_OPTIONS: QUICK_CLOCK });
       await allThere(cluster, 2);
+      /** @returns who takes its place, as soon as it is there */
+      const kill = async (pid: number): Promise<number> => {
+        const before = cluster.children();
+        process.kill(pid, "SIGKILL");
+        let heir: number | undefined;
+        await until("a new one", () => (heir = cluster.children().find((child) => !before.includes(child))) !== undefined);
+        return heir!;
+      };
+      const [first, second] = cluster.children();
+      const begun = performance.now();
+      await kill(first!);
+      await until("a long life", () => performance.now() - begun > LONG_LIFE_MS);
+      await allThere(cluster, 2);
+      await kill(await kill(second!));
+      await allThere(cluster, 2);
+      // How long the first one had lived depends on the machine.
+      expect(
+        cluster
+          .said()
+          .match(/ended \(SIGKILL\)( within| before it was ready)?/g)
+          ?.slice(1),
+      ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) before it was ready"]);
+      expect(cluster.primary.exitCode).toBeNull();
+
       const children = cluster.children();
-      expect((await post(cluster.webhook, "star", {})).status).toBe(202);
-      const ended = once(cluster.primary, "exit");
-      // A terminal sends it to the whole group.
-      if (signal === "SIGINT") process.kill(-cluster.primary.pid!, signal);
-      else cluster.primary.kill(signal);
-      expect((await ended)[0]).toBe(0);
-      for (const pid of children) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
-      expect(cluster.said()).not.toContain("ended (");
-      expect(await rowsOf(cluster.url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
+      expect(children).toHaveLength(2);
+      cluster.primary.kill("SIGKILL");
+      await until("the children's end", () => children.every(isGone));
     },
   );
 
-  it.runIf(isFullSize)("a primary that is killed leaves no process behind", async () => {
-    const cluster = await serve({ WEB_CONCURRENCY: "2" });
-    await allThere(cluster, 2);
-    const children = cluster.children();
-    cluster.primary.kill("SIGKILL");
-    const isGone = (pid: number) => {
-      try {
-        process.kill(pid, 0);
-        return false;
-      } catch {
-        return true;
-      }
-    };
-    await until(async () => children.every(isGone), "the children's end");
-    expect(children).toHaveLength(2);
-  });
-
-  it.each(isFullSize ? ["0", "-1", "1.5", "two", "257"] : ["0"])("%s is a configuration error", async (value) => {
-    const cluster = await serve({ WEB_CONCURRENCY: value });
-    expect((await once(cluster.primary, "exit"))[0]).toBe(1);
-    expect(cluster.said()).toContain(`WEB_CONCURRENCY is "${value}"; allowed: a whole number from 1 to 256, or auto`);
-  });
-
-  it.runIf(isFullSize)("works as gateways and as workers, too", async () => {
+  it("works as gateways and as workers; a signal lets all finish, and starts none again", async () => {
     const gateway = await serve({ WEB_CONCURRENCY: "2", MODE: "gateway" });
     await allThere(gateway, 2);
     expect((await post(gateway.webhook, "star", {})).status).toBe(202);
-    const worker = await serve({ WEB_CONCURRENCY: "auto", MODE: "worker", DATABASE_URL: gateway.url, GITHUB_WEBHOOK_SECRET: SECRET });
-    await until(async () => (await ready(worker.management)).ok, "the workers");
-    await until(async () => (await rowsOf(gateway.url, "SELECT FROM octogauge.inbox")).length === 0, "an empty inbox");
-    await expect(fetch(worker.webhook)).rejects.toThrow("fetch failed");
     expect(await total(gateway.management, ACCEPTED)).toBe(1);
+    const clusters = [gateway];
+    if (isFullSize) {
+      const settings = { WEB_CONCURRENCY: "auto", MODE: "worker", DATABASE_URL: gateway.url, GITHUB_WEBHOOK_SECRET: SECRET };
+      const worker = await serve(settings);
+      clusters.push(worker);
+      await until("the workers", async () => (await ready(worker.management)).ok);
+      await until("an empty inbox", async () => (await rowsOf(gateway.url, "SELECT FROM octogauge.inbox")).length === 0);
+      const refused = () =>
+        fetch(worker.webhook).then(
+          () => false,
+          () => true,
+        );
+      await until("workers without the public port", refused);
+    }
+    for (const cluster of clusters) {
+      const children = cluster.children();
+      const ended = once(cluster.primary, "exit");
+      // A terminal's SIGINT goes to the whole group.
+      if (cluster === gateway) cluster.primary.kill("SIGTERM");
+      else process.kill(-cluster.primary.pid!, "SIGINT");
+      expect((await ended)[0]).toBe(0);
+      expect(children.every(isGone)).toBe(true);
+      expect(cluster.said()).not.toContain("ended (");
+    }
+    expect(await rowsOf(gateway.url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
+  });
+
+  it("0 is a configuration error", async () => {
+    const cluster = await serve({ WEB_CONCURRENCY: "0" });
+    expect((await once(cluster.primary, "exit"))[0]).toBe(1);
+    expect(cluster.said()).toContain('WEB_CONCURRENCY is "0"; allowed: a whole number from 1 to 256, or auto');
+  });
+
+  it.each(["-1", "1.5", "two", "257"])("%s is not allowed either", (value) => {
+    const environment = { ...testEnvironment("postgres://u@localhost/x"), WEB_CONCURRENCY: value };
+    expect(() => loadConfig(environment)).toThrow(ConfigError);
+    expect(loadConfig({ ...environment, WEB_CONCURRENCY: "256" }).WEB_CONCURRENCY).toBe(256);
   });
 });

@@ -6,7 +6,7 @@ import { readRateLimits } from "../../src/config/rate-limits.js";
 import { Database } from "../../src/database/database.js";
 import { Readiness } from "../../src/health/readiness.js";
 import { BatchJournal } from "../../src/queue/batch-journal.js";
-import { claim, claimOne, type InboxKey } from "../../src/queue/claim.sql.js";
+import { claim, fromTheStart, claimOne, type InboxKey } from "../../src/queue/claim.sql.js";
 import { addDeadLetter } from "../../src/dead-letters/dead-letters.sql.js";
 import { GroupCommit } from "../../src/intake/group-commit.js";
 import { LedgerRetention } from "../../src/intake/ledger-retention.loop.js";
@@ -15,9 +15,8 @@ import { PackRetention } from "../../src/intake/pack-retention.loop.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/queue/next-batch.js";
-import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
-import { FleetRateLimits } from "../../src/queue/rate-limits.js";
+import { Queue } from "../../src/queue/queue.js";
+import { RateLimits } from "../../src/queue/rate-limits.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
 import { removeOld } from "../../src/ci-traces/outbox-retention.sql.js";
 import { addJobs, addRuns, claimDue, endSending, jobsOf, reopen } from "../../src/ci-traces/outbox.sql.js";
@@ -55,7 +54,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
     const plans = explainAll(database);
     await accept(get(GroupCommit));
     await get(BatchProcessor).processBatch(randomUUID());
-    await putOff(get(ProcessingMetrics), database);
+    await putOff(database);
     await loseAWorker(get(BatchProcessor), get(BatchJournal), database);
     await get(RetryLoop).runOnce();
     await buryOne(database);
@@ -103,7 +102,7 @@ async function traceRuns(database: Database): Promise<void> {
   const keys = Array.from({ length: 100 }, (_, index) => ({ runId: 5_000_000 + index, runAttempt: 1 }));
   const jobs = keys.map((key) => ({ ...key, jobId: key.runId }) as JobRecord);
   await database.transaction(async (transaction) => {
-    await claim(transaction, 100, undefined, undefined, true);
+    await claim(transaction, fromTheStart(100, true));
     await addJobs(transaction, jobs);
     await addRuns(transaction, keys as RunRecord[], 0);
     await reopen(
@@ -148,9 +147,9 @@ async function lookUp(silent: StaleRuns, database: Database): Promise<void> {
 }
 
 /** A batch under limits, some of whose rows are beyond them. */
-async function putOff(metrics: ProcessingMetrics, database: Database): Promise<void> {
-  const limiter = new FleetRateLimits(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
-  const next = new NextBatch(limiter, metrics, loadConfig({ BATCH_SIZE: "500" }));
+async function putOff(database: Database): Promise<void> {
+  const limiter = new RateLimits(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
+  const next = new Queue(limiter, loadConfig({ BATCH_SIZE: "500" }));
   await next.giveBack(await database.transaction((transaction) => next.take(transaction)));
 }
 
@@ -170,7 +169,7 @@ async function loseAWorker(processor: BatchProcessor, journal: BatchJournal, dat
 /** What processing does with a delivery that the database refuses. */
 async function buryOne(database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
-    const [first] = await claim(transaction, 1);
+    const [first] = await claim(transaction, fromTheStart(1));
     const again = { ...first!, seq: String(Number(first!.seq) + 1) };
     for (const dead of await claimOne(transaction, again))
       await addDeadLetter(transaction, dead, { source: "apply", errorClass: "23514", message: "refused" });

@@ -37,7 +37,7 @@ beforeAll(async () => {
   many = await runHotPaths(big, SMALL_BATCHES);
   configured = await runHotPaths(again);
   surprised = await runHotPaths(emptied, SMALL_BATCHES);
-}, 180_000);
+});
 
 const of = (plans: readonly Plan[], { matches }: Expectation): Plan[] => plans.filter(({ text }) => matches.test(text));
 /** Of its busiest run: the loops run some of them again for a few rows. */

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { expect, it, onTestFinished } from "vitest";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/queue/next-batch.js";
+import { Queue } from "../../src/queue/queue.js";
 import { WorkerLoop } from "../../src/processing/worker.loop.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -55,7 +55,7 @@ it("a look at everything that the memory of a batch cut short goes on from where
   await loop.runOnce();
   expect(await waiting()).toBe(3);
   await other.query("ROLLBACK");
-  fleet.get(NextBatch).sweep();
+  fleet.get(Queue).requestFullScan();
   await loop.runOnce();
   expect(await waiting()).toBe(1);
   await loop.runOnce();

@@ -57,7 +57,7 @@ it("holds one entry for each worker, also where it is not known what became of t
   expect(await entries()).toEqual([{ worker: one }, { worker: other }]);
 });
 
-it("does not walk over the entries that are gone, while a snapshot keeps them from being cleaned away", { timeout: 30_000 }, async () => {
+it("does not walk over the entries that are gone, while a snapshot keeps them from being cleaned away", async () => {
   const { fleet, begin, workers } = await setUp();
   const [one, other, dead] = workers;
   const reader = new pg.Client({ connectionString: fleet.url });

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
 import { Database } from "../../src/database/database.js";
-import { claim, hold } from "../../src/queue/claim.sql.js";
-import { LANES } from "../../src/intake/lanes.js";
+import { claim, fromTheStart, hold } from "../../src/queue/claim.sql.js";
 import { stillFleet } from "../support/fleet.js";
 import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 
@@ -18,10 +17,8 @@ it("a claim brings the bodies of completions where they are asked for, and of no
   const bodies = async (withCompletions: boolean, held = false) => {
     let found: (boolean | null)[] = [];
     const rolledBack = database.transaction(async (transaction) => {
-      const floors = LANES.map(() => 0);
-      const rows = held
-        ? await hold(transaction, 10, floors, LANES, true, withCompletions)
-        : await claim(transaction, 10, floors, LANES, withCompletions);
+      const search = fromTheStart(10, withCompletions);
+      const rows = held ? await hold(transaction, search, true) : await claim(transaction, search);
       found = [...rows].sort((a, b) => Number(a.seq) - Number(b.seq)).map(({ payload }) => payload !== null);
       throw new Error("rolled back");
     });
@@ -40,6 +37,6 @@ it("the bodies that come along count among the bytes of a claim", async () => {
     await accept("workflow_job", jobPayload("completed", { ...RAN, id }, { more: "x".repeat(6 * MEBIBYTE) }));
   const database = get(Database);
   // Until 16 MiB are exceeded.
-  expect(await database.transaction((transaction) => claim(transaction, 10, undefined, undefined, true))).toHaveLength(3);
-  expect(await database.transaction((transaction) => claim(transaction, 10))).toHaveLength(3);
+  expect(await database.transaction((transaction) => claim(transaction, fromTheStart(10, true)))).toHaveLength(3);
+  expect(await database.transaction((transaction) => claim(transaction, fromTheStart(10)))).toHaveLength(3);
 });

@@ -8,7 +8,7 @@ it("those that follow each other are one range, in whatever order they come", ()
   expect(rangesOf([])).toBe("{}");
 });
 
-it("PostgreSQL reads them, and what two have in common is told from all else", { timeout: 60_000 }, async () => {
+it("PostgreSQL reads them, and what two have in common is told from all else", async () => {
   const url = await freshDatabase({ migrated: false });
   const some = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 25 });
   await fc.assert(

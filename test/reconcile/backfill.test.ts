@@ -59,7 +59,7 @@ const RIGHT = [
 ];
 
 describe("octogauge backfill", () => {
-  it("fills in what is open, not what is history; again and beside live traffic without counting twice", { timeout: 60_000 }, async () => {
+  it("fills in what is open, not what is history; again and beside live traffic without counting twice", async () => {
     const { github, fleet, job } = await setUp();
     const shown = async () => [...(await fleet.samples("github_workflow_runs{")), ...(await fleet.samples("github_workflow_jobs{"))];
     const first = await backfill(fleet.url, github, ["--org", "acme"]);
@@ -83,7 +83,7 @@ describe("octogauge backfill", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  it("waits where GitHub says so, tries again where it fails, and says what it could not fill", { timeout: 60_000 }, async () => {
+  it("waits where GitHub says so, tries again where it fails, and says what it could not fill", async () => {
     const { github, fleet } = await setUp();
     github.fail(1, "secondary", { retryAfter: 1, path: /web/ });
     github.fail(1, "server", { path: /api/ });
@@ -95,7 +95,7 @@ describe("octogauge backfill", () => {
     expect(await fleet.samples("github_workflow_runs{")).toEqual(RIGHT.slice(0, 2));
   });
 
-  it("asks as the App's installation, and leaves out what is not measured", { timeout: 60_000 }, async () => {
+  it("asks as the App's installation, and leaves out what is not measured", async () => {
     const { github, fleet } = await setUp();
     const app = { GITHUB_TOKEN: "", GITHUB_APP_ID: String(github.app.appId), GITHUB_APP_PRIVATE_KEY: github.app.privateKey };
     const { code, stdout } = await backfill(fleet.url, github, ["--org", "acme"], { ...app, REPOSITORY_DENY: "acme/web" });
@@ -106,7 +106,7 @@ describe("octogauge backfill", () => {
     expect(github.requests.filter(({ path }) => path.includes("acme/web"))).toEqual([]);
   });
 
-  it("says what is missing", { timeout: 60_000 }, async () => {
+  it("says what is missing", async () => {
     const { github, fleet } = await setUp();
     expect((await backfill(fleet.url, github, [])).stderr).toContain("name an --org or a --repo");
     expect((await backfill(fleet.url, github, ["--repo", "acme"])).stderr).toContain("allowed: owner/name");

@@ -10,9 +10,12 @@ import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
 import { tellHistory } from "../support/fake-github/history.js";
 import { SECRET, startInstance, type TestInstance } from "../support/octogauge.js";
+import { until } from "../support/wait.js";
 
 const HOOK = "org:simulated:7";
 const MINUTE = 600_000_000n;
+/** Of two hours: some 80 of them are lost, more than a page of look-ups, and every kind of event is among them. */
+const DELIVERIES = 1_600;
 
 /** A history of the last two hours. */
 const history = (seed: number, deliveries: number): readonly SimulatedDelivery[] => [
@@ -54,25 +57,19 @@ const reading = async (instance: TestInstance) => parseExposition(await (await f
 const ofHook = async (instance: TestInstance, metric: string): Promise<number | undefined> =>
   (await reading(instance)).get(`octogauge_hook_${metric}{hook="${HOOK}"}`);
 
-/** Waits for `condition`; whoever calls asserts what it was about. */
-async function until(condition: () => Promise<boolean>, seconds = 60): Promise<void> {
-  const end = Date.now() + seconds * 1_000;
-  while (!(await condition()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 200));
-}
-
-/** The differences between what is shown and what is expected, once there are none, or after a minute. */
-async function settledDifferences(instance: TestInstance, of: RegExp, expectation: () => Promise<Expectation>): Promise<readonly string[]> {
+/** Waits until what is shown is what is expected. */
+async function expectShown(instance: TestInstance, of: RegExp, expectation: () => Promise<Expectation>): Promise<void> {
   const some = (series: ReadonlyMap<string, number>) => new Map([...series].filter(([name]) => of.test(name)));
   expect(some((await expectation()).series()).size).toBeGreaterThan(10);
-  let found: readonly string[] = [];
-  await until(async () => (found = differences(some((await expectation()).series()), some(await reading(instance)))).length === 0);
-  return found;
+  await expect
+    .poll(async () => differences(some((await expectation()).series()), some(await reading(instance))), { interval: 200 })
+    .toEqual([]);
 }
 
 /** A hook that points to the instance, from which on its log is audited. */
 async function hookTo(github: FakeGitHub, instance: TestInstance): Promise<void> {
   github.addHook(HOOK, { webhookUrl: instance.webhook, secret: SECRET });
-  await until(async () => (await ofHook(instance, "last_verified_timestamp_seconds")) !== undefined);
+  await until("the first audit", async () => (await ofHook(instance, "last_verified_timestamp_seconds")) !== undefined, 200);
 }
 
 const tell = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
@@ -82,34 +79,34 @@ const LOOKED_UP = "SELECT run_id || '/' || run_attempt AS attempt FROM octogauge
 const GAUGES = /^github_workflow_(runs|jobs)\{/;
 
 describe("deliveries that GitHub lost", () => {
-  it("are asked for again, and every counter, histogram and gauge is as if none had been lost", { timeout: 150_000 }, async () => {
+  it("are asked for again, and every counter, histogram and gauge is as if none had been lost", async () => {
     const github = await FakeGitHub.start();
     const instance = await startInstance(environment(github));
     await hookTo(github, instance);
-    const all = history(51, 4_000);
+    const all = history(51, DELIVERIES);
     const { lost } = await tell(github, all);
-    expect(lost).toBeGreaterThan(150);
-    expect(await settledDifferences(instance, /^github_/, async () => expectationOf(all))).toEqual([]);
-    await until(async () => (await ofHook(instance, "deliveries_recovered_total")) === lost);
+    expect(lost).toBeGreaterThan(DELIVERIES / 25);
+    const expected = expectationOf(all);
+    await expectShown(instance, /^github_/, async () => expected);
+    await expect.poll(() => ofHook(instance, "deliveries_recovered_total"), { interval: 200 }).toBe(lost);
     const counted = async (what: string) => [what, await ofHook(instance, `deliveries_${what}_total`)];
     expect(await counted("missed")).toEqual(["missed", lost]);
     expect(await counted("redelivered")).toEqual(["redelivered", lost]);
     expect(await counted("recovered")).toEqual(["recovered", lost]);
     expect(await counted("given_up")).toEqual(["given_up", 0]);
-    await until(async () => (await ofHook(instance, "deliveries_missing")) === 0);
-    expect(await ofHook(instance, "deliveries_missing")).toBe(0);
+    await expect.poll(() => ofHook(instance, "deliveries_missing"), { interval: 200 }).toBe(0);
     expect(github.writes).toHaveLength(lost);
     expect(github.unexpected).toEqual([]);
   });
 
-  it("without redelivery are counted exactly, and what is open is looked up", { timeout: 150_000 }, async () => {
+  it("without redelivery are counted exactly, and what is open is looked up", async () => {
     const github = await FakeGitHub.start();
     const receiver = await startInstance({ ...environment(github), REDELIVERY: "off" });
     await hookTo(github, receiver);
-    const all = history(52, 4_000);
+    const all = history(52, DELIVERIES);
     const { lost, lostIds } = await tell(github, all);
     // Look-ups begin when all is told: of what is looked up while it goes on, something new may be lost afterwards.
-    await until(async () => (await rowsOf(receiver.databaseUrl, "SELECT FROM octogauge.inbox")).length === 0);
+    await until("an empty inbox", async () => (await rowsOf(receiver.databaseUrl, "SELECT FROM octogauge.inbox")).length === 0);
     await receiver.stop();
     const instance = await startInstance({ ...environment(github), REDELIVERY: "off", RECONCILE_AFTER: "1s" }, receiver.databaseUrl);
     // What came, and all of those attempts that were looked up. Of one of which nothing open was heard, nobody knows that
@@ -124,12 +121,10 @@ describe("deliveries that GitHub lost", () => {
       const lookedUp = new Set((await rowsOf(instance.databaseUrl, LOOKED_UP)).map(({ attempt }) => attempt));
       return (await open()).every(({ runId, runAttempt }) => lookedUp.has(`${runId}/${runAttempt}`));
     };
-    await until(areLookedUp);
-    expect(await areLookedUp()).toBe(true);
-    expect(await settledDifferences(instance, GAUGES, knowable)).toEqual([]);
+    await until("the look-ups", areLookedUp, 200);
+    await expectShown(instance, GAUGES, knowable);
     expect((await rowsOf(instance.databaseUrl, LOOKED_UP)).length).toBeGreaterThan(10);
-    await until(async () => (await ofHook(instance, "deliveries_missed_total")) === lost);
-    expect(await ofHook(instance, "deliveries_missed_total")).toBe(lost);
+    await expect.poll(() => ofHook(instance, "deliveries_missed_total"), { interval: 200 }).toBe(lost);
     expect(await ofHook(instance, "deliveries_missing")).toBe(lost);
     expect(github.writes).toEqual([]);
     expect(github.unexpected).toEqual([]);

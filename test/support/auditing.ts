@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Logger } from "@nestjs/common";
-import { onTestFinished, vi } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { parseExposition } from "../../src/simulator/compare.js";
 import { AuditLoop } from "../../src/reconcile/audit.loop.js";
 import { RedeliveryLoop } from "../../src/reconcile/redelivery.loop.js";
@@ -99,8 +99,6 @@ export interface HookRow {
   readonly walk_cursor: string | null;
   readonly failures: number;
   readonly error: string;
-  /** Seconds until its log is read again, rounded. */
-  readonly rest: number;
   /** Seconds since the point up to which all is verified. */
   readonly verified: number;
 }
@@ -108,13 +106,47 @@ export interface HookRow {
 export async function hookRow(url: string, hook: string = HOOK): Promise<HookRow> {
   const [row] = await rowsOf<HookRow & Record<string, unknown>>(
     url,
-    `SELECT walk_cursor, failures, error, round(extract(epoch FROM due_at - now()))::float8 AS rest,
+    `SELECT walk_cursor, failures, error,
        extract(epoch FROM now() - verified_until)::float8 AS verified
      FROM octogauge.audited_hooks WHERE hook = $1`,
     [hook],
   );
   if (!row) throw new Error(`${hook} is not audited`);
   return row;
+}
+
+const DUE = {
+  hook: `SELECT extract(epoch FROM due_at)::float8 AS due FROM octogauge.audited_hooks WHERE hook = '${HOOK}'`,
+  delivery: "SELECT extract(epoch FROM due_at)::float8 AS due FROM octogauge.missed_deliveries",
+};
+
+/**
+ * Runs an action that sets `due_at` of the hook, or of all missed deliveries. Expects each row to be due so many seconds after a
+ * moment of the action, however long the action took.
+ * @param slack seconds by which GitHub's whole seconds may be later
+ */
+export async function expectRest(
+  url: string,
+  seconds: number,
+  action: () => Promise<unknown>,
+  { of = "hook", slack = 0 }: { of?: keyof typeof DUE; slack?: number } = {},
+): Promise<void> {
+  const clock = async () => (await rowsOf<{ now: number }>(url, "SELECT extract(epoch FROM clock_timestamp())::float8 AS now"))[0]!.now;
+  const begin = await clock();
+  await action();
+  const end = await clock();
+  const dues = (await rowsOf<{ due: number }>(url, DUE[of])).map(({ due }) => due);
+  expect(Math.min(...dues)).toBeGreaterThanOrEqual(begin + seconds);
+  expect(Math.max(...dues)).toBeLessThanOrEqual(end + seconds + slack);
+}
+
+/** Expects of a countdown that it was at `seconds` when this was called, and has run since. @returns the check, of a value that was read later */
+export function countdown(seconds: number, slack = 0): (left: number | undefined) => void {
+  const begin = performance.now();
+  return (left) => {
+    expect(left).toBeGreaterThanOrEqual(seconds - (performance.now() - begin) / 1_000 - 1);
+    expect(left).toBeLessThanOrEqual(seconds + slack);
+  };
 }
 
 /** Ids of the missed deliveries of a hook, in the order of `ids`. */

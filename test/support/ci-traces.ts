@@ -1,10 +1,11 @@
 import { onTestFinished } from "vitest";
-import { CiTracesLoop } from "../../src/ci-traces/ci-traces.loop.js";
+import { SendLoop } from "../../src/ci-traces/send.loop.js";
 import { type CiEvent, jobIdOf } from "./ci-run.js";
 import { rowsOf } from "./database.js";
 import { stillFleet } from "./fleet.js";
 import { OtlpCollector, type OtlpProtocol, type ReceivedSpan } from "./otlp-collector.js";
 import { at } from "./clock.js";
+import { until } from "./wait.js";
 
 const TEN = BigInt(Date.parse(at("10:00:00"))) * 1_000_000n;
 const seconds = (time: bigint) => Number(time - TEN) / 1e9;
@@ -30,7 +31,7 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
   const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", OTEL_TRACES_EXPORTER: "none", ...collector.environment, ...overrides };
   const fleet = await stillFleet(settings);
   const send = async () => {
-    while ((await fleet.get(CiTracesLoop).runOnce()) === "again");
+    while ((await fleet.get(SendLoop).runOnce()) === "again");
   };
   /** Leases and pauses of single traces are over. */
   const makeDue = () => rowsOf(fleet.url, "UPDATE octogauge.ci_trace_outbox SET due_at = now() WHERE due_at IS NOT NULL");
@@ -52,13 +53,12 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
     makeDue,
     /** Sends until it is so; the loop has pauses of its own. */
     async sendUntil(isSo: () => boolean) {
-      const until = Date.now() + 30_000;
-      while (!isSo()) {
-        if (Date.now() > until) throw new Error("it was not so after 30 s");
+      await until("traces that the collector takes", async () => {
+        if (isSo()) return true;
         await makeDue();
         await send();
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+        return isSo();
+      });
     },
   };
 }

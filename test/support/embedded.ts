@@ -5,17 +5,16 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import ts from "typescript";
 import { afterAll, onTestFinished } from "vitest";
 import { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
 import { lookUpNobody } from "../../src/database/embedded/run-as.js";
+import { LIMIT_MS } from "./wait.js";
 
 const SOURCES = fileURLToPath(new URL("../../src/database/embedded/", import.meta.url));
 export const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
-export const FIRST_START_MS = 15_000;
 export const isRoot = process.getuid?.() === 0;
 export const nobody = isRoot ? await lookUpNobody() : null;
 
@@ -74,7 +73,7 @@ export async function start(options: EmbeddedOptions): Promise<EmbeddedPostgres>
 }
 
 export async function query(url: string, text: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 3_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: LIMIT_MS });
   try {
     await client.connect();
     return (await client.query({ text, rowMode: "array" })).rows.flat();
@@ -83,23 +82,10 @@ export async function query(url: string, text: string): Promise<unknown[]> {
   }
 }
 
-export async function timed<T>(work: Promise<T>): Promise<[T, number]> {
-  const begun = performance.now();
-  return [await work, performance.now() - begun];
-}
-
-export async function until(what: string, isSo: () => boolean, seconds = 10): Promise<void> {
-  const deadline = Date.now() + seconds * 1_000;
-  while (!isSo()) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await sleep(2);
-  }
-}
-
 const OWNER = `
 import { startEmbeddedPostgres } from "./embedded/embedded-postgres.js";
-process.on("SIGINT", () => undefined);
 const say = (message) => process.stdout.write(JSON.stringify(message) + "\\n");
+process.on("SIGINT", () => say({ interrupted: true }));
 try {
   const log = [];
   const options = { ...JSON.parse(process.argv[2]), log: (line) => log.push(line) };
@@ -168,6 +154,8 @@ export interface Owner {
   readonly child: ChildProcess;
   /** What it says once it has started or failed. */
   readonly answer: Promise<Answer>;
+  /** Sends SIGINT to its process group, as a terminal does. Resolves when the owner has got it. */
+  interrupt(): Promise<void>;
   /** Lets it stop its server. */
   end(): Promise<void>;
   kill9(): Promise<void>;
@@ -193,17 +181,23 @@ export function owner(
     await ended;
   };
   onTestFinished(kill9);
-  const answer = once(createInterface(child.stdout), "line").then(([line]) => JSON.parse(String(line)) as Answer);
+  const lines = createInterface(child.stdout);
+  const answer = once(lines, "line").then(([line]) => JSON.parse(String(line)) as Answer);
   answer.catch(() => undefined);
   const end = async (): Promise<void> => {
     child.stdin.end();
     await ended;
   };
-  return { child, answer, end, kill9 };
+  const interrupt = async (): Promise<void> => {
+    const told = once(lines, "line");
+    process.kill(-(child.pid ?? 0), "SIGINT");
+    await told;
+  };
+  return { child, answer, end, interrupt, kill9 };
 }
 
 export async function connects(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port, timeout: 1_000 });
+  const socket = connect({ host, port, timeout: LIMIT_MS });
   try {
     await Promise.race([once(socket, "connect"), once(socket, "timeout").then(() => Promise.reject(new Error("timeout")))]);
     return true;

@@ -8,6 +8,8 @@ import { Database } from "../../src/database/database.js";
 import { GroupCommit } from "../../src/intake/group-commit.js";
 import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
+import { Queue } from "../../src/queue/queue.js";
+import { processNext } from "./process-next.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
 import { RetryLoop } from "../../src/processing/retry.loop.js";
 import { LedgerRetention } from "../../src/intake/ledger-retention.loop.js";
@@ -46,7 +48,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       body: Buffer.from(typeof payload === "string" ? payload : JSON.stringify(payload)),
     });
   const worker = randomUUID();
-  const processBatch = async () => (await get(BatchProcessor).processBatch(worker)).count;
+  const processBatch = () => processNext(get(BatchProcessor), get(Queue), worker);
   const process = async () => {
     while ((await processBatch()) > 0);
   };

@@ -1,8 +1,9 @@
 import { createHmac, randomUUID } from "node:crypto";
 import { onTestFinished } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
-import { type Running, start } from "../../src/main.js";
+import { type Running, start } from "../../src/start.js";
 import { freshDatabase } from "./database.js";
+import { until } from "./wait.js";
 
 export const SECRET = "a secret of the tests";
 
@@ -59,10 +60,5 @@ export async function samples(instance: Running, prefix = "github_"): Promise<st
 }
 
 /** Waits until the inbox is empty; the condition is asked for, not slept for. */
-export async function drained(instance: Pick<TestInstance, "databaseUrl">, isEmpty: () => Promise<boolean>, seconds = 20): Promise<void> {
-  const until = Date.now() + seconds * 1_000;
-  while (!(await isEmpty())) {
-    if (Date.now() > until) throw new Error(`${instance.databaseUrl}: the inbox was not empty after ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+export const drained = ({ databaseUrl }: Pick<TestInstance, "databaseUrl">, isEmpty: () => Promise<boolean>): Promise<void> =>
+  until(`an empty inbox of ${databaseUrl}`, isEmpty);

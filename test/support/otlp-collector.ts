@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { type sendUnaryData, Server, ServerCredentials, type ServerUnaryCall, status as grpcStatus } from "@grpc/grpc-js";
+import { until } from "./wait.js";
 import { fromJson, fromProtobuf, type ReceivedSpan } from "./otlp-message.js";
 
 export type { ReceivedSpan } from "./otlp-message.js";
@@ -59,12 +60,9 @@ export class OtlpCollector {
   }
 
   /** @throws where the condition does not come true in time */
-  async waitFor(predicate: (collector: OtlpCollector) => boolean, seconds = 20): Promise<void> {
-    const until = Date.now() + seconds * 1_000;
-    while (!predicate(this)) {
-      if (Date.now() > until) throw new Error(`after ${seconds} s ${this.requests.length} requests with ${this.spans.length} spans taken`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  async waitFor(predicate: (collector: OtlpCollector) => boolean): Promise<void> {
+    const wanted = () => `what the test waits for; ${this.requests.length} requests with ${this.spans.length} spans were taken`;
+    await until(wanted, () => predicate(this));
   }
 
   /** Cuts all connections; nobody listens then. Idempotent. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { freePort } from "./replica.js";
+import { LIMIT_MS } from "./wait.js";
 
 export const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
 
@@ -39,8 +40,8 @@ export class Prometheus {
       rmSync(directory, { recursive: true, force: true });
     });
     const prometheus = new Prometheus(`http://${address}`);
-    for (const until = Date.now() + 20_000; !(await prometheus.#isReady());) {
-      if (child.exitCode !== null || Date.now() > until) throw new Error(`Prometheus did not become ready: ${said}`);
+    for (const until = performance.now() + LIMIT_MS; !(await prometheus.#isReady());) {
+      if (child.exitCode !== null || performance.now() > until) throw new Error(`Prometheus did not become ready: ${said}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return prometheus;

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { testEnvironment } from "./octogauge.js";
 import { childEnvironment } from "./environment.js";
+import { LIMIT_MS } from "./wait.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
@@ -45,9 +46,9 @@ export class Replica {
       stdio: ["ignore", "inherit", "inherit"],
     });
     this.#child = child;
-    const until = Date.now() + 120_000;
+    const until = performance.now() + LIMIT_MS;
     while (!(await this.#isReady())) {
-      if (child.exitCode !== null || child.signalCode !== null || Date.now() > until)
+      if (child.exitCode !== null || child.signalCode !== null || performance.now() > until)
         throw new Error(`the replica did not become ready (exit code ${child.exitCode})`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { freePort } from "./replica.js";
+import { LIMIT_MS } from "./wait.js";
 
 // Debian puts daemons where an ordinary user does not look.
 const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` };
@@ -38,8 +39,8 @@ export class ServerProcess {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       stream?.on("data", (data: Buffer) => (this.#said = (this.#said + data).slice(-4_000)));
-    for (const until = Date.now() + 20_000; !(await this.#listens());) {
-      if (child.exitCode !== null || Date.now() > until) throw new Error(`${this.program} did not start: ${this.#said}`);
+    for (const until = performance.now() + LIMIT_MS; !(await this.#listens());) {
+      if (child.exitCode !== null || performance.now() > until) throw new Error(`${this.program} did not start: ${this.#said}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

@@ -5,6 +5,7 @@ import { generateHistory } from "../../src/simulator/history.js";
 import { sendDeliveries, type SendOptions } from "../../src/simulator/send.js";
 import { SECRET } from "./octogauge.js";
 import type { Replica } from "./replica.js";
+import { LIMIT_MS } from "./wait.js";
 
 /**
  * Sends a simulated history to all replicas in turn, and again what got no 2xx.
@@ -33,20 +34,20 @@ export async function simulate(
     rate: 0,
     concurrency: 40,
     redeliver: true,
-    redeliverFor: 60,
+    redeliverFor: LIMIT_MS / 1_000,
     ...sending,
   });
   return { expectation, summary };
 }
 
 /** Every replica comes to show what is expected, to the letter. */
-export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation, seconds = 20): Promise<void> {
+export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation): Promise<void> {
   for (const replica of replicas) {
     const settled = await checkMetrics({
       url: `${replica.management}/metrics`,
       expected: expectation.series(),
       owners: expectation.owners(),
-      seconds,
+      seconds: LIMIT_MS / 1_000,
     });
     expect(settled.differences).toEqual([]);
   }

@@ -166,9 +166,7 @@ it("a delivery that fails, is tried again, dies and is replayed stays in its tra
   await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs ADD CONSTRAINT refuse CHECK (run_id <> 4711)");
   await post(instance.webhook, "workflow_run", runPayload("requested", { id: 4711 }));
   await collector.waitFor(({ spans }) => named(spans, "process workflow_run").filter(({ status }) => status.code === 2).length >= 3);
-  await expect
-    .poll(() => rowsOf(databaseUrl, "SELECT count(*)::int AS dead FROM octogauge.dead_letters"), { timeout: 10_000 })
-    .toEqual([{ dead: 1 }]);
+  await expect.poll(() => rowsOf(databaseUrl, "SELECT count(*)::int AS dead FROM octogauge.dead_letters")).toEqual([{ dead: 1 }]);
   await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs DROP CONSTRAINT refuse");
   const { replayDeadLetters } = await import("../../src/dead-letters/review.sql.js");
   expect(await replayDeadLetters({ query: async (text, values) => ({ rows: await rowsOf(databaseUrl, text, values) }) }, {}, 1)).toBe(1);
@@ -234,14 +232,12 @@ it("a collector that is away costs nothing but its traces", async () => {
   await collector.stop();
   for (let id = 1; id <= 20; id += 1) expect(await postTraced(instance.webhook, jobPayload("queued", { id }))).toBe(202);
   await expect
-    .poll(() => rowsOf(instance.databaseUrl, "SELECT count(*)::int AS jobs FROM octogauge.workflow_jobs"), { timeout: 10_000 })
+    .poll(() => rowsOf(instance.databaseUrl, "SELECT count(*)::int AS jobs FROM octogauge.workflow_jobs"))
     .toEqual([{ jobs: 20 }]);
-  const began = performance.now();
   await instance.stop();
-  expect(performance.now() - began).toBeLessThan(15_000);
 });
 
-describe.each(BROKERS)("%s", { timeout: 60_000 }, (_, isThere, prepare) => {
+describe.each(BROKERS)("%s", (_, isThere, prepare) => {
   it.skipIf(!isThere)("the trace goes through the buffer, too", async () => {
     const collector = await collecting();
     const broker = await prepare();

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { loadConfig } from "../../src/config/config.js";
 import { otlpExporter } from "../../src/tracing/otlp-exporter.js";
 import { OtlpCollector, type OtlpProtocol } from "../support/otlp-collector.js";
+import { until } from "../support/wait.js";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
@@ -86,7 +87,7 @@ describe.each<OtlpProtocol>(["http/protobuf", "http/json", "grpc"])("the collect
     expect(collector.endpoint).toBe(endpoint);
     // What was left without an answer is sent again by some exporters, and a connection is not made anew at once by others.
     const before = collector.spans.length;
-    while ((await send()).code !== ExportResultCode.SUCCESS) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until("an export that succeeds", async () => (await send()).code === ExportResultCode.SUCCESS);
     expect(collector.spans.length).toBeGreaterThan(before);
   });
 });

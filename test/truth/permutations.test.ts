@@ -17,11 +17,12 @@ import { type Collector, COLLECTORS } from "../../src/metrics/collector.js";
 import { Scrape } from "../../src/metrics/scrape.js";
 import { Applier } from "../../src/processing/applier.js";
 import { BatchProcessor } from "../../src/processing/batch-processor.js";
-import { NextBatch } from "../../src/queue/next-batch.js";
+import { processNext } from "../support/process-next.js";
+import { Queue } from "../../src/queue/queue.js";
 import { ProcessingMetrics } from "../../src/processing/processing.metrics.js";
 import { differences, parseExposition } from "../../src/simulator/compare.js";
 import { Expectation } from "../../src/simulator/expected.js";
-import { FleetRateLimits } from "../../src/queue/rate-limits.js";
+import { RateLimits } from "../../src/queue/rate-limits.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { testEnvironment } from "../support/octogauge.js";
 import { sized } from "../support/size.js";
@@ -30,6 +31,7 @@ import { Tracing } from "../../src/tracing/tracing.js";
 
 const HISTORIES = sized(40, 300);
 const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
+const EMPTY = `TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`;
 /** Of the workers, in the journal: one each, in all histories. */
 const NAMES = [randomUUID(), randomUUID(), randomUUID()];
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
@@ -41,6 +43,11 @@ const delivery = fc.record({
   batchSizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 3 }),
   flushSize: fc.integer({ min: 1, max: 25 }),
 });
+
+interface Worker {
+  readonly processor: BatchProcessor;
+  readonly queue: Queue;
+}
 
 describe("any permutation and any duplication, cut anywhere, over several workers", () => {
   let application: INestApplicationContext;
@@ -58,21 +65,22 @@ describe("any permutation and any duplication, cut anywhere, over several worker
 
   afterAll(() => application.close());
 
-  function workers(batchSizes: readonly number[]): BatchProcessor[] {
+  function workers(batchSizes: readonly number[]): Worker[] {
     const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
     const policy = get(LabelPolicy);
-    return batchSizes.map(
-      (size) =>
-        new BatchProcessor(
-          get(Database),
-          new Applier(new Counters(policy, config), policy, config),
-          new NextBatch(get(FleetRateLimits), get(ProcessingMetrics), { ...config, BATCH_SIZE: size }),
-          new BatchJournal(get(Database)),
-          get(ProcessingMetrics),
-          new Tracing(),
-          { ...config, RETRY_BACKOFF: 0.001 },
-        ),
-    );
+    return batchSizes.map((size) => {
+      const queue = new Queue(get(RateLimits), { ...config, BATCH_SIZE: size });
+      const processor = new BatchProcessor(
+        get(Database),
+        new Applier(new Counters(policy, config), policy, config),
+        queue,
+        new BatchJournal(get(Database)),
+        get(ProcessingMetrics),
+        new Tracing(),
+        { ...config, RETRY_BACKOFF: 0.001 },
+      );
+      return { processor, queue };
+    });
   }
 
   /** As many processes that add up what is counted. */
@@ -81,8 +89,8 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     return Array.from({ length: count }, () => new Rollup(get(Database), new Series(get(LabelPolicy), config)));
   }
 
-  async function drain(worker: BatchProcessor, index: number): Promise<void> {
-    while ((await worker.processBatch(NAMES[index]!)).count > 0);
+  async function drain({ processor, queue }: Worker, index: number): Promise<void> {
+    while ((await processNext(processor, queue, NAMES[index]!)) > 0);
   }
 
   async function exposition(): Promise<Map<string, number>> {
@@ -90,51 +98,47 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     return parseExposition(Buffer.concat(await new Scrape(collectors, application.get(Database), new Tracing()).pages("text")).toString());
   }
 
-  it(
-    `gives the same /metrics as an independent fold, in ${HISTORIES} histories (PROPERTY_SEED=${seed})`,
-    { timeout: 900_000 },
-    async () => {
-      console.info(`PROPERTY_SEED=${seed}`);
-      const inbox = application.get(GroupCommit, { strict: false });
-      await fc.assert(
-        fc.asyncProperty(historyPlan, delivery, async (plan, how) => {
-          histories += 1;
-          const owner = `owner-${histories}`;
-          const events = eventsOf(plan, owner, histories * 10_000);
-          // Of attempts that only their jobs name, and which have none, nothing comes.
-          fc.pre(events.length > 0);
-          const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
-            .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))
-            .sort((a, b) => (a.key < b.key ? -1 : 1))
-            .map(({ event }) => event);
-          const expected = new Expectation();
-          for (const event of events) expected.add(event);
+  it(`gives the same /metrics as an independent fold, in ${HISTORIES} histories (PROPERTY_SEED=${seed})`, async () => {
+    console.info(`PROPERTY_SEED=${seed}`);
+    const inbox = application.get(GroupCommit, { strict: false });
+    await fc.assert(
+      fc.asyncProperty(historyPlan, delivery, async (plan, how) => {
+        histories += 1;
+        const owner = `owner-${histories}`;
+        const events = eventsOf(plan, owner, histories * 10_000);
+        // Of attempts that only their jobs name, and which have none, nothing comes.
+        fc.pre(events.length > 0);
+        const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
+          .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))
+          .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .map(({ event }) => event);
+        const expected = new Expectation();
+        for (const event of events) expected.add(event);
 
-          // Each history on an empty fleet: the scrape then costs what the history costs.
-          await application.get(Database).query(`TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`);
-          const processors = workers(how.batchSizes);
-          const rollups = processes(2);
-          for (let at = 0; at < sent.length; at += how.flushSize) {
-            const accepted = sent
-              .slice(at, at + how.flushSize)
-              .map((event) =>
-                inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
-              );
-            // Workers run into the middle of what is being accepted, and now and then a rollup into theirs.
-            const batches = processors.map((worker, index) => worker.processBatch(NAMES[index]!));
-            const cut = at / how.flushSize;
-            await Promise.all([...accepted, ...batches, ...(cut % 4 === 0 ? [rollups[cut % 3]?.run()] : [])]);
-          }
-          await Promise.all([...processors.map(drain), ...rollups.map((rollup) => rollup.run())]);
+        // Each history on an empty fleet: the scrape then costs what the history costs.
+        await application.get(Database).query(EMPTY);
+        const all = workers(how.batchSizes);
+        const rollups = processes(2);
+        for (let at = 0; at < sent.length; at += how.flushSize) {
+          const accepted = sent
+            .slice(at, at + how.flushSize)
+            .map((event) =>
+              inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
+            );
+          // Workers run into the middle of what is being accepted, and now and then a rollup into theirs.
+          const batches = all.map(({ processor }, index) => processor.processBatch(NAMES[index]!));
+          const cut = at / how.flushSize;
+          await Promise.all([...accepted, ...batches, ...(cut % 4 === 0 ? [rollups[cut % 3]?.run()] : [])]);
+        }
+        await Promise.all([...all.map(drain), ...rollups.map((rollup) => rollup.run())]);
 
-          expect(differences(expected.series(), await exposition(), { owners: new Set([owner]) })).toEqual([]);
-        }),
-        { numRuns: HISTORIES, seed, endOnFailure: false },
-      );
-      expect(histories).toBeGreaterThanOrEqual(HISTORIES);
-      expect(
-        await rowsOf(databaseUrl, "SELECT (SELECT count(*) FROM octogauge.inbox) + (SELECT count(*) FROM octogauge.dead_letters) AS left"),
-      ).toEqual([{ left: "0" }]);
-    },
-  );
+        expect(differences(expected.series(), await exposition(), { owners: new Set([owner]) })).toEqual([]);
+      }),
+      { numRuns: HISTORIES, seed, endOnFailure: false },
+    );
+    expect(histories).toBeGreaterThanOrEqual(HISTORIES);
+    expect(
+      await rowsOf(databaseUrl, "SELECT (SELECT count(*) FROM octogauge.inbox) + (SELECT count(*) FROM octogauge.dead_letters) AS left"),
+    ).toEqual([{ left: "0" }]);
+  });
 });

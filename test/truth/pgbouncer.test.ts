@@ -11,7 +11,7 @@ if (!hasPgBouncer) console.warn("\n*** SKIPPED: PgBouncer is not installed (Debi
 
 it.skipIf(!hasPgBouncer)(
   `behind PgBouncer in transaction mode, migrations included, two instances count to the letter (SIMULATION_SEED=${seed})`,
-  { timeout: 90_000 },
+
   async () => {
     const direct = await freshDatabase({ migrated: false });
     const url = await throughPgBouncer(direct, 8);

@@ -1,4 +1,4 @@
-// What `helm test` runs: posts a signed ping and reads it back from /metrics.
+// Runs in `helm test`: posts a signed ping and checks that /metrics counts it.
 import { createHmac, randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 
@@ -15,16 +15,16 @@ const fail = (message) => {
   process.exit(1);
 };
 
-// Right after an installation the Services may lead nowhere yet.
-const patience = Date.now() + 60_000;
+// Right after an installation, the Services may have no ready pods yet.
+const retryUntil = Date.now() + 60_000;
 
-async function patiently(url, options) {
+async function fetchWithRetries(url, options) {
   for (;;) {
     try {
       const response = await fetch(url, { ...options, signal: within() });
-      if (response.status < 500 || Date.now() > patience) return response;
+      if (response.status < 500 || Date.now() > retryUntil) return response;
     } catch (error) {
-      if (Date.now() > patience) fail(`${url} cannot be reached: ${error.cause?.message ?? error.message}`);
+      if (Date.now() > retryUntil) fail(`${url} cannot be reached: ${error.cause?.message ?? error.message}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
@@ -33,13 +33,13 @@ async function patiently(url, options) {
 async function post(key) {
   const signature = createHmac("sha256", key).update(body).digest("hex");
   const headers = { "content-type": "application/json", "x-github-event": "ping", "x-github-delivery": id, "x-hub-signature-256": `sha256=${signature}` };
-  const response = await patiently(WEBHOOK_URL, { method: "POST", headers, body });
+  const response = await fetchWithRetries(WEBHOOK_URL, { method: "POST", headers, body });
   return `${response.status} ${(await response.json()).status}`;
 }
 
 async function pings() {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
-  const response = await patiently(`${MANAGEMENT_URL}/metrics`, { headers });
+  const response = await fetchWithRetries(`${MANAGEMENT_URL}/metrics`, { headers });
   if (!response.ok) fail(`${MANAGEMENT_URL}/metrics answered ${response.status}`);
   const counts = (await response.text()).match(/^github_events_total\{[^}]*event="ping"[^}]*\} \d+/gm) ?? [];
   return counts.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);

@@ -4,7 +4,7 @@
 {{ .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Short enough for the longest suffix, that of the migrations' Job. What is cut ends with a hash of the whole, so that two long names differ. */}}
+{{/* Short enough for the longest suffix, that of the migration Job. A shortened name ends with a hash of the full name, so that long names differ. */}}
 {{- define "octogauge.fullname" -}}
 {{- $name := include "octogauge.name" . -}}
 {{- $full := .Values.fullnameOverride | default (contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name)) -}}
@@ -23,7 +23,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* The version that is run: the digest, shortened, where there is one. */}}
+{{/* The running version: the shortened digest, or else the tag. */}}
 {{- define "octogauge.version" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.digest | trimPrefix "sha256:" | trunc 12 }}
@@ -66,7 +66,7 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* The component that takes deliveries in, and has both Services. */}}
+{{/* The component that receives deliveries; both Services select it. */}}
 {{- define "octogauge.front" -}}
 {{ eq .Values.mode "standalone" | ternary "standalone" "gateway" }}
 {{- end }}

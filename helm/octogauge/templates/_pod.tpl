@@ -1,4 +1,4 @@
-{{/* Pods. Secrets are files, which Octogauge reads again; nothing secret is in a ConfigMap or an environment. */}}
+{{/* Pods. Secrets are mounted as files, which Octogauge reloads; ConfigMaps and environment variables contain no secrets. */}}
 
 {{- define "octogauge.secretVolume" -}}
 - name: secrets
@@ -43,7 +43,7 @@
       {{- end }}
 {{- end }}
 
-{{/* Only what a migration needs: the URL, of a role of its own where there is one. */}}
+{{/* Only the URL for the migration, of a separate role if there is one. */}}
 {{- define "octogauge.databaseVolume" -}}
 - name: database
   projected:
@@ -71,7 +71,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What the chart sets by values of its own; extraEnv may not (octogauge.validate). */}}
+{{/* Variables that the chart sets from its values; extraEnv must not set them (octogauge.validate). */}}
 {{- define "octogauge.ownEnv" -}}
 {{- $root := .root -}}
 {{- $values := .values }}
@@ -161,7 +161,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The container that migrates: of the Job, or ahead of a pod. It needs no connections beyond its own. */}}
+{{/* The migration container, of the Job or as init container. It opens only its own connections. */}}
 {{- define "octogauge.migrateContainer" -}}
 name: migrate
 image: {{ include "octogauge.image" .root }}
@@ -199,7 +199,7 @@ volumeMounts:
 {{- end }}
 {{- end }}
 
-{{/* What all pods of the chart have in common. */}}
+{{/* Settings of all pods. */}}
 {{- define "octogauge.podBasics" -}}
 serviceAccountName: {{ include "octogauge.serviceAccountName" . }}
 automountServiceAccountToken: false
@@ -230,7 +230,7 @@ securityContext:
 {{- end }}
 {{- end }}
 
-{{/* Where a pod runs. */}}
+{{/* Scheduling of a pod. */}}
 {{- define "octogauge.placing" -}}
 {{- with .priorityClassName }}
 priorityClassName: {{ . }}
@@ -258,7 +258,7 @@ tolerations:
 {{- $spread := list -}}
 {{- $context := . -}}
 {{- range $scope := list (list .values.topologySpread.zone "topology.kubernetes.io/zone") (list .values.topologySpread.node "kubernetes.io/hostname") }}
-{{- /* An unquoted off is false. */}}
+{{- /* YAML reads an unquoted off as false. */}}
 {{- if and (index $scope 0) (ne (index $scope 0) "off") }}
 - maxSkew: 1
   topologyKey: {{ index $scope 1 }}

@@ -1,6 +1,6 @@
-{{/* Variables of the containers: the plain settings, and each name once. */}}
+{{/* Variables of the containers: settings without secrets, each name once. */}}
 
-{{/* A setting's value as the variable's parser reads it. Numbers are floats here, which print large ones with an exponent; YAML takes an unquoted on or off for a truth value. */}}
+{{/* Formats a setting for its parser: large numbers, which are floats here, without exponent, and booleans, which YAML makes of unquoted on and off, as words. */}}
 {{- define "octogauge.setting" -}}
 {{- if kindIs "bool" .value -}}
 {{ eq .name "OTEL_SDK_DISABLED" | ternary (toString .value) (ternary "on" "off" .value) }}
@@ -11,7 +11,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* The plain settings of all components, which the chart does not set itself. */}}
+{{/* The settings of `config` for all components; the chart does not set these variables itself. */}}
 {{- define "octogauge.config" -}}
 {{- range $name, $value := .Values.config }}
 - name: {{ $name }}
@@ -19,7 +19,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Each name once, with the last value: server-side apply, Helm 4's way, refuses a name that is there twice. */}}
+{{/* Keeps the last value of each name, because server-side apply (Helm 4) refuses duplicate names. */}}
 {{- define "octogauge.lastOfEach" -}}
 {{- $seen := dict -}}
 {{- $kept := list -}}

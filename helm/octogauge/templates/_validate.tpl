@@ -1,4 +1,4 @@
-{{/* What the schema cannot see: what does not go together. All problems at once. */}}
+{{/* Checks combinations of values, which the schema cannot, and reports all problems at once. */}}
 {{- define "octogauge.validate" -}}
 {{- $problems := list -}}
 {{- if not .Values.image.repository }}{{ $problems = append $problems "image.repository is empty; name the image that you built from the Dockerfile and pushed" }}{{ end -}}
@@ -7,13 +7,13 @@
 {{- with .Values.github -}}
 {{- if ne (empty .appId) (empty .appPrivateKeyKey) }}{{ $problems = append $problems "github.appId and github.appPrivateKeyKey go together; set both or neither" }}{{ end -}}
 {{- if and .appId .tokenKey }}{{ $problems = append $problems "github.appId and github.tokenKey are both set; set one of them" }}{{ end -}}
-{{- if and .hooks (not .appId) (not .tokenKey) }}{{ $problems = append $problems "github.hooks is set, but there are no credentials to read the hooks' logs with; set github.appId and github.appPrivateKeyKey, or github.tokenKey" }}{{ end -}}
+{{- if and .hooks (not .appId) (not .tokenKey) }}{{ $problems = append $problems "github.hooks is set, but there are no credentials to read the delivery logs; set github.appId and github.appPrivateKeyKey, or github.tokenKey" }}{{ end -}}
 {{- end -}}
 {{- if and (ne .Values.buffer.type "none") (not .Values.buffer.existingSecret) }}{{ $problems = append $problems (printf "buffer.type is %s, but buffer.existingSecret is empty; name a Secret with the broker's URL" .Values.buffer.type) }}{{ end -}}
 {{- range $component := include "octogauge.components" . | fromJsonArray -}}
 {{- $values := index $.Values $component -}}
-{{- if and (hasKey $values "shutdownDelay") (ge (float64 $values.shutdownDelay) (float64 $values.drainTimeout)) }}{{ $problems = append $problems (printf "%s.shutdownDelay is %v; it has to be less than drainTimeout (%v), which holds it and the work under way" $component $values.shutdownDelay $values.drainTimeout) }}{{ end -}}
-{{- if and (hasKey $values "concurrency") (lt (int $values.poolSize) (add (int $values.concurrency) 2 | int)) }}{{ $problems = append $problems (printf "%s.poolSize is %v; it has to be at least %v, two more than concurrency" $component $values.poolSize (add (int $values.concurrency) 2)) }}{{ end -}}
+{{- if and (hasKey $values "shutdownDelay") (ge (float64 $values.shutdownDelay) (float64 $values.drainTimeout)) }}{{ $problems = append $problems (printf "%s.shutdownDelay is %v; it must be less than drainTimeout (%v), which includes it and the work in progress" $component $values.shutdownDelay $values.drainTimeout) }}{{ end -}}
+{{- if and (hasKey $values "concurrency") (lt (int $values.poolSize) (add (int $values.concurrency) 2 | int)) }}{{ $problems = append $problems (printf "%s.poolSize is %v; it must be at least %v, two more than concurrency" $component $values.poolSize (add (int $values.concurrency) 2)) }}{{ end -}}
 {{- if and (gt (int $values.preStopSleep) 0) (semverCompare "<1.30.0-0" $.Capabilities.KubeVersion.Version) }}{{ $problems = append $problems (printf "%s.preStopSleep is %v, but Kubernetes %s has no such hook (1.30 and newer have); use shutdownDelay" $component $values.preStopSleep $.Capabilities.KubeVersion.Version) }}{{ end -}}
 {{- $problems = concat $problems (include "octogauge.extraEnvProblems" (dict "root" $ "component" $component "values" $values) | fromJsonArray) -}}
 {{- range $kind := list "hpa" "keda" -}}
@@ -22,14 +22,14 @@
 {{- end -}}
 {{- end -}}
 {{- with $values.hpa -}}
-{{- if and .enabled (kindIs "invalid" .cpuUtilization) (not .metrics) (kindIs "invalid" .pendingAge) (kindIs "invalid" .pending) }}{{ $problems = append $problems (printf "%s.hpa has nothing to scale by" $component) }}{{ end -}}
+{{- if and .enabled (kindIs "invalid" .cpuUtilization) (not .metrics) (kindIs "invalid" .pendingAge) (kindIs "invalid" .pending) }}{{ $problems = append $problems (printf "%s.hpa has nothing to scale by; set cpuUtilization or another metric" $component) }}{{ end -}}
 {{- end -}}
 {{- end -}}
-{{- if and (eq .Values.mode "split") .Values.worker.keda.enabled (eq .Values.worker.keda.source "prometheus") (not .Values.worker.keda.prometheusAddress) }}{{ $problems = append $problems "worker.keda.prometheusAddress is empty; KEDA has to know where Prometheus is" }}{{ end -}}
-{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ $problems = append $problems "ingress.hosts is empty; name the host that GitHub is to post to" }}{{ end -}}
+{{- if and (eq .Values.mode "split") .Values.worker.keda.enabled (eq .Values.worker.keda.source "prometheus") (not .Values.worker.keda.prometheusAddress) }}{{ $problems = append $problems "worker.keda.prometheusAddress is empty; set the URL of Prometheus for KEDA" }}{{ end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) }}{{ $problems = append $problems "ingress.hosts is empty; name the host that GitHub posts to" }}{{ end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}{{ $problems = append $problems "httpRoute.parentRefs is empty; name the Gateway" }}{{ end -}}
-{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.managementFrom) (or .Values.monitoring.fleet.enabled .Values.monitoring.process.enabled) }}{{ $problems = append $problems "networkPolicy.managementFrom is empty, so Prometheus could not scrape; name the peers it comes from, or turn networkPolicy off" }}{{ end -}}
-{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.egress.enabled (not .Values.networkPolicy.egress.rules) }}{{ $problems = append $problems "networkPolicy.egress.rules is empty, so no pod could reach PostgreSQL; allow it, and GitHub's API and the broker if they are used, or turn networkPolicy.egress off" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.managementFrom) (or .Values.monitoring.fleet.enabled .Values.monitoring.process.enabled) }}{{ $problems = append $problems "networkPolicy.managementFrom is empty, so Prometheus cannot scrape; name its peers, or turn networkPolicy off" }}{{ end -}}
+{{- if and .Values.networkPolicy.enabled .Values.networkPolicy.egress.enabled (not .Values.networkPolicy.egress.rules) }}{{ $problems = append $problems "networkPolicy.egress.rules is empty, so no pod can reach PostgreSQL; allow it, and GitHub's API and the broker if they are used, or turn networkPolicy.egress off" }}{{ end -}}
 {{- with .Values.service -}}
 {{- if and .externalTrafficPolicy (eq .type "ClusterIP") }}{{ $problems = append $problems (printf "service.externalTrafficPolicy is %s, which a ClusterIP Service does not have; leave it empty, or set service.type to NodePort or LoadBalancer" .externalTrafficPolicy) }}{{ end -}}
 {{- if and (gt (len .ipFamilies) 1) (not (contains "DualStack" .ipFamilyPolicy)) }}{{ $problems = append $problems "service.ipFamilies are two, which needs service.ipFamilyPolicy PreferDualStack or RequireDualStack" }}{{ end -}}
@@ -41,7 +41,7 @@
 {{- if $problems }}{{ fail (printf "\n\nThe values have %d problem(s):\n  - %s\n" (len $problems) (join "\n  - " $problems)) }}{{ end -}}
 {{- end }}
 
-{{/* Variables of extraEnv that would meet one of the chart's: the start refuses NAME beside NAME_FILE, and the chart counts with the numbers that it sets. As JSON. */}}
+{{/* Variables of extraEnv that conflict with those of the chart, as JSON. Octogauge refuses NAME beside NAME_FILE, and the chart calculates with the numbers that it sets. */}}
 {{- define "octogauge.extraEnvProblems" -}}
 {{- $problems := list -}}
 {{- $own := list -}}
@@ -53,7 +53,7 @@
 {{- range $variables -}}
 {{- $names = append $names .name -}}
 {{- if has (trimSuffix "_FILE" .name) $own }}{{ $problems = append $problems (printf "%s sets %s, which the chart sets by other values; use those" $from .name) }}{{ end -}}
-{{- if eq .name "WEB_CONCURRENCY" }}{{ $problems = append $problems (printf "%s sets WEB_CONCURRENCY; connections, memory and probes are those of one process a pod, so raise the replicas" $from) }}{{ end -}}
+{{- if eq .name "WEB_CONCURRENCY" }}{{ $problems = append $problems (printf "%s sets WEB_CONCURRENCY; the chart calculates with one process per pod, so raise the replicas instead" $from) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 {{- $plain := concat $names (keys .root.Values.config) -}}
@@ -63,7 +63,7 @@
 {{ toJson $problems }}
 {{- end }}
 
-{{/* Most pods of a component, without those of a rollout. */}}
+{{/* Maximum pods of a component, without a rollout. */}}
 {{- define "octogauge.maxReplicas" -}}
 {{- if .hpa.enabled -}}
 {{ int .hpa.maxReplicas }}
@@ -74,7 +74,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Fewest pods of a component. */}}
+{{/* Minimum pods of a component. */}}
 {{- define "octogauge.minReplicas" -}}
 {{- if .hpa.enabled -}}
 {{ int .hpa.minReplicas }}
@@ -85,7 +85,7 @@
 {{- end -}}
 {{- end }}
 
-{{/* Connections at the worst moment: all pods that there can be, those of a rollout, KEDA, and whoever migrates. */}}
+{{/* Maximum connections: maximum pods including a rollout, KEDA and the migration. */}}
 {{- define "octogauge.connections" -}}
 {{- $total := 0 -}}
 {{- $parts := list -}}
@@ -96,7 +96,7 @@
 {{- $parts = append $parts (printf "%s: %d pods × %d" $component $pods (int $values.poolSize)) -}}
 {{- end -}}
 {{- if and (eq .Values.mode "split") .Values.worker.keda.enabled (eq .Values.worker.keda.source "postgresql") -}}
-{{- /* One for each trigger. */ -}}
+{{- /* One per trigger. */ -}}
 {{- $total = add $total 2 -}}
 {{- $parts = append $parts "KEDA: 2" -}}
 {{- end -}}

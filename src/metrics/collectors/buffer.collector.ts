@@ -1,6 +1,6 @@
 import { Inject, Injectable } from "@nestjs/common";
 import { Broker } from "../../buffer/broker.js";
-import { GAUGES } from "../../counters/catalogue.js";
+import { GAUGES } from "../../counters/index.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 

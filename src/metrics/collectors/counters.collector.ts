@@ -1,7 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { COUNTERS } from "../../counters/catalogue.js";
-import { Rollup } from "../../counters/rollup.js";
-import type { Queryable } from "../../database/sql.js";
+import { COUNTERS, Rollup } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { KeptSeries } from "../kept-series.js";

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { GAUGES } from "../../counters/catalogue.js";
-import type { Queryable } from "../../database/sql.js";
+import { GAUGES } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
 import { countDeadLetters } from "../../dead-letters/dead-letters.sql.js";
 import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { GAUGES } from "../../counters/catalogue.js";
-import type { Queryable } from "../../database/sql.js";
+import { GAUGES } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
 import { readLimits } from "../../github/limits.sql.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";

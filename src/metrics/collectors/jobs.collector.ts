@@ -1,7 +1,7 @@
 import { Injectable } from "@nestjs/common";
-import { GAUGES } from "../../counters/catalogue.js";
-import type { Queryable } from "../../database/sql.js";
-import { countOpenJobs, type OpenJobs } from "../../workflow-state/open.sql.js";
+import { GAUGES } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
+import { countOpenJobs, type OpenJobs } from "../../workflow-state/index.js";
 import type { Collector } from "../collector.js";
 import type { CollectedFamily } from "../exposition.js";
 import { OpenGauges } from "../open-gauges.js";

@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
-import { GAUGES } from "../../counters/catalogue.js";
-import type { Queryable } from "../../database/sql.js";
+import { GAUGES } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
 import { countRetries } from "../../dead-letters/retries.sql.js";
 import { gaugeByEvent } from "../by-event.js";
 import type { Collector } from "../collector.js";

@@ -1,6 +1,5 @@
-import { COUNTERS, type Family, HISTOGRAMS } from "../../counters/catalogue.js";
-import { PULL_REQUESTS } from "../../events/pull-request.js";
-import { PUSH_COMMITS } from "../../events/push.js";
+import { COUNTERS, type Family, HISTOGRAMS } from "../../counters/index.js";
+import { PULL_REQUESTS, PUSH_COMMITS } from "../../events/index.js";
 
 /** The labels of one of our series, by name. */
 export type Labels = Readonly<Record<string, string>>;

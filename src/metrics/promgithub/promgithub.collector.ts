@@ -1,9 +1,7 @@
 import { Injectable } from "@nestjs/common";
-import type { Family } from "../../counters/catalogue.js";
-import { parseLabels, renderLabels } from "../../counters/labels.js";
-import { Rollup } from "../../counters/rollup.js";
-import type { Queryable } from "../../database/sql.js";
-import { countOpenJobs, countOpenRuns } from "../../workflow-state/open.sql.js";
+import { type Family, parseLabels, renderLabels, Rollup } from "../../counters/index.js";
+import type { Queryable } from "../../database/index.js";
+import { countOpenJobs, countOpenRuns } from "../../workflow-state/index.js";
 import type { Collector } from "../collector.js";
 import { type CollectedFamily, Samples } from "../exposition.js";
 import { OpenGauges } from "../open-gauges.js";

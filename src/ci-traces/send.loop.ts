@@ -1,14 +1,13 @@
 import { Inject, Injectable } from "@nestjs/common";
+import { backoff } from "../background/backoff.js";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
-import { CONFIG, type Config } from "../config/config.js";
-import { withoutSecrets } from "../config/secret-values.js";
-import { Database } from "../database/database.js";
-import { SchemaGate } from "../database/schema-gate.js";
+import { CONFIG, type Config, withoutSecrets } from "../config/index.js";
+import { Database, SchemaGate } from "../database/index.js";
 import { CiExporter } from "./exporter.js";
 import { claimDue, endSending, jobsOf, keyOf, type Sending, type Sent } from "./outbox.sql.js";
 import type { JobRecord } from "./records.js";
 import { spansOf } from "./spans.js";
-import { OutboundMetrics } from "./ci-traces.metrics.js";
+import { CiTracesMetrics } from "./ci-traces.metrics.js";
 
 /** Traces that are sent at the same time. */
 const BATCH = 10;
@@ -17,7 +16,7 @@ const LEASE = 60;
 /** How often it is looked whether the jobs of a run have completed. Seconds. */
 const RECHECK = 5;
 /** Longest pause of one trace, and of all where the collector takes none. Seconds. */
-const [LONGEST_BACKOFF, LONGEST_PAUSE] = [300, 30];
+const LONGEST_SECONDS = { trace: 300, all: 30 };
 const LONGEST_ERROR = 500;
 
 /**
@@ -25,15 +24,14 @@ const LONGEST_ERROR = 500;
  * the trace to others after the lease, who send it again under the same ids.
  */
 @Injectable()
-export class CiTracesLoop extends BackgroundLoop {
+export class SendLoop extends BackgroundLoop {
   /** Rounds in a row in which the collector took nothing. */
   #refusals = 0;
-  #pausedUntil = 0;
 
   constructor(
     private readonly database: Database,
     private readonly exporter: CiExporter,
-    private readonly metrics: OutboundMetrics,
+    private readonly metrics: CiTracesMetrics,
     schema: SchemaGate,
     @Inject(CONFIG)
     private readonly config: Pick<Config, "POLL_INTERVAL" | "CI_TRACES_SETTLE" | "CI_TRACES_WAIT" | "OTEL_RESOURCE_ATTRIBUTES">,
@@ -42,7 +40,6 @@ export class CiTracesLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    if (performance.now() < this.#pausedUntil) return "idle";
     const { CI_TRACES_SETTLE: settle, CI_TRACES_WAIT: most } = this.config;
     // A collector that takes nothing is asked about one trace, another each time: it may be the trace.
     const limit = this.#refusals > 0 ? 1 : BATCH;
@@ -52,6 +49,7 @@ export class CiTracesLoop extends BackgroundLoop {
       const ended = await Promise.all(sendings.map((sending) => this.#send(sending, jobs)));
       await this.database.transaction((transaction) => endSending(transaction, ended, settle));
       this.#note(ended);
+      if (this.#refusals > 0) return { restSeconds: backoff(this.#refusals, 1, LONGEST_SECONDS.all) };
     }
     return lookedAt === limit ? "again" : "idle";
   }
@@ -62,7 +60,7 @@ export class CiTracesLoop extends BackgroundLoop {
       await this.exporter.send(spansOf(sending.run, jobs, !sending.isSent, this.config.OTEL_RESOURCE_ATTRIBUTES));
       return { sending, jobs, error: "", delay: 0 };
     } catch (error) {
-      return { sending, jobs, error: messageOf(error), delay: backoff(sending.number, LONGEST_BACKOFF) };
+      return { sending, jobs, error: storedMessageOf(error), delay: backoff(sending.number, 1, LONGEST_SECONDS.trace) };
     }
   }
 
@@ -72,7 +70,6 @@ export class CiTracesLoop extends BackgroundLoop {
     if (this.exporter.isStopping) return;
     if (failed.length === ended.length) {
       this.#refusals += 1;
-      this.#pausedUntil = performance.now() + backoff(this.#refusals, LONGEST_PAUSE) * 1_000;
       if (this.#refusals === 1) this.logger.warn(`the collector takes no traces, trying again: ${failed[0]?.error}`);
       return;
     }
@@ -89,10 +86,7 @@ export class CiTracesLoop extends BackgroundLoop {
 }
 
 /** Some errors of HTTP have a code and no message. Never empty, and as PostgreSQL stores it. */
-function messageOf(error: unknown): string {
+function storedMessageOf(error: unknown): string {
   const { message, code } = error as { readonly message?: string; readonly code?: unknown };
   return withoutSecrets([message, code].filter(Boolean).join(" ")).replaceAll("\u0000", "\ufffd").slice(0, LONGEST_ERROR) || "it failed";
 }
-
-/** Seconds to wait after so many failures: full jitter, doubled each time. */
-const backoff = (failures: number, longest: number): number => Math.random() * Math.min(longest, 2 ** Math.min(failures - 1, 20));

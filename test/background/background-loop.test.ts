@@ -1,0 +1,55 @@
+import { Logger } from "@nestjs/common";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { BackgroundLoop, type Outcome } from "../../src/background/background-loop.js";
+
+/** Runs its outcomes one after the other, then rests for ever, and remembers when each round started. */
+class Script extends BackgroundLoop {
+  readonly startedMs: number[] = [];
+
+  constructor(private readonly outcomes: (Outcome | Error)[]) {
+    super("test/script", 10, Promise.resolve());
+  }
+
+  async runOnce(): Promise<Outcome> {
+    this.startedMs.push(performance.now());
+    const outcome = this.outcomes.shift() ?? { restSeconds: 1_000_000 };
+    if (outcome instanceof Error) throw outcome;
+    return outcome;
+  }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  vi.spyOn(Math, "random").mockReturnValue(0.5);
+  Logger.overrideLogger(false);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+async function pausesMs(...outcomes: (Outcome | Error)[]): Promise<number[]> {
+  const loop = new Script([...outcomes]);
+  loop.start();
+  await vi.advanceTimersByTimeAsync(100_000);
+  await loop.stop();
+  return loop.startedMs.slice(1).map((startedMs, index) => startedMs - loop.startedMs[index]!);
+}
+
+it("`again` starts the next round at once, `idle` after the interval, `restSeconds` after that many seconds", async () => {
+  expect(await pausesMs("again", "idle", { restSeconds: 3 })).toEqual([0, 10_000, 3_000]);
+});
+
+it("failed rounds are followed by a backoff that doubles, at most 2 s, and starts again after a success", async () => {
+  const failure = new Error("away");
+  const pauses = await pausesMs(...Array.from({ length: 7 }, () => failure), "again", failure);
+  expect(pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 0, 50]);
+});
+
+it("a stop ends a rest", async () => {
+  const loop = new Script([{ restSeconds: 60 }]);
+  loop.start();
+  await vi.advanceTimersByTimeAsync(1_000);
+  await loop.stop();
+  expect(loop.startedMs).toHaveLength(1);
+});

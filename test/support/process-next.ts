@@ -1,0 +1,10 @@
+import type { BatchProcessor } from "../../src/processing/batch-processor.js";
+import type { Queue } from "../../src/queue/queue.js";
+
+/** Processes a batch from anywhere in the inbox, rows behind the cursor included. @returns 0 once the inbox is empty */
+export async function processNext(processor: BatchProcessor, queue: Queue, worker: string): Promise<number> {
+  const { count } = await processor.processBatch(worker);
+  if (count > 0) return count;
+  queue.requestFullScan();
+  return (await processor.processBatch(worker)).count;
+}
