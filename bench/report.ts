@@ -49,7 +49,7 @@ export function toJson(result: Result): unknown {
   return { name, conditions, medians: Object.fromEntries(rounds.names.map((variant) => [variant, rounds.medians(variant)])), verdicts };
 }
 
-/** Tables in Markdown, ready for docs/performance.md. */
+/** Tables in Markdown, ready for bench/NOTES.md and bench/NOTES.md. */
 export function toMarkdown({ name, conditions, rounds, verdicts }: Result): string {
   const figures = Object.keys(rounds.medians(rounds.names[0] ?? ""));
   const rows = rounds.names.map((variant) => [variant, ...figures.map((figure) => show(rounds.medians(variant)[figure] ?? NaN))]);

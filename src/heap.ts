@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 
 /**
- * Two settings of V8, for a process whose objects live as long as a request; both measured in docs/performance.md. To be called
+ * Two settings of V8, for a process whose objects live as long as a request; both measured in bench/NOTES.md. To be called
  * before anything has been optimised.
  *
  * V8 makes new objects in old space where it once saw most objects of one place survive a collection, such as in the first

@@ -15,7 +15,7 @@ export class CiTracesRetention extends RetentionLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "CI_TRACES_RETENTION">,
   ) {
-    super("outbound/ci-traces-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
+    super("ci-traces/retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
   protected async deleteOld(): Promise<boolean> {

@@ -36,7 +36,7 @@ export class SendLoop extends BackgroundLoop {
     @Inject(CONFIG)
     private readonly config: Pick<Config, "POLL_INTERVAL" | "CI_TRACES_SETTLE" | "CI_TRACES_WAIT" | "OTEL_RESOURCE_ATTRIBUTES">,
   ) {
-    super("outbound/ci-traces", config.POLL_INTERVAL, schema.ready);
+    super("ci-traces/send", config.POLL_INTERVAL, schema.ready);
   }
 
   async runOnce(): Promise<Outcome> {

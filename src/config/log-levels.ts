@@ -6,29 +6,35 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** As the framework calls two of them. */
 const ALIASES: Readonly<Record<string, LogLevel>> = { log: "info", verbose: "trace" };
 
-/** Those that have something to say: rooms of `src/`, `main` and `management` for what is in none, `nest` for the framework. */
+/** Rooms of `src/` that log. `main` is the root of `src/`, `nest` is the framework. */
 export const LOG_ROOMS = [
   "main",
   "management",
   "nest",
   "buffer",
+  "ci-traces",
   "cluster",
   "config",
   "counters",
   "database",
+  "dead-letters",
+  "events",
   "github",
   "health",
-  "inbox",
   "ingest",
+  "intake",
   "metrics",
-  "outbound",
   "processing",
+  "queue",
   "reconcile",
   "tracing",
   "workflow-state",
 ] as const;
 
 export type LogRoom = (typeof LOG_ROOMS)[number];
+
+/** Rooms of earlier releases. Deprecated: `LOG_LEVELS` still accepts them. */
+const FORMER_ROOMS: Readonly<Record<string, readonly LogRoom[]>> = { inbox: ["intake", "queue", "dead-letters"], outbound: ["ci-traces"] };
 
 export const isLogRoom = (name: string): name is LogRoom => (LOG_ROOMS as readonly string[]).includes(name);
 
@@ -40,7 +46,7 @@ export interface RoomLevels {
 }
 
 export const LEVEL_FORMS = "fatal, error, warn, info, debug or trace";
-export const ROOM_LEVEL_FORMS = `room=level, parted by commas, each room once; rooms ${LOG_ROOMS.join(", ")}; levels ${LEVEL_FORMS}`;
+export const ROOM_LEVEL_FORMS = `room=level, parted by commas, each room once; rooms ${LOG_ROOMS.join(", ")} (deprecated: ${Object.keys(FORMER_ROOMS).join(", ")}); levels ${LEVEL_FORMS}`;
 
 export function readLevel(value: string): LogLevel | undefined {
   return LOG_LEVELS.find((level) => level === value) ?? (Object.hasOwn(ALIASES, value) ? ALIASES[value] : undefined);
@@ -55,8 +61,9 @@ export function readRoomLevels(value: string): RoomLevels | undefined {
     .filter(Boolean)) {
     const [room = "", name = "", ...more] = entry.split("=").map((part) => part.trim());
     const level = readLevel(name);
-    if (!isLogRoom(room) || level === undefined || more.length > 0 || of.has(room)) return undefined;
-    of.set(room, level);
+    const rooms = isLogRoom(room) ? [room] : Object.hasOwn(FORMER_ROOMS, room) ? FORMER_ROOMS[room] : undefined;
+    if (!rooms || level === undefined || more.length > 0 || rooms.some((one) => of.has(one))) return undefined;
+    for (const one of rooms) of.set(one, level);
   }
   return { of, toString: () => [...of].map(([room, level]) => `${room}=${level}`).join(",") };
 }

@@ -25,7 +25,7 @@ export class DeadLetterRetention extends RetentionLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Pick<Config, "RETENTION_INTERVAL" | "DEAD_LETTERS_MAX_BYTES">,
   ) {
-    super("inbox/dead-letter-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
+    super("dead-letters/retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
   protected async deleteOld(): Promise<boolean> {

@@ -34,7 +34,7 @@ const MAX_BYTES = 65_536;
 
 /**
  * Copies the selected members of a JSON object byte by byte, and stops after the last one. Parsing the whole payload took a third
- * of the time to acknowledge a delivery (docs/performance.md).
+ * of the time to acknowledge a delivery (bench/NOTES.md).
  *
  * It follows the structure and declines uncertain input: an escape in a name, a duplicate name, a broken structure.
  * It validates nothing else, so the parser of the result must expect invalid JSON.

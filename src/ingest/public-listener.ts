@@ -27,7 +27,7 @@ export class PublicListener implements OnModuleDestroy {
   readonly #server: Server;
   /**
    * Number of unanswered requests per connection. The map changes only with connections: a set of busy connections changes with each
-   * request and doubled the garbage (docs/performance.md).
+   * request and doubled the garbage (bench/NOTES.md).
    */
   readonly #open = new Map<Socket, { requests: number }>();
   readonly #overloadAnswers = new YieldQueue();

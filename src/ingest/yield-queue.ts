@@ -15,7 +15,7 @@ interface Waiting {
 
 /**
  * Spreads work over several iterations of the event loop, first in, first out. Thousands of answers in one iteration would block
- * the event loop, and so every commit, for half a second (docs/performance.md).
+ * the event loop, and so every commit, for half a second (bench/NOTES.md).
  */
 export class YieldQueue {
   readonly #waiting: Waiting[] = [];

@@ -38,7 +38,7 @@ export class FlushQueue {
    */
   add(pending: Pending, signal?: AbortSignal): Promise<Acceptance> {
     return new Promise((resolve, reject) => {
-      // Not { ...pending, … }: V8 builds an object from a spread with added properties 20 to 40 times slower (docs/performance.md).
+      // Not { ...pending, … }: V8 builds an object from a spread with added properties 20 to 40 times slower (bench/NOTES.md).
       const item = { pending, resolve, reject };
       this.#waiting.push(item);
       signal?.addEventListener("abort", () => this.#remove(item, signal.reason), { once: true });

@@ -27,7 +27,7 @@ export class LedgerRetention extends RetentionLoop {
     schema: SchemaGate,
     @Inject(CONFIG) private readonly config: Config,
   ) {
-    super("inbox/ledger-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
+    super("intake/ledger-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
   protected async deleteOld(): Promise<boolean> {

@@ -39,7 +39,7 @@ export class PackRetention extends RetentionLoop {
     schema: SchemaGate,
     @Inject(CONFIG) config: Pick<Config, "RETENTION_INTERVAL">,
   ) {
-    super("inbox/pack-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
+    super("intake/pack-retention", config.RETENTION_INTERVAL, schema.ready, leadership);
   }
 
   protected async deleteOld(): Promise<boolean> {

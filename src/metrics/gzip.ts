@@ -18,7 +18,7 @@ const compressed = new WeakMap<Buffer, Promise<Buffer>>();
 
 /**
  * Compresses pages as a gzip file with one member, because some clients read only the first. Unchanged pages are not compressed
- * again, so the cost follows the changes (docs/performance.md).
+ * again, so the cost follows the changes (bench/NOTES.md).
  */
 export async function gzipped(pages: Iterable<Buffer>): Promise<Buffer[]> {
   const answer: Buffer[] = [HEADER];

@@ -44,7 +44,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Joins two observations: the row of the greater one, the facts of both, the longer duration, and labels from an event if one gave them. */
 export function join<T extends Observation>(a: T, b: T): Writable<T> {
   const [greater, other] = isGreater(a, b) ? [a, b] : [b, a];
-  // Assigned after the copy: properties after a spread are slow in V8 (docs/performance.md).
+  // Assigned after the copy: properties after a spread are slow in V8 (bench/NOTES.md).
   const joined: Writable<T> = { ...greater };
   if (!has(greater.facts, FACT.labelled) && has(other.facts, FACT.labelled)) {
     joined.owner = other.owner;

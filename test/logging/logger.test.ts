@@ -103,10 +103,10 @@ describe("levels", () => {
   const ALL = ["fatal", "error", "warn", "info", "debug", "trace"];
 
   it.each([
-    [{}, "inbox", 4],
-    [{ LOG_LEVEL: "log" }, "inbox", 4],
-    [{ LOG_LEVEL: "verbose" }, "inbox", 6],
-    [{ LOG_LEVEL: "fatal" }, "inbox", 1],
+    [{}, "queue", 4],
+    [{ LOG_LEVEL: "log" }, "queue", 4],
+    [{ LOG_LEVEL: "verbose" }, "queue", 6],
+    [{ LOG_LEVEL: "fatal" }, "queue", 1],
     [{ LOG_LEVELS: "processing=debug, github=warn" }, "processing", 5],
     [{ LOG_LEVELS: "processing=debug,github=warn" }, "processing/worker-2", 5],
     [{ LOG_LEVELS: "processing=debug,github=warn" }, "github", 3],
@@ -130,12 +130,20 @@ describe("levels", () => {
     expect(lines).toEqual(expect.arrayContaining(["LOG_LEVELS=processing=info,github=warn", "LOG_LEVEL=info", "LOG_DELIVERIES=off"]));
   });
 
+  it("are accepted for the rooms of earlier releases, which are deprecated", () => {
+    const lines = configLines(loadConfig({ LOG_LEVELS: "inbox=debug,outbound=warn" }));
+    expect(lines).toContain("LOG_LEVELS=intake=debug,queue=debug,dead-letters=debug,ci-traces=warn");
+    expect(() => loadConfig({ LOG_LEVELS: "inbox=debug,queue=info" })).toThrow("each room once");
+  });
+
   it("can be set for every room that says something", () => {
     const root = fileURLToPath(new URL("../../src/", import.meta.url));
     const texts = readdirSync(root, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))
       .map((name) => readFileSync(`${root}${name}`, "utf8"));
-    const speakers = texts.flatMap((text) => Array.from(text.matchAll(/(?:new Logger\(|extends BackgroundLoop[^]*?super\()["`]([^"`]+)/g)));
+    const speakers = texts.flatMap((text) =>
+      Array.from(text.matchAll(/(?:new Logger\(|extends (?:Background|Retention)Loop[^]*?super\()["`]([^"`]+)/g)),
+    );
     const rooms = new Set(speakers.map(([, speaker = ""]) => speaker.split("/")[0]));
     expect(speakers.length).toBeGreaterThan(25);
     expect([...rooms].filter((room) => !(LOG_ROOMS as readonly unknown[]).includes(room))).toEqual([]);

@@ -10,7 +10,7 @@ const odd = (fields: object) => fields as LogFields;
 
 const lineOf = (message: unknown, overrides: Record<string, string> = {}) => {
   const { lines } = captureLog(overrides);
-  new Logger("inbox").warn(message);
+  new Logger("queue").warn(message);
   const { level: _level, room: _room, ...line } = told(lines)[0]!;
   return line;
 };
@@ -53,7 +53,7 @@ describe("fields", () => {
     const circle: Record<string, unknown> = { event: "e", secret: "s" };
     circle["outcome"] = circle;
     const { lines } = captureLog();
-    new Logger("inbox").warn(circle);
+    new Logger("queue").warn(circle);
     expect(JSON.stringify(lines)).not.toContain('"s"');
     expect(lines[0]).toMatchObject({ event: "e", secret: "[redacted]", outcome: { event: "e", secret: "[redacted]" }, msg: "" });
   });
@@ -103,7 +103,7 @@ describe("secrets", () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: `https://u:${encoded(collector!)}@otel`,
     };
     const { lines, text } = captureLog({ ...config, GITHUB_TOKEN: token!, LOG_LEVEL: "debug" });
-    const loggers = new Logger("inbox");
+    const loggers = new Logger("queue");
     for (const one of all)
       for (const form of [
         one,
@@ -127,7 +127,7 @@ describe("secrets", () => {
     const key = generateKeyPairSync("rsa", { modulusLength: 1_024 }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const { text } = captureLog({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: key.replaceAll("\n", "\\n") });
     const lines = key.split("\n").filter((line) => line.length > 30 && !line.startsWith("-----"));
-    for (const said of [key, ...lines]) new Logger("inbox").error(`it said ${said}`);
+    for (const said of [key, ...lines]) new Logger("queue").error(`it said ${said}`);
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter((line) => text().includes(line.slice(0, 20)))).toEqual([]);
   });
@@ -149,6 +149,6 @@ describe("secrets", () => {
 
 it("a header that names a tenant is no secret, one that lets in is", () => {
   const { lines } = captureLog({ OTEL_EXPORTER_OTLP_HEADERS: "x-scope-orgid=acme,x-api-key=k3yk3y,x-odd=0123456789abcdef" });
-  new Logger("inbox").warn("of acme/api with k3yk3y and 0123456789abcdef");
+  new Logger("queue").warn("of acme/api with k3yk3y and 0123456789abcdef");
   expect(told(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
 });
