@@ -100,7 +100,7 @@ it("a server older than PostgreSQL 14 is refused with its version", async () => 
     return { query } as unknown as Parameters<typeof inspect>[0];
   };
   await expect(inspect(answering(130_022, "13.22 (Debian)"))).rejects.toThrow(
-    "the server is PostgreSQL 13.22 (Debian), and Octogauge needs 14 or newer; upgrade the server",
+    "the server is PostgreSQL 13.22 (Debian), but Octogauge needs 14 or newer; upgrade the server",
   );
   await expect(inspect(answering(140_000, "14.0"))).resolves.toMatchObject({ isStandby: false });
   // Settings that PostgreSQL 13 does not have must not fail the question itself.
