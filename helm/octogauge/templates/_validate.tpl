@@ -7,7 +7,7 @@
 {{- with .Values.github -}}
 {{- if ne (empty .appId) (empty .appPrivateKeyKey) }}{{ $problems = append $problems "github.appId and github.appPrivateKeyKey go together; set both or neither" }}{{ end -}}
 {{- if and .appId .tokenKey }}{{ $problems = append $problems "github.appId and github.tokenKey are both set; set one of them" }}{{ end -}}
-{{- if and .hooks (not .appId) (not .tokenKey) }}{{ $problems = append $problems "github.hooks is set, but there are no credentials to read the hooks' logs with; set github.appId and github.appPrivateKeyKey, or github.tokenKey" }}{{ end -}}
+{{- if and .hooks (not .appId) (not .tokenKey) }}{{ $problems = append $problems "github.hooks is set, but there are no credentials to read the delivery logs; set github.appId and github.appPrivateKeyKey, or github.tokenKey" }}{{ end -}}
 {{- end -}}
 {{- if and (ne .Values.buffer.type "none") (not .Values.buffer.existingSecret) }}{{ $problems = append $problems (printf "buffer.type is %s, but buffer.existingSecret is empty; name a Secret with the broker's URL" .Values.buffer.type) }}{{ end -}}
 {{- range $component := include "octogauge.components" . | fromJsonArray -}}
