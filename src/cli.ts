@@ -7,6 +7,6 @@ try {
   const wantsStack = ["debug", "trace", "verbose"].includes(process.env["LOG_LEVEL"] ?? "");
   console.error(error instanceof Error && !wantsStack ? error.message || String(error) : error);
   process.exitCode = 1;
-  // A failed start can leave timers behind; what is to be said has been said.
+  // A failed start may leave timers that would keep the process alive.
   setImmediate(() => process.exit(1));
 }
