@@ -55,11 +55,11 @@ async function joinOwner(context: StartContext, owner: Owner): Promise<EmbeddedP
   const { dataDir, placement, options } = context;
   if (options.join !== true) {
     const { pid, startedAt } = ownIdentity();
-    const who =
+    const problem =
       owner.pid === pid && owner.startedAt === startedAt
         ? `this process already uses ${dataDir}; stop that database`
         : `another Octogauge (pid ${owner.pid}, perhaps in another container) uses ${dataDir}; stop it`;
-    throw new Error(`${who}, or set another DATA_DIR or a DATABASE_URL for this one`);
+    throw new Error(`${problem}, or set another DATA_DIR or a DATABASE_URL for this one`);
   }
   const { port, password } = await readState(dataDir);
   if (port === null || password === null) return null;

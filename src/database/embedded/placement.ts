@@ -66,7 +66,7 @@ const untrusted = (home: string, why: string): Error =>
       "start Octogauge as the owner of the database, correct the directory, or set DATABASE_URL",
   );
 
-/** The user that runs the server: the owner of the directory, who could replace its files anyway, or `nobody` where root owns it. */
+/** The user that runs the server: the owner of the directory, or `nobody` where root owns it. The owner could replace the files anyway. */
 async function ordinaryUserOf(home: string): Promise<RunAs> {
   const { uid, gid } = await lstat(home);
   return uid === 0 ? lookUpNobody() : { uid, gid, name: `number ${uid}` };
