@@ -10,7 +10,7 @@ import { Tallies1797500000000 } from "./1797500000000-tallies.js";
 import { BegunBatches1797800000000 } from "./1797800000000-begun-batches.js";
 import { Executions1798100000000 } from "./1798100000000-executions.js";
 
-/** In order; listed by hand, since a build has no folder to look through. */
+/** In order of execution. Listed by hand, because a build has no directory to scan. */
 export const migrations = [
   InitialSchema1795000000000,
   Retries1795300000000,

@@ -1,4 +1,4 @@
-// Compiles src/ and migrations/ into dist/. With --if-changed only where they differ from what was compiled last: a second start then needs no compiler.
+// Compiles src/ and migrations/ into dist/. With --if-changed, only if the sources changed since the last build.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -29,8 +29,8 @@ function compiler() {
     return createRequire(import.meta.url).resolve("typescript/bin/tsc");
   } catch {
     console.error(
-      "Cannot build: TypeScript is not installed. npm leaves development packages out where NODE_ENV=production or --omit=dev is set.\n" +
-        "Run `npm ci --include=dev` and start again, or use the container image, which is built already.",
+      "Cannot build: TypeScript is not installed. With NODE_ENV=production or --omit=dev, npm does not install development packages.\n" +
+        "Run `npm ci --include=dev` and start again, or use the container image, which needs no build.",
     );
     process.exit(1);
   }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Prints a CycloneDX SBOM of what the image holds: every package of the lock file that neither development alone nor an option needs.
-// `npm sbom --omit` leaves out more than that (npm 11: pg, @nestjs/core), so everything is listed and what is not shipped is taken out here.
+// Prints a CycloneDX SBOM of the image: every package of the lock file that is neither for development only nor optional.
+// `npm sbom --omit` also omits shipped packages (npm 11: pg, @nestjs/core), so this script filters the full list.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 

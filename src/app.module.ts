@@ -8,10 +8,10 @@ import { BUILD } from "./metrics/build.js";
 import { MetricsModule } from "./metrics/metrics.module.js";
 import { TracingModule } from "./tracing/tracing.module.js";
 
-/** The rooms that each mode is composed of. What a mode does not do, its processes do not even load. */
+/** The rooms of each mode. A process does not load the rooms of other modes. */
 @Module({})
 export class AppModule {
-  /** @param children where this is the primary of a cluster, which does nothing but to watch them */
+  /** @param children set in the primary of a cluster, which only supervises its children */
   static async for(config: Config, children?: Children): Promise<DynamicModule> {
     const rooms = children ? [] : await roomsOf(config);
     return {

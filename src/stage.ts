@@ -1,9 +1,9 @@
 import { messageOf } from "./logging/index.js";
 
-/** Where in the start something failed. */
+/** The part of the start that failed. */
 export type Stage = "database" | "schema" | "management listener" | "public listener" | "embedded PostgreSQL";
 
-/** Remembers where an error arose, so that its cause can be named rather than guessed. */
+/** An error with the part of the start in which it occurred. */
 export class StageError extends Error {
   constructor(
     readonly stage: Stage,
@@ -13,7 +13,7 @@ export class StageError extends Error {
   }
 }
 
-/** Does a part of the start. @throws {StageError} */
+/** Runs a part of the start. @throws {StageError} */
 export async function during<T>(stage: Stage, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

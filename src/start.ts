@@ -17,27 +17,27 @@ import { during } from "./stage.js";
 
 /** A running Octogauge. */
 export interface Running {
-  /** "" in a child of a cluster. */
+  /** Empty in a child of a cluster. */
   readonly managementUrl: string;
-  /** Undefined in a worker. */
+  /** undefined in a worker. */
   readonly webhookUrl: string | undefined;
-  /** Stops in order: no new work, the work under way ends, the pool closes last. */
+  /** Graceful shutdown: no new work, then the work in progress ends, then the pool closes. */
   stop(): Promise<void>;
 }
 
-/** What a process is in a cluster; by default there is none. */
+/** The role of a process in a cluster. By default there is no cluster. */
 export interface ProcessRole {
-  /** The primary's: it has the management listener and nothing else. */
+  /** Set in the primary, which has only the management listener. */
   readonly children?: Children;
   /** A child has no management listener. */
   readonly isChild?: boolean;
-  /** Ends a start that waits. */
+  /** Aborts a start that waits. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Starts the application. Its database address is in `config`.
- * @throws where the database is unreachable, unless there is a buffer, or a port is taken
+ * Starts the application. `config` contains the address of the database.
+ * @throws where a port is in use, or the database is unreachable and there is no buffer
  */
 export async function start(config: Config, role: ProcessRole = {}): Promise<Running> {
   tuneHeap();
@@ -59,7 +59,7 @@ export async function start(config: Config, role: ProcessRole = {}): Promise<Run
     await application.close();
   };
   const begin = async (): Promise<Running> => {
-    // A buffer takes deliveries while the database is away, at the start as well.
+    // With a buffer, a gateway accepts deliveries while the database is not available, also at start.
     const isBuffered = config.BUFFER !== "none" && config.MODE !== "worker";
     if (!isBuffered) await during("database", () => application.get(Database).connect());
     if (role.isChild) await application.init();
@@ -87,7 +87,7 @@ export async function start(config: Config, role: ProcessRole = {}): Promise<Run
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const end = () => reject(new Error("the start was ended by a signal"));
+    const end = () => reject(new Error("a signal aborted the start"));
     if (signal.aborted) end();
     signal.addEventListener("abort", end, { once: true });
   });

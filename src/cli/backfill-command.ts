@@ -9,24 +9,24 @@ interface Options {
   readonly since: Date;
 }
 
-/** A run is open for 35 days at most. */
+/** GitHub closes runs after 35 days. */
 const SINCE = "35d";
 
-/** `octogauge backfill`: fills in what is open at GitHub now. */
+/** `octogauge backfill`: adds the runs and jobs that are open at GitHub. */
 export function backfillCommand(configured: () => Config): Command {
   return new Command("backfill")
     .description(
-      "fill in the runs and jobs that are open at GitHub now, so that the gauges are right from the first minute; safe to repeat and beside live traffic",
+      "add the runs and jobs that are open at GitHub, so that the gauges are right from the first minute; safe to repeat, also during live traffic",
     )
     .option("--org <org>", "all repositories of this organisation; may be repeated", org)
     .option("--repo <owner/name>", "this repository; may be repeated", repository)
     .addOption(
-      new Option("--since <time>", "leave out runs created before this time (2026-11-21T10:00Z), or longer ago than this duration (7d)")
+      new Option("--since <time>", "skip runs created before this time (2026-11-21T10:00Z), or longer ago than this duration (7d)")
         .argParser(moment)
         .default(moment(SINCE), SINCE),
     )
     .action(async ({ org: orgs = [], repo: repositories = [], since }: Options, command: Command) => {
-      if (orgs.length + repositories.length === 0) command.error("error: nothing to fill; name an --org or a --repo");
+      if (orgs.length + repositories.length === 0) command.error("error: no repositories selected; add --org or --repo");
       const { backfill } = await import("./backfill.js");
       await backfill(configured(), { orgs, repositories, since });
     });

@@ -10,13 +10,13 @@ import { Backfill, type BackfillObserver, type BackfillScope } from "../reconcil
 import { Tracing } from "../tracing/index.js";
 import { withDatabase } from "./with-database.js";
 
-/** Fills in what is open at GitHub now, and says on stderr how far it is. */
+/** Adds the runs and jobs that are open at GitHub, and reports progress on stderr. */
 export async function backfill(config: Config, scope: BackfillScope): Promise<void> {
   await withDatabase(config, (database) => fill(config, database, scope));
 }
 
 async function fill(config: Config, database: Queryable, scope: BackfillScope): Promise<void> {
-  // What the rooms would log is said by the observer.
+  // The observer reports problems instead of the log.
   Logger.overrideLogger(false);
   const requests = new Counter({ name: "requests", help: "requests", labelNames: ["purpose", "outcome"], registers: [] });
   const github = new GitHub(
@@ -26,18 +26,18 @@ async function fill(config: Config, database: Queryable, scope: BackfillScope): 
     new Tracing(),
   );
   if (!github.isConfigured)
-    throw new Error("There is nothing to ask GitHub with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
+    throw new Error("There are no credentials for GitHub; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN");
   const observer = process.stderr.isTTY ? bar() : lines();
   const actions = new Actions(withRetries(github, (seconds) => observer.waits(seconds)));
   const sum = await new Backfill(database, actions, new AttemptLookup(actions, config), new LabelPolicy(config), observer).run(scope);
   observer.end();
   const { values } = await requests.get();
-  const asked = values.reduce((total, { value }) => total + value, 0);
+  const requestCount = values.reduce((total, { value }) => total + value, 0);
   console.log(
-    `${sum.runs} open runs and ${sum.jobs} open jobs of ${sum.repositories} repositories were put into the inbox, with ${asked} requests to GitHub.`,
+    `${sum.runs} open runs and ${sum.jobs} open jobs of ${sum.repositories} repositories are in the inbox, after ${requestCount} requests to GitHub.`,
   );
   if (sum.failed > 0) {
-    console.error(`${sum.failed} could not be filled; see above. To run it again changes nothing that is filled.`);
+    console.error(`${sum.failed} could not be added; see above. Run the command again; it is safe to repeat.`);
     process.exitCode = 1;
   }
 }
@@ -60,14 +60,14 @@ function bar(): Observer {
   };
 }
 
-/** Without a terminal: a line at each tenth. */
+/** Without a terminal: a line after each tenth of the repositories. */
 function lines(): Observer {
-  let all = 0;
+  let total = 0;
   return {
-    found: (repositories) => console.error(`${(all = repositories)} repositories`),
+    found: (repositories) => console.error(`${(total = repositories)} repositories`),
     done: (_, { repositories, runs, jobs }) => {
-      if (repositories === all || repositories % Math.ceil(all / 10) === 0)
-        console.error(`${repositories} of ${all} repositories, ${runs} open runs, ${jobs} open jobs`);
+      if (repositories === total || repositories % Math.ceil(total / 10) === 0)
+        console.error(`${repositories} of ${total} repositories, ${runs} open runs, ${jobs} open jobs`);
     },
     waits: (seconds) => console.error(`GitHub's limits: waiting ${Math.ceil(seconds)} s`),
     failed: (what, why) => console.error(`${what}: ${why}`),

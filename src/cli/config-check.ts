@@ -1,6 +1,6 @@
 import { type Config, rememberSecrets, SECRET_VARIABLES, variables, withoutSecrets } from "../config/index.js";
 
-/** `octogauge config check`: the configuration in force, secrets redacted, one variable a line. */
+/** `octogauge config check`: the current configuration, one variable per line, with secrets redacted. */
 export function configLines(config: Config): string[] {
   rememberSecrets(config);
   return Object.keys(variables).map((name) => {

@@ -6,7 +6,7 @@ import { Credentials } from "../github/index.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 
-/** `octogauge config check --connect`: tries the database and GitHub. @returns lines, and whether all of it worked */
+/** `octogauge config check --connect`: tries the database and GitHub. @returns lines, and whether both work */
 export async function connectLines(config: Config): Promise<{ lines: string[]; works: boolean }> {
   const tries = [["database", () => databaseLine(config)] as const, ["GitHub", () => githubLine(config)] as const];
   const results = await Promise.all(
@@ -22,7 +22,7 @@ export async function connectLines(config: Config): Promise<{ lines: string[]; w
 }
 
 async function databaseLine(config: Config): Promise<string> {
-  if (!config.DATABASE_URL) return "not tried: without DATABASE_URL the start brings up a PostgreSQL of its own";
+  if (!config.DATABASE_URL) return "not tried: DATABASE_URL is empty, so Octogauge starts an embedded PostgreSQL";
   const dataSource = createDataSource(config, () => undefined);
   try {
     await during("database", () => dataSource.initialize());
@@ -39,13 +39,13 @@ async function databaseLine(config: Config): Promise<string> {
 
 async function githubLine(config: Config): Promise<string> {
   const credentials = new Credentials(config, new LiveConfig(config));
-  if (!credentials.exist) return "not tried: there are no credentials, and only repair needs them";
+  if (!credentials.exist) return "not tried: there are no credentials; only repair needs them";
   const name = credentials.isApp ? "GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY" : "GITHUB_TOKEN";
   try {
     const { octokit } = await credentials.for({ kind: "app" });
     await octokit.request(credentials.isApp ? "GET /app" : "GET /rate_limit");
     return `works, with ${name}`;
   } catch (error) {
-    throw new Error(`${config.GITHUB_API_URL} does not take ${name} (${messageOf(error)})`, { cause: error });
+    throw new Error(`${config.GITHUB_API_URL} does not accept ${name} (${messageOf(error)})`, { cause: error });
   }
 }

@@ -7,12 +7,12 @@ import { generateHistory } from "../simulator/history.js";
 import { sendDeliveries } from "../simulator/send.js";
 import { startService, stopOnSignals } from "./serve.js";
 
-const LINE_SECONDS = 2;
+const LINE_INTERVAL_SECONDS = 2;
 const TWO_HOURS_MS = 7_200_000;
 
-/** `octogauge demo`: the service together with simulated traffic, and a line every two seconds that says what is happening. */
+/** `octogauge demo`: the service with simulated traffic, and a summary line every two seconds. */
 export async function demo(config: Config, { rate, seconds }: { rate: number; seconds: number }): Promise<void> {
-  // Its traffic must not stay in the metrics of the quick start.
+  // The demo has its own data directory, so that its traffic is not in the metrics of the quick start.
   const service = await startService({ ...config, DATA_DIR: join(config.DATA_DIR, "demo"), LOG_LEVEL: "warn" });
   const stopping = new AbortController();
   const stop = async () => {
@@ -22,12 +22,12 @@ export async function demo(config: Config, { rate, seconds }: { rate: number; se
   };
   const { webhookUrl, managementUrl } = service.running;
   const secret = service.prepared.config.GITHUB_WEBHOOK_SECRET[0];
-  if (!webhookUrl || !secret) throw new Error("the demo needs a mode that takes deliveries: standalone or gateway");
+  if (!webhookUrl || !secret) throw new Error("the demo needs a mode that receives deliveries; set MODE to standalone or gateway");
   console.log(
     [
-      "Octogauge is running, and simulated GitHub Actions traffic comes in: 2 organisations, 8 repositories, re-runs, matrices,",
-      `approvals, duplicates and disorder, ${rate} deliveries a second. Stop with Ctrl+C.`,
-      `  metrics   ${managementUrl}/metrics            (the fleet's truth; scrape it once)`,
+      "Octogauge receives simulated GitHub Actions traffic: 2 organisations, 8 repositories, re-runs, matrices, approvals,",
+      `duplicates and disorder, ${rate} deliveries per second. Stop with Ctrl+C.`,
+      `  metrics   ${managementUrl}/metrics            (the same from every replica; scrape it once)`,
       `  process   ${managementUrl}/metrics/process    (this process; scrape it on every replica)`,
       `  health    ${managementUrl}/health`,
       `  webhook   ${webhookUrl}            (point GitHub here; its secret is ${service.prepared.generatedSecret ?? "the one you configured"})`,
@@ -47,7 +47,7 @@ export async function demo(config: Config, { rate, seconds }: { rate: number; se
   stopOnSignals({ stop }, config.DRAIN_TIMEOUT);
   const until = seconds > 0 ? Date.now() + seconds * 1_000 : Infinity;
   while (!stopping.signal.aborted && Date.now() < until) {
-    await sleep(LINE_SECONDS * 1_000, undefined, { signal: stopping.signal }).catch(() => undefined);
+    await sleep(LINE_INTERVAL_SECONDS * 1_000, undefined, { signal: stopping.signal }).catch(() => undefined);
     if (!stopping.signal.aborted) console.log(await lineOf(`${managementUrl}/metrics`, config.METRICS_TOKEN));
   }
   if (stopping.signal.aborted) return;
@@ -58,8 +58,8 @@ async function lineOf(url: string, token: string | undefined): Promise<string> {
   const answer = await fetch(url, token ? { headers: { authorization: `Bearer ${token}` } } : {});
   if (!answer.ok) return `/metrics answered ${answer.status}`;
   const series = [...parseExposition(await answer.text())];
-  const total = (name: string, having = "") =>
-    series.reduce((sum, [key, value]) => (key.startsWith(`${name}{`) && key.includes(having) ? sum + value : sum), 0);
+  const total = (name: string, label = "") =>
+    series.reduce((sum, [key, value]) => (key.startsWith(`${name}{`) && key.includes(label) ? sum + value : sum), 0);
   const completed = total("github_workflow_jobs_completed_total");
   const failed = total("github_workflow_jobs_completed_total", 'conclusion="failure"');
   const queueCount = total("github_workflow_job_queue_seconds_count");

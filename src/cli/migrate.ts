@@ -5,7 +5,7 @@ import { during } from "../stage.js";
 import { explained } from "./explained.js";
 import { prepare } from "./quick-start.js";
 
-/** `octogauge migrate`: brings the schema up to this build; with `dryRun` it only says what is missing. */
+/** `octogauge migrate`: runs the missing migrations of this build. With `dryRun`, only lists them. */
 export async function migrateCommand(config: Config, { dryRun }: { dryRun: boolean }): Promise<void> {
   const prepared = await prepare(config, (line) => console.error(line), { join: true });
   const dataSource = createDataSource(prepared.config, (error) => console.error(error.message));

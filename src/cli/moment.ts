@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../config/index.js";
 
-/** An option's time: one that is written out, or how long ago. */
+/** Parses the time of an option: an absolute time, or a duration before now. */
 export function moment(text: string): Date {
   const seconds = parseDuration(text);
   const date = seconds === undefined ? new Date(text) : new Date(Date.now() - seconds * 1_000);

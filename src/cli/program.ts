@@ -11,15 +11,15 @@ import { runSimulation } from "../simulator/simulate.js";
 
 export const program = new Command("octogauge")
   .description(
-    "True Prometheus metrics for GitHub Actions, from webhooks.\n\nConfigured by environment variables, each also from a file with _FILE; see docs/configuration.md.",
+    "True Prometheus metrics for GitHub Actions, from webhooks.\n\nConfigured by environment variables; NAME_FILE reads the value of NAME from a file. See docs/configuration.md.",
   )
   .version(BUILD.version)
-  .showHelpAfterError("(add --help for what is allowed)");
+  .showHelpAfterError("(add --help to list commands and options)");
 
 program
   .command("serve")
-  .description("take deliveries in, process them and answer /metrics; without DATABASE_URL on a PostgreSQL of its own")
-  .option("--mode <mode>", "gateway (takes deliveries in), worker (processes them) or standalone (both); overrides MODE")
+  .description("receive deliveries, process them and serve /metrics; without DATABASE_URL with an embedded PostgreSQL")
+  .option("--mode <mode>", "gateway (receives deliveries), worker (processes them) or standalone (both); overrides MODE")
   .action(async (options: { mode?: string }) => {
     const config = loadConfig(options.mode === undefined ? process.env : { ...process.env, MODE: options.mode });
     const { serve } = await import("./serve.js");
@@ -28,8 +28,8 @@ program
 
 program
   .command("migrate")
-  .description("bring the database schema up to this version, one runner at a time, and leave")
-  .option("--dry-run", "only say which migrations are missing", false)
+  .description("migrate the database schema to this version and exit; concurrent runs wait for each other")
+  .option("--dry-run", "only list the missing migrations", false)
   .action(async (options: { dryRun: boolean }) => {
     await migrateCommand(forCommands(), options);
   });
@@ -38,7 +38,7 @@ withSimulateOptions(
   program
     .command("simulate")
     .description(
-      "send a realistic stream of GitHub Actions deliveries: many repositories, matrices, re-runs, approvals, skipped jobs, duplicates, disorder; --check compares /metrics with what must come of it",
+      "send realistic GitHub Actions deliveries: many repositories, matrices, re-runs, approvals, skipped jobs, duplicates, disorder; --check compares /metrics with the expected values",
     ),
 ).action(async (flags: SimulateFlags) => {
   const interrupted = new AbortController();
@@ -52,9 +52,9 @@ withSimulateOptions(
 
 program
   .command("demo")
-  .description("serve, with simulated traffic, and say what is happening")
+  .description("serve with simulated traffic, and print a summary every two seconds")
   .option("--rate <n>", "deliveries per second", positive, 25)
-  .option("--seconds <n>", "stop by itself after this time; 0 goes on until Ctrl+C", positive, 0)
+  .option("--seconds <n>", "stop after this time; 0 runs until Ctrl+C", positive, 0)
   .action(async (options: { rate: number; seconds: number }) => {
     const { demo } = await import("./demo.js");
     await demo(loadConfig(process.env), options);
@@ -64,11 +64,11 @@ program.addCommand(deadLettersCommand(forCommands));
 program.addCommand(seriesCommand(forCommands));
 program.addCommand(backfillCommand(forCommands));
 
-const config = program.command("config").description("look at the configuration");
+const config = program.command("config").description("check the configuration");
 config
   .command("check")
-  .description("list every problem of the configuration, or show it with its secrets redacted")
-  .option("--connect", "also try the database and GitHub", false)
+  .description("list all problems of the configuration, or show it with secrets redacted")
+  .option("--connect", "also try to connect to the database and GitHub", false)
   .action(async ({ connect }: { connect: boolean }) => {
     const loaded = loadConfig(process.env);
     console.log(configLines(loaded).join("\n"));
@@ -86,7 +86,7 @@ function positive(text: string): number {
   return value;
 }
 
-/** Commands that take no deliveries need no secret. */
+/** The configuration of commands that receive no deliveries. They need no webhook secret, like a worker. */
 function forCommands(): Config {
   return loadConfig({ ...process.env, MODE: "worker" });
 }

@@ -7,17 +7,17 @@ import { findPlatformPackage } from "../database/embedded/binaries.js";
 import { during } from "../stage.js";
 import { explained } from "./explained.js";
 
-/** A configuration whose database is there, and the embedded server if one was needed. */
+/** A configuration with a database, and the embedded server if the configuration had none. */
 export interface Prepared {
   readonly config: Config;
   readonly embedded: EmbeddedPostgres | undefined;
-  /** The generated secret, where none was configured. */
+  /** The generated secret; undefined where a secret is configured. */
   readonly generatedSecret: string | undefined;
 }
 
 /**
- * Gives a configuration without a database the embedded one, and a generated secret where there is none.
- * @param join use the embedded server of another running Octogauge, for commands beside it
+ * Without DATABASE_URL, starts the embedded database, and generates a webhook secret if none is configured.
+ * @param join use the embedded server of another running Octogauge, for commands that run at the same time
  */
 export async function prepare(config: Config, print: (line: string) => void, { join = false } = {}): Promise<Prepared> {
   if (config.DATABASE_URL) return { config, embedded: undefined, generatedSecret: undefined };
@@ -29,11 +29,11 @@ export async function prepare(config: Config, print: (line: string) => void, { j
 }
 
 async function withEmbedded(config: Config, print: (line: string) => void, join: boolean): Promise<Prepared> {
-  // Before its directory: an image without that package is read-only as well, and it is the first that matters.
+  // First of all: an image without this package is also read-only, and the missing package is the better error.
   await findPlatformPackage();
   const dataDir = resolve(config.DATA_DIR);
   mkdirSync(dataDir, { recursive: true });
-  const generatedSecret = config.GITHUB_WEBHOOK_SECRET.length === 0 ? keptSecret(dataDir) : undefined;
+  const generatedSecret = config.GITHUB_WEBHOOK_SECRET.length === 0 ? storedSecret(dataDir) : undefined;
   const embedded = await startEmbeddedPostgres({ dataDir: resolvePostgresDir(dataDir), join, log: print });
   const prepared = {
     ...config,
@@ -45,11 +45,11 @@ async function withEmbedded(config: Config, print: (line: string) => void, join:
 
 const resolvePostgresDir = (dataDir: string): string => path(dataDir, "postgres");
 
-/** The same secret at every start, so that the webhook at GitHub stays valid. */
-function keptSecret(dataDir: string): string {
+/** The secret of the first start, so that the webhook at GitHub stays valid. */
+function storedSecret(dataDir: string): string {
   const file = path(dataDir, "webhook-secret");
   if (!existsSync(file)) {
-    // Renamed into place: a start that is killed here leaves no half-written secret behind.
+    // The rename makes the write atomic. A killed start leaves no incomplete secret.
     writeFileSync(
       `${file}.new`,
       `${randomBytes(24).toString("hex")}

@@ -3,13 +3,13 @@ import type { Config } from "../config/index.js";
 import { countMatchingSeries, countSeries, pruneSeries, type SeriesFilter } from "../counters/series-review.sql.js";
 import { withDatabase } from "./with-database.js";
 
-/** `octogauge series`: which label sets take up the budget, and makes room in it. */
+/** `octogauge series`: counts and deletes label sets of the cardinality budget. */
 export function seriesCommand(configured: () => Config): Command {
   const group = new Command("series").description(
-    "label sets of counters and histograms: see which take up MAX_SERIES_PER_METRIC, make room",
+    "label sets of counters and histograms, limited by MAX_SERIES_PER_METRIC: count or delete them",
   );
-  filtered(group.command("list").description("count them by metric and repository, the most first"))
-    .option("--limit <n>", "at most so many lines", whole, 50)
+  filtered(group.command("list").description("count label sets by metric and repository, in descending order"))
+    .option("--limit <n>", "maximum number of lines", whole, 50)
     .action((options: SeriesFilter & { limit: number }) =>
       withDatabase(configured(), async (database) => {
         for (const { metric, repository, series } of await countSeries(database, options, options.limit))
@@ -17,12 +17,12 @@ export function seriesCommand(configured: () => Config): Command {
         console.error(`${await countMatchingSeries(database, options)} label sets match`);
       }),
     );
-  filtered(group.command("prune").description("delete them; those that events raise again begin at 0"))
-    .option("--dry-run", "only say how many there are", false)
+  filtered(group.command("prune").description("delete label sets; a later event creates its label set again, from 0"))
+    .option("--dry-run", "only print the number", false)
     .action(({ dryRun, ...filter }: SeriesFilter & { dryRun: boolean }) =>
       withDatabase(configured(), async (database) => {
         if (Object.values(filter).every((value) => value === undefined))
-          throw new Error("Say which to prune: --metric, --repository or --event");
+          throw new Error("Select what to prune: --metric, --repository or --event");
         const count = dryRun ? await countMatchingSeries(database, filter) : await pruneSeries(database, filter);
         console.log(`${dryRun ? "would prune" : "pruned"} ${count} label set${count === 1 ? "" : "s"}`);
       }),
@@ -32,9 +32,9 @@ export function seriesCommand(configured: () => Config): Command {
 
 const filtered = (command: Command): Command =>
   command
-    .option("--metric <name>", "of this metric, such as github_workflow_jobs_queued_total", notEmpty)
-    .option("--repository <owner/name>", "of this repository, or of all of an owner's (owner/)", notEmpty)
-    .option("--event <event>", "of this event, in metrics that have no repository", notEmpty);
+    .option("--metric <name>", "only of this metric, such as github_workflow_jobs_queued_total", notEmpty)
+    .option("--repository <owner/name>", "only of this repository, or of all repositories of an owner (owner/)", notEmpty)
+    .option("--event <event>", "only of this event, in metrics without a repository", notEmpty);
 
 function notEmpty(text: string): string {
   if (text.trim() === "") throw new InvalidArgumentError("allowed: a text that is not empty");

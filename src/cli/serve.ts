@@ -8,7 +8,7 @@ import { type Running, start } from "../start.js";
 import { explained } from "./explained.js";
 import { type Prepared, prepare } from "./quick-start.js";
 
-/** What a started service is told to end with. */
+/** A started service. */
 export interface Service {
   readonly running: Running;
   readonly prepared: Prepared;
@@ -17,7 +17,7 @@ export interface Service {
 
 const print = (line: string) => console.error(line);
 
-/** Starts Octogauge with whatever database the configuration names, or the embedded one; as the primary of a cluster where WEB_CONCURRENCY says so. */
+/** Starts Octogauge with the configured database or the embedded one. With WEB_CONCURRENCY above 1, it starts the primary of a cluster. */
 export async function startService(config: Config, signal?: AbortSignal): Promise<Service> {
   const prepared = await prepare(config, print);
   try {
@@ -34,20 +34,20 @@ export async function startService(config: Config, signal?: AbortSignal): Promis
   }
 }
 
-/** `octogauge serve`: runs until it is told to stop. */
+/** `octogauge serve`: runs until a stop signal. */
 export async function serve(config: Config): Promise<void> {
   keepRunning();
   if (cluster.isWorker) return serveAsChild(config);
   for (const line of [...misspelt(process.env), ...unusedProxy(process.env)]) print(line);
   const ending = new AbortController();
   const starting = startService(config, ending.signal);
-  // From the first moment on: a database that was started is stopped, too.
+  // Registered before the start ends, so that a signal during the start also stops the embedded database.
   stopOnSignals({ stop: () => stopped(starting, ending) }, config.DRAIN_TIMEOUT);
   const service = await starting.catch(unlessEnding(ending));
   if (service?.prepared.embedded) print(quickStartNotice(service));
 }
 
-/** One of the processes of a cluster: the primary has prepared everything. */
+/** A child of a cluster. The primary has prepared the database and the secret. */
 async function serveAsChild(config: Config): Promise<void> {
   const ending = new AbortController();
   const starting = start(config, { isChild: true, signal: ending.signal });
@@ -56,10 +56,10 @@ async function serveAsChild(config: Config): Promise<void> {
   if (running) reportToPrimary(running.webhookUrl);
 }
 
-/** Stops what has started, and ends a start that waits: for its database, for its schema. */
+/** Aborts a start that waits for its database or schema. Stops a service that has started. */
 async function stopped(starting: Promise<{ stop(): Promise<void> }>, ending: AbortController): Promise<void> {
   ending.abort();
-  // A start that was ended has cleaned up.
+  // An aborted start cleans up itself.
   await (await starting.catch(() => undefined))?.stop();
 }
 
@@ -79,7 +79,7 @@ function childrenOf({ config, embedded, generatedSecret }: Prepared): Children {
     },
     onCrashLoop: () => {
       print(
-        `${config.WEB_CONCURRENCY} processes in a row ended before they were ready, or within seconds of that: giving up, with exit code 1. The errors above say why`,
+        `${config.WEB_CONCURRENCY} processes in a row ended before they were ready, or within seconds after that. Exiting with code 1; see the errors above`,
       );
       void embedded
         ?.stop()
@@ -90,29 +90,29 @@ function childrenOf({ config, embedded, generatedSecret }: Prepared): Children {
   });
 }
 
-/** A terminal's Ctrl+C reaches npm and us, and npm passes it on: the same signal twice within milliseconds is one. Milliseconds. */
-const ECHO_MS = 1_000;
+/** Under npm, one Ctrl+C sends the same signal twice. A second signal within this time is ignored. */
+const DUPLICATE_SIGNAL_MS = 1_000;
 
-/** The first signal stops in order, within `drainSeconds`; a second one stops hard. */
-export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: number, tell: (line: string) => void = print): void {
-  let stoppingSince: number | undefined;
+/** The first signal starts a graceful shutdown of at most `drainSeconds`. A second one ends the process at once. */
+export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: number, notify: (line: string) => void = print): void {
+  let stoppingSinceMs: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stoppingSince !== undefined) {
-      if (performance.now() - stoppingSince > ECHO_MS) process.exit(130);
+    if (stoppingSinceMs !== undefined) {
+      if (performance.now() - stoppingSinceMs > DUPLICATE_SIGNAL_MS) process.exit(130);
       return;
     }
-    stoppingSince = performance.now();
-    tell(`${signal}: finishing what is under way, at most ${drainSeconds} s; a second signal stops at once`);
+    stoppingSinceMs = performance.now();
+    notify(`${signal}: finishing the work in progress, at most ${drainSeconds} s; a second signal stops at once`);
     setTimeout(() => {
       print(
-        `not finished within ${drainSeconds} s; what was acknowledged is in the database; what was not has to be redelivered, since GitHub does not retry`,
+        `the shutdown did not finish within ${drainSeconds} s. Acknowledged deliveries are stored; redeliver the others, because GitHub does not retry`,
       );
       process.exit(1);
     }, drainSeconds * 1_000).unref();
     service.stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        print(`the stop failed: ${String(error)}`);
+        print(`the shutdown failed: ${String(error)}`);
         process.exit(1);
       },
     );
@@ -120,7 +120,7 @@ export function stopOnSignals(service: Pick<Service, "stop">, drainSeconds: numb
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
 }
 
-/** A stray rejection is a defect to be read in the log, not a reason to stop counting. */
+/** Logs an unhandled rejection, which is a bug, instead of ending the process. */
 function keepRunning(): void {
   const logger = new Logger("main");
   process.on("unhandledRejection", (error) => logger.error(logEntry(`unhandled rejection: ${String(error)}`, { error })));
@@ -129,12 +129,12 @@ function keepRunning(): void {
 function quickStartNotice({ running, prepared }: Service): string {
   const lines = [
     "",
-    "Octogauge runs on a PostgreSQL of its own: for trying out and small single-machine use. Set DATABASE_URL for anything more.",
+    "Octogauge runs on its embedded PostgreSQL, which is for evaluation and small single-machine use. Set DATABASE_URL for production.",
     running.webhookUrl ? `  webhook   ${running.webhookUrl}` : "",
     prepared.generatedSecret ? `  secret    ${prepared.generatedSecret}   (generated; set GITHUB_WEBHOOK_SECRET to use your own)` : "",
     `  metrics   ${running.managementUrl}/metrics`,
     `  health    ${running.managementUrl}/health`,
-    "Send it simulated traffic from another terminal: npm run octogauge -- simulate --help",
+    "To send simulated traffic from another terminal: npm run octogauge -- simulate --help",
     "",
   ];
   return lines.filter((line, index) => line !== "" || index === 0 || index === lines.length - 1).join("\n");

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULTS, type SimulationOptions } from "../simulator/simulate.js";
 
-/** The options of `octogauge simulate` as commander gives them. */
+/** The parsed options of `octogauge simulate`. */
 export interface SimulateFlags {
   url: string[];
   secret?: string;
@@ -34,39 +34,38 @@ const number = (least: number, most: number, whole: boolean) => (text: string) =
 
 const MANY = 1_000_000_000;
 
-/** Adds the options, each with its meaning and default. */
 export function withSimulateOptions(command: Command): Command {
   return command
-    .option("--url <url...>", "where to post; several take turns", [...DEFAULTS.urls])
-    .option("--secret <secret>", "webhook secret (default: GITHUB_WEBHOOK_SECRET, else the one that the quick start generated)")
+    .option("--url <url...>", "URL of the webhook; several are used in turn", [...DEFAULTS.urls])
+    .option("--secret <secret>", "webhook secret (default: GITHUB_WEBHOOK_SECRET, else the generated secret of the quick start)")
     .option("--seed <n>", "the same seed gives the same history", number(0, 2 ** 32 - 1, true), DEFAULTS.seed)
-    .option("--deliveries <n>", "how many deliveries, about", number(1, MANY, true), DEFAULTS.deliveries)
-    .option("--rate <n>", "deliveries per second; 0 for as many as are taken", number(0, 1_000_000, false), DEFAULTS.rate)
-    .option("--concurrency <n>", "deliveries under way at once", number(1, 10_000, true), DEFAULTS.concurrency)
-    .option("--owners <n>", "organisations", number(1, 1_000, true), DEFAULTS.owners)
-    .option("--repositories <n>", "repositories in each", number(1, 10_000, true), DEFAULTS.repositories)
-    .option("--duplicates <share>", "share that is sent again with the same id", number(0, 1, false), DEFAULTS.duplicateRate)
+    .option("--deliveries <n>", "approximate number of deliveries", number(1, MANY, true), DEFAULTS.deliveries)
+    .option("--rate <n>", "deliveries per second; 0 for no limit", number(0, 1_000_000, false), DEFAULTS.rate)
+    .option("--concurrency <n>", "concurrent deliveries", number(1, 10_000, true), DEFAULTS.concurrency)
+    .option("--owners <n>", "number of organisations", number(1, 1_000, true), DEFAULTS.owners)
+    .option("--repositories <n>", "repositories of each organisation", number(1, 10_000, true), DEFAULTS.repositories)
+    .option("--duplicates <share>", "share of deliveries that is sent twice with the same id", number(0, 1, false), DEFAULTS.duplicateRate)
     .option(
       "--second-hook <share>",
-      "share that a second hook sends as well, with another id",
+      "share of deliveries that a second hook also sends, with another id",
       number(0, 1, false),
       DEFAULTS.secondHookRate,
     )
-    .option("--disorder <n>", "how many places a delivery may be displaced", number(0, 1_000_000, true), DEFAULTS.disorder)
-    .option("--pad", "bodies as large as GitHub's: jobs 7-12 KB, runs 15-25 KB", DEFAULTS.pad)
-    .option("--redeliver", "send again, with the same id, what got no 2xx", DEFAULTS.redeliver)
-    .option("--redeliver-for <seconds>", "give a delivery up after this time", number(0, 86_400, false), DEFAULTS.redeliverFor)
-    .option("--expected", "print the metrics that must come of it, in exposition form", DEFAULTS.expected)
-    .option("--check <url>", "compare /metrics at this address with what is expected; exit code 1 where they differ")
+    .option("--disorder <n>", "how many places a delivery may move in the order", number(0, 1_000_000, true), DEFAULTS.disorder)
+    .option("--pad", "bodies of GitHub's size: jobs 7-12 KB, runs 15-25 KB", DEFAULTS.pad)
+    .option("--redeliver", "send a delivery again, with the same id, if it got no 2xx", DEFAULTS.redeliver)
+    .option("--redeliver-for <seconds>", "stop sending a delivery again after this time", number(0, 86_400, false), DEFAULTS.redeliverFor)
+    .option("--expected", "print the expected metrics, in Prometheus text format", DEFAULTS.expected)
+    .option("--check <url>", "compare /metrics at this address with the expected metrics; exit code 1 if they differ")
     .option("--metrics-token <token>", "bearer token of /metrics (default: METRICS_TOKEN)");
 }
 
-/** @throws where no secret is to be found */
+/** @throws where there is no secret */
 export function simulationOptions(flags: SimulateFlags, environment: NodeJS.ProcessEnv): SimulationOptions {
   return {
     ...DEFAULTS,
     urls: flags.url,
-    secret: flags.secret ?? given("GITHUB_WEBHOOK_SECRET", environment) ?? generatedSecret(environment),
+    secret: flags.secret ?? firstValue("GITHUB_WEBHOOK_SECRET", environment) ?? generatedSecret(environment),
     seed: flags.seed,
     deliveries: flags.deliveries,
     rate: flags.rate,
@@ -81,12 +80,12 @@ export function simulationOptions(flags: SimulateFlags, environment: NodeJS.Proc
     redeliverFor: flags.redeliverFor,
     expected: flags.expected,
     check: flags.check,
-    checkToken: flags.metricsToken ?? given("METRICS_TOKEN", environment),
+    checkToken: flags.metricsToken ?? firstValue("METRICS_TOKEN", environment),
   };
 }
 
-/** The first value of a variable, or of its file: the chart gives files alone. @throws where the file cannot be read */
-function given(name: string, environment: NodeJS.ProcessEnv): string | undefined {
+/** The first value of a variable or of its `_FILE`. The chart sets files only. @throws where the file cannot be read */
+function firstValue(name: string, environment: NodeJS.ProcessEnv): string | undefined {
   const file = environment[`${name}_FILE`];
   const value = environment[name] ?? (file ? readFileSync(file, "utf8") : undefined);
   return value?.split(/[,\n]/)[0]?.trim();
@@ -96,7 +95,7 @@ function generatedSecret(environment: NodeJS.ProcessEnv): string {
   const file = join(resolve(environment["DATA_DIR"] ?? ".octogauge"), "webhook-secret");
   if (!existsSync(file))
     throw new Error(
-      "no webhook secret: give --secret, set GITHUB_WEBHOOK_SECRET, or start the quick start in this directory first (npm start)",
+      "no webhook secret: use --secret, set GITHUB_WEBHOOK_SECRET, or first run the quick start in this directory (npm start)",
     );
   return readFileSync(file, "utf8").trim();
 }

@@ -7,7 +7,7 @@ import { explained } from "./explained.js";
 import { prepare } from "./quick-start.js";
 
 /**
- * Runs a command on the database of the configuration, the embedded one of a running Octogauge included.
+ * Runs a command on the configured database, or on the embedded one of a running Octogauge.
  * @throws where the schema is older than this build
  */
 export async function withDatabase<T>(config: Config, work: (database: Queryable) => Promise<T>): Promise<T> {

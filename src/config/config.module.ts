@@ -2,10 +2,7 @@ import { type DynamicModule, Global, Module } from "@nestjs/common";
 import { CONFIG, type Config } from "./config.js";
 import { LiveConfig } from "./live-config.js";
 
-/**
- * Enters: the environment, parsed once before the application is made.
- * Leaves: one frozen Config, and the secrets as they are now. Everybody may read it.
- */
+/** Provides the frozen Config, parsed once at start, and the current secrets. Every room may read it. */
 @Global()
 @Module({})
 export class ConfigModule {

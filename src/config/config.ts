@@ -4,12 +4,11 @@ import { SECRET_VARIABLES, variables } from "./variables.js";
 
 const schema = z.object(variables);
 
-/** Seconds. */
-const DAY = 86_400;
+const DAY_SECONDS = 86_400;
 
-/** The whole configuration: frozen, durations in seconds, sizes in bytes. */
+/** The whole configuration, frozen. Durations are in seconds, sizes in bytes. */
 export type Config = Readonly<z.output<typeof schema>> & {
-  /** Variables that came from a file, and its path. */
+  /** Paths of the files by variable, for variables set by `NAME_FILE`. */
   readonly FILES: ReadonlyMap<string, string>;
 };
 
@@ -18,7 +17,7 @@ export const CONFIG = Symbol("CONFIG");
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Lists every problem at once: the variable, its value (secrets redacted) and what is allowed. */
+/** Lists all problems together: the variable, its value (secrets redacted) and the allowed values. */
 export class ConfigError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(
@@ -29,8 +28,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads the environment into one frozen {@link Config}.
- * `NAME_FILE` gives the path of a file that holds the value of `NAME`.
+ * Reads the environment into one frozen {@link Config}. `NAME_FILE` is the path of a file with the value of `NAME`.
  * @throws {ConfigError} with all problems
  */
 export function loadConfig(environment: Environment): Config {
@@ -72,7 +70,7 @@ function filesOf(environment: Environment): ReadonlyMap<string, string> {
   return new Map(named.filter(([, file]) => file !== ""));
 }
 
-/** What does not go together, of those values that are right by themselves. */
+/** Problems of values that are valid alone but not together. */
 function contradictions(values: Record<string, string | undefined>): string[] {
   const problems: string[] = [];
   const number = (name: keyof typeof variables): number => Number(variables[name].safeParse(values[name]).data ?? NaN);
@@ -80,17 +78,17 @@ function contradictions(values: Record<string, string | undefined>): string[] {
   const hasSecret = (values["GITHUB_WEBHOOK_SECRET"] ?? "").split(/[,\n]/).some((secret) => secret.trim());
   if (values["DATABASE_URL"] && mode !== "worker" && !hasSecret) {
     problems.push(
-      "GITHUB_WEBHOOK_SECRET is empty; with DATABASE_URL set, allowed: the secret that GitHub signs with (a generated one is for the embedded quick start only)",
+      "GITHUB_WEBHOOK_SECRET is empty; with DATABASE_URL set, allowed: the secret of the webhook at GitHub (a generated secret is for the embedded quick start only)",
     );
   }
   if (number("PORT") !== 0 && number("PORT") === number("MANAGEMENT_PORT")) {
     problems.push(
-      `MANAGEMENT_PORT is "${number("MANAGEMENT_PORT")}", the same as PORT; allowed: another port, since the public one serves /webhook alone`,
+      `MANAGEMENT_PORT is "${number("MANAGEMENT_PORT")}", the same as PORT; allowed: another port, because the public listener serves only /webhook`,
     );
   }
   if (number("SHUTDOWN_DELAY") >= number("DRAIN_TIMEOUT")) {
     problems.push(
-      `SHUTDOWN_DELAY is "${number("SHUTDOWN_DELAY")}"; allowed: less than DRAIN_TIMEOUT, which has to hold it and the work under way`,
+      `SHUTDOWN_DELAY is "${number("SHUTDOWN_DELAY")}"; allowed: less than DRAIN_TIMEOUT, which includes this delay and the work in progress`,
     );
   }
   problems.push(...bufferProblems(values));
@@ -101,20 +99,20 @@ function contradictions(values: Record<string, string | undefined>): string[] {
   }
   const endpoints = [values["OTEL_EXPORTER_OTLP_ENDPOINT"], values["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]];
   if (values["CI_TRACES"]?.trim() === "on" && !endpoints.some((endpoint) => endpoint?.trim())) {
-    problems.push("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
+    problems.push("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: the URL of an OpenTelemetry collector");
   }
   if (number("CI_TRACES_RETENTION") <= number("CI_TRACES_SETTLE") + number("CI_TRACES_WAIT")) {
     problems.push(
-      `CI_TRACES_RETENTION is "${number("CI_TRACES_RETENTION")}"; allowed: more than CI_TRACES_SETTLE and CI_TRACES_WAIT together, or traces would be dropped before they are sent`,
+      `CI_TRACES_RETENTION is "${number("CI_TRACES_RETENTION")}"; allowed: more than CI_TRACES_SETTLE and CI_TRACES_WAIT together, because older traces are dropped unsent`,
     );
   }
   problems.push(...credentialProblems(values));
-  if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY > number("DEDUP_RETENTION")) {
+  if (values["GITHUB_HOOKS"]?.trim() && number("AUDIT_WINDOW") + DAY_SECONDS > number("DEDUP_RETENTION")) {
     problems.push(
-      `AUDIT_WINDOW is "${number("AUDIT_WINDOW")}"; allowed: at least a day less than DEDUP_RETENTION, since a delivery whose id is forgotten would be taken for a missed one`,
+      `AUDIT_WINDOW is "${number("AUDIT_WINDOW")}"; allowed: at least a day less than DEDUP_RETENTION, because a delivery with a deleted id counts as missed`,
     );
   }
-  // Each loop holds one connection for its batch and needs another to write down what it is at.
+  // Each loop holds one connection for its batch. All loops share the others for the journal.
   const least = number("WORKER_CONCURRENCY") + 2;
   if (mode !== "gateway" && number("DATABASE_POOL_SIZE") < least) {
     problems.push(`DATABASE_POOL_SIZE is "${number("DATABASE_POOL_SIZE")}"; allowed: at least ${least}, two more than WORKER_CONCURRENCY`);
@@ -129,12 +127,12 @@ function bufferProblems(values: Record<string, string | undefined>): string[] {
     ["nats", "NATS_URL"],
     ["redis", "REDIS_URL"],
   ] as const) {
-    if (buffer === kind && !values[name]?.trim()) problems.push(`${name} is empty; with BUFFER=${kind}, allowed: where that server is`);
+    if (buffer === kind && !values[name]?.trim()) problems.push(`${name} is empty; with BUFFER=${kind}, allowed: the URL of the server`);
   }
   const seconds = (name: "BUFFER_AFTER" | "REQUEST_TIMEOUT"): number => variables[name].safeParse(values[name]).data ?? NaN;
   const after = seconds("BUFFER_AFTER");
   if ((buffer === "nats" || buffer === "redis") && after >= seconds("REQUEST_TIMEOUT")) {
-    problems.push(`BUFFER_AFTER is "${after}"; allowed: less than REQUEST_TIMEOUT, which has to hold the buffer's answer, too`);
+    problems.push(`BUFFER_AFTER is "${after}"; allowed: less than REQUEST_TIMEOUT, which includes the time of the buffer`);
   }
   return problems;
 }
@@ -150,18 +148,18 @@ function credentialProblems(values: Record<string, string | undefined>): string[
   const hooks = variables.GITHUB_HOOKS.safeParse(values["GITHUB_HOOKS"]).data ?? [];
   if (hooks.length > 0 && !has("GITHUB_APP_ID") && !has("GITHUB_TOKEN")) {
     problems.push(
-      "GITHUB_HOOKS is set, but there are no credentials to read the hooks' logs with; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN",
+      "GITHUB_HOOKS is set, but there are no credentials to read the delivery logs; set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN",
     );
   }
   if (hooks.some(({ name }) => name === "app") && has("GITHUB_TOKEN")) {
     problems.push(
-      "GITHUB_HOOKS names the App's own hook, which a GITHUB_TOKEN may not read; allowed: app with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY",
+      "GITHUB_HOOKS contains app, the hook of the App, which a GITHUB_TOKEN may not read; allowed: app with GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY",
     );
   }
   return problems;
 }
 
-/** What may be shown of a value: never a secret's. */
+/** A value as an error shows it, with secrets redacted. */
 export function shown(name: string, value: string | undefined): string {
   if (value === undefined || value === "") return "empty";
   return SECRET_VARIABLES.has(name) || /^[a-z]+:\/\/[^/]*@/i.test(value)

@@ -1,18 +1,18 @@
 import { RefusedValue } from "./refused.js";
 
-/** What libpq calls sslmode; `no-verify` is node-postgres' word for `require` without a CA. */
+/** Values of sslmode in libpq. node-postgres also accepts `no-verify`, which means `require` without a CA. */
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] as const;
 export type SslMode = (typeof SSL_MODES)[number];
 
-/** A database as a libpq URI names it: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS */
+/** The address of a database, from a libpq URI: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS */
 export interface DatabaseAddress {
-  /** In the order in which they are preferred; `host` may be the directory of a socket. */
+  /** In order of preference. `host` may be the directory of a socket. */
   readonly hosts: readonly { readonly host: string; readonly port: number }[];
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly database: string | undefined;
   readonly sslmode: SslMode;
-  /** Paths of PEM files; `system` is the CAs that node brings along. */
+  /** Paths of PEM files. `system` means the CAs that Node includes. */
   readonly sslrootcert: string | undefined;
   readonly sslcert: string | undefined;
   readonly sslkey: string | undefined;
@@ -23,7 +23,7 @@ export interface DatabaseAddress {
   readonly options: string | undefined;
 }
 
-/** By parameter, the values that change nothing here; null: any. */
+/** Parameters that are accepted but ignored, with their allowed values; null allows any value. */
 const IGNORED: Readonly<Record<string, readonly string[] | null>> = {
   connect_timeout: null,
   keepalives: null,
@@ -52,8 +52,8 @@ const READ = new Set(
 const DEFAULT_PORT = 5432;
 
 /**
- * Reads a libpq URI as libpq does.
- * @throws {RefusedValue} naming the part that libpq refuses, or that Octogauge does not support
+ * Parses a libpq URI as libpq does.
+ * @throws {RefusedValue} with the part that libpq refuses or Octogauge does not support
  */
 export function readDatabaseUrl(url: string): DatabaseAddress {
   const match = /^postgres(?:ql)?:\/\/(?:([^/@]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
@@ -87,7 +87,7 @@ function decode(text: string, what: string): string {
   } catch {
     // Not UTF-8.
   }
-  throw new RefusedValue(`a URL whose percent-encoding is right; in ${what} it is not: % itself is written %25`);
+  throw new RefusedValue(`a URL with valid percent-encoding; in ${what} it is invalid (write % as %25)`);
 }
 
 function parametersOf(query: string): Map<string, string> {
@@ -132,7 +132,7 @@ function portOf(text: string): number {
 
 function tlsOf(found: (name: string) => string | undefined) {
   const sslrootcert = found("sslrootcert");
-  // libpq: the CAs of the system are good for verify-full alone, and mean it.
+  // As in libpq, sslrootcert=system implies verify-full and allows no other mode.
   const sslmode = modeOf(found, sslrootcert === "system" ? "verify-full" : "prefer");
   const sslnegotiation = choice("sslnegotiation", found("sslnegotiation") ?? "postgres", ["postgres", "direct"]);
   const channelBinding = choice("channel_binding", found("channel_binding") ?? "prefer", ["disable", "prefer"]) === "prefer";
@@ -149,7 +149,7 @@ function tlsOf(found: (name: string) => string | undefined) {
 
 function modeOf(found: (name: string) => string | undefined, fallback: SslMode): SslMode {
   const ssl = found("ssl");
-  // JDBC's form, which libpq takes as well; node-postgres knows 1, 0 and false beside it.
+  // `ssl=true` is JDBC's form, which libpq accepts. node-postgres also accepts 1, 0 and false.
   if (ssl !== undefined) choice("ssl", ssl, ["true", "1", "false", "0"]);
   const mode = found("sslmode") ?? (ssl === undefined ? fallback : ["true", "1"].includes(ssl) ? "require" : "disable");
   return mode === "no-verify" ? "require" : choice("sslmode", mode, SSL_MODES);

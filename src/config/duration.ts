@@ -1,7 +1,7 @@
 const UNIT_SECONDS = { ms: 0.001, s: 1, m: 60, h: 3_600, d: 86_400 } as const;
 
 /**
- * Reads `90`, `90s`, `10m`, `6h`, `7d` or `250ms`; a bare number is in seconds.
+ * Parses `90`, `90s`, `10m`, `6h`, `7d` or `250ms`. A number without a unit is in seconds.
  * @returns seconds, or undefined where the text is not a duration
  */
 export function parseDuration(text: string): number | undefined {

@@ -1,23 +1,23 @@
-/** A webhook whose delivery log GitHub keeps. */
+/** A webhook at GitHub, with its delivery log. */
 export interface Hook {
-  /** As it is configured and labelled: `app`, `org:<org>:<id>` or `repo:<owner>/<name>:<id>`. */
+  /** Name in the configuration and in metric labels: `app`, `org:<org>:<id>` or `repo:<owner>/<name>:<id>`. */
   readonly name: string;
-  /** Where its log is, below the API's root. */
+  /** Path of the hook below the API's root. */
   readonly path: string;
-  /** Whose installation of the App may read it: an organisation, a repository, or the App itself. */
+  /** Which credentials may read the log: the App's own, or its installation on an organisation or a repository. */
   readonly scope:
     | { readonly kind: "app" }
     | { readonly kind: "org"; readonly org: string }
     | { readonly kind: "repo"; readonly owner: string; readonly repo: string };
 }
 
-export const HOOK_FORMS = "app, org:<org>:<hook id> or repo:<owner>/<name>:<hook id>, several parted by commas, each once";
+export const HOOK_FORMS = "app, org:<org>:<hook id> or repo:<owner>/<name>:<hook id>, several separated by commas, each once";
 
-// Dots alone are no name; in a path they would lead elsewhere.
+// A name of dots only would change the path.
 const ORG = /^org:(?!\.+:)([\w.-]+):(\d{1,15})$/;
 const REPO = /^repo:(?!\.+\/)([\w.-]+)\/(?!\.+:)([\w.-]+):(\d{1,15})$/;
 
-/** @returns undefined where one is not of these forms, or is there twice */
+/** @returns undefined where an entry has another form or occurs twice */
 export function readHooks(value: string): readonly Hook[] | undefined {
   const names = value
     .split(/[,\n]/)

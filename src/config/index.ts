@@ -1,4 +1,4 @@
-// The door of this room: the typed configuration, and what the command line shows of it.
+// Public interface of this room: the typed configuration, and its presentation on the command line.
 export { type Config, CONFIG, ConfigError, loadConfig } from "./config.js";
 export { type DatabaseAddress, readDatabaseUrl } from "./database-url.js";
 export { parseDuration } from "./duration.js";

@@ -1,12 +1,12 @@
-/** From the gravest to the most talkative. */
+/** From the most severe to the most verbose. */
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace"] as const;
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** As the framework calls two of them. */
+/** Names that Nest uses for two of the levels. */
 const ALIASES: Readonly<Record<string, LogLevel>> = { log: "info", verbose: "trace" };
 
-/** Rooms of `src/` that log. `main` is the root of `src/`, `nest` is the framework. */
+/** Sources of log lines: rooms of `src/`, `main`, `management`, and `nest` for the framework. */
 export const LOG_ROOMS = [
   "main",
   "management",
@@ -38,21 +38,21 @@ const FORMER_ROOMS: Readonly<Record<string, readonly LogRoom[]>> = { inbox: ["in
 
 export const isLogRoom = (name: string): name is LogRoom => (LOG_ROOMS as readonly string[]).includes(name);
 
-/** The levels of rooms that have one of their own. */
+/** Rooms with their own log level. */
 export interface RoomLevels {
   readonly of: ReadonlyMap<LogRoom, LogLevel>;
-  /** As it could have been written. */
+  /** The same settings as text. */
   toString(): string;
 }
 
 export const LEVEL_FORMS = "fatal, error, warn, info, debug or trace";
-export const ROOM_LEVEL_FORMS = `room=level, parted by commas, each room once; rooms ${LOG_ROOMS.join(", ")} (deprecated: ${Object.keys(FORMER_ROOMS).join(", ")}); levels ${LEVEL_FORMS}`;
+export const ROOM_LEVEL_FORMS = `room=level, separated by commas, each room once; rooms ${LOG_ROOMS.join(", ")} (deprecated: ${Object.keys(FORMER_ROOMS).join(", ")}); levels ${LEVEL_FORMS}`;
 
 export function readLevel(value: string): LogLevel | undefined {
   return LOG_LEVELS.find((level) => level === value) ?? (Object.hasOwn(ALIASES, value) ? ALIASES[value] : undefined);
 }
 
-/** @returns undefined where an entry is not of this form, or is there twice */
+/** @returns undefined where an entry has another form or occurs twice */
 export function readRoomLevels(value: string): RoomLevels | undefined {
   const of = new Map<LogRoom, LogLevel>();
   for (const entry of value

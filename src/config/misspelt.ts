@@ -1,24 +1,21 @@
 import { variables } from "./variables.js";
 
-/** Shorter names are too much like others'. */
-const SHORTEST = 8;
+/** Shorter names often resemble a variable of another program. */
+const MIN_LENGTH = 8;
 
-/**
- * Variables that are set, that nobody reads, and that look like one of ours, as sentences. They are no errors: they may be
- * another program's.
- */
+/** Warnings for unknown variables whose name resembles one of ours. They are not errors, because another program may read them. */
 export function misspelt(environment: Readonly<Record<string, string | undefined>>): string[] {
   const ours = Object.keys(variables).flatMap((name) => [name, `${name}_FILE`]);
   const known = new Set(ours);
   return Object.keys(environment)
-    .filter((name) => name.length >= SHORTEST && !known.has(name))
+    .filter((name) => name.length >= MIN_LENGTH && !known.has(name))
     .flatMap((name) => {
-      const meant = ours.find((candidate) => candidate.length >= SHORTEST && isOneEditAway(name.toUpperCase(), candidate));
-      return meant ? [`${name} is set, but not read; is ${meant} meant?`] : [];
+      const meant = ours.find((candidate) => candidate.length >= MIN_LENGTH && isOneEditAway(name.toUpperCase(), candidate));
+      return meant ? [`${name} is set, but Octogauge does not read it; did you mean ${meant}?`] : [];
     });
 }
 
-/** Whether one letter more, less or other, or two that changed places, make the one the other; or case alone. */
+/** Whether the names are equal, or differ by one inserted, deleted or replaced letter, or by two swapped letters. */
 function isOneEditAway(a: string, b: string): boolean {
   if (a === b) return true;
   if (Math.abs(a.length - b.length) > 1) return false;

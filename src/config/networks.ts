@@ -1,8 +1,8 @@
 import { BlockList, isIP } from "node:net";
 
-export const NETWORK_FORMS = "addresses or networks parted by commas, such as 192.30.252.0/22 or 2606:50c0::/32";
+export const NETWORK_FORMS = "addresses or networks separated by commas, such as 192.30.252.0/22 or 2606:50c0::/32";
 
-/** A set of networks, as it was written. */
+/** A set of networks. */
 export class Networks {
   readonly #members = new BlockList();
 
@@ -10,7 +10,7 @@ export class Networks {
     for (const { address, prefix } of entries) this.#members.addSubnet(address, prefix, familyOf(address));
   }
 
-  /** @param address what is none is in no network; an IPv4 address may come as IPv6, as from a dual-stack socket */
+  /** @param address IPv4, IPv6, or IPv4 mapped to IPv6 as from a dual-stack socket; other text is in no network */
   has(address: string): boolean {
     const [plain = ""] = address.split("%", 1);
     return isIP(plain) !== 0 && this.#members.check(plain, familyOf(plain));

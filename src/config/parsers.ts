@@ -2,7 +2,7 @@ import { z } from "zod";
 import { formatDuration, parseDuration } from "./duration.js";
 import { RefusedValue } from "./refused.js";
 
-/** Each parser turns one environment string into a typed value; its message says what is allowed. */
+/** Each parser turns one environment string into a typed value. Its error message lists the allowed values. */
 
 export const port = (fallback: number) =>
   text(
@@ -34,7 +34,7 @@ export const duration = (fallback: number, least = 0, most = Infinity) =>
 export const choice = <const T extends string>(fallback: T, values: readonly T[]) =>
   text<T>(fallback, (value) => values.find((candidate) => candidate === value), values.join(", ").replace(/, ([^,]*)$/, " or $1"));
 
-/** Entries parted by commas or line ends; empty ones are dropped. */
+/** Entries separated by commas or line ends. Empty entries are dropped. */
 export const list = () =>
   text<readonly string[]>(
     [],
@@ -43,7 +43,7 @@ export const list = () =>
         .split(/[,\n]/)
         .map((entry) => entry.trim())
         .filter(Boolean),
-    "values parted by commas",
+    "values separated by commas",
   );
 
 export const optional = () => text<string | undefined>(undefined, (value) => value, "any text");
@@ -62,10 +62,10 @@ export const url = (fallback: string, ...protocols: string[]) =>
     `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
   );
 
-/** `key=value` parted by commas, values percent-encoded, as W3C's baggage and OpenTelemetry have it. */
-export const pairs = () => text(readPairs("")!, readPairs, "key=value, parted by commas, values percent-encoded");
+/** `key=value` separated by commas, values percent-encoded, as in W3C baggage and OpenTelemetry. */
+export const pairs = () => text(readPairs("")!, readPairs, "key=value, separated by commas, values percent-encoded");
 
-/** The same, of what a header can hold: of anything else, the error of whoever is to send it would quote it. */
+/** Pairs whose values are valid in an HTTP header. The HTTP client would quote an invalid value, a secret, in its error. */
 export const headers = () =>
   text(
     readPairs("")!,
@@ -73,7 +73,7 @@ export const headers = () =>
       const read = readPairs(value);
       return read && Object.values(read).every((content) => /^[\x20-\x7e]*$/.test(content)) ? read : undefined;
     },
-    "key=value, parted by commas, values percent-encoded and of printable ASCII",
+    "key=value, separated by commas, values percent-encoded and of printable ASCII",
   );
 
 function readPairs(value: string): Readonly<Record<string, string>> | undefined {
@@ -87,12 +87,11 @@ function readPairs(value: string): Readonly<Record<string, string>> | undefined 
       return undefined;
     }
   }
-  // As it could have been written.
   const written = () => Object.entries(read).map(([key, content]) => `${key}=${encodeURIComponent(content)}`);
   return Object.defineProperty(read, "toString", { value: () => written().join(",") });
 }
 
-/** A parser of our own: `read` gives undefined for what it does not accept, or throws {@link RefusedValue} where it can say more than `allowed`. */
+/** A custom parser. `read` returns undefined for an invalid value, or throws {@link RefusedValue} with a more precise message than `allowed`. */
 export function text<T>(fallback: T, read: (value: string) => T | undefined, allowed: string) {
   return z
     .string()

@@ -1,25 +1,24 @@
-/** Which lane of the inbox an event takes. Lanes are emptied in their order, 0 first. */
+/** The lane of the inbox for each event. Workers empty lane 0 first. */
 export interface Priorities {
-  /** By event, or by `event.action`, which goes before. */
+  /** By event, or by `event.action`, which takes precedence. */
   readonly lanes: ReadonlyMap<string, number>;
-  /** Of all others. */
+  /** The lane of all other events. */
   readonly other: number;
-  /** Whether an action decides anywhere: then it has to be known. */
+  /** Whether any entry names an action. Intake then has to read the action. */
   readonly byAction: boolean;
-  /** As it could have been written. */
+  /** The same settings as text. */
   toString(): string;
 }
 
-/** How many lanes there are. */
 export const LANE_COUNT = 4;
 
-export const PRIORITY_FORMS = `event=lane or event.action=lane, and *=lane for all others, parted by commas, each once; lanes from 0 to ${LANE_COUNT - 1}`;
+export const PRIORITY_FORMS = `event=lane or event.action=lane, and *=lane for all others, separated by commas, each once; lanes from 0 to ${LANE_COUNT - 1}`;
 
 const ENTRY = /^(\*|[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?)\s*=\s*([0-9])$/;
 
 export const DEFAULT_PRIORITIES = "workflow_job=0,workflow_run=0,*=1";
 
-/** @returns undefined where an entry is not of these forms, or is there twice */
+/** @returns undefined where an entry has another form or occurs twice */
 export function readPriorities(value: string): Priorities | undefined {
   const lanes = new Map<string, number>();
   for (const entry of value

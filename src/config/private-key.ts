@@ -1,9 +1,9 @@
 import { createPrivateKey } from "node:crypto";
 
 /**
- * An RSA private key in PEM, PKCS#1 as GitHub gives it or PKCS#8, as environment files and secret stores write it down:
- * in quotes, in one line with `\\n` or spaces for its line ends, or in base64.
- * @returns it in PKCS#8, or undefined where it is none
+ * Reads an RSA private key in PEM: PKCS#1 as GitHub issues it, or PKCS#8. Accepts the forms of environment files and secret
+ * stores: quoted, on one line with `\\n` or spaces as line ends, or base64.
+ * @returns the key in PKCS#8, or undefined where the text is not a key
  */
 export function readPrivateKey(value: string): string | undefined {
   try {
@@ -22,6 +22,6 @@ function pemOf(value: string): string {
   const written = text.startsWith("-----") ? text : Buffer.from(text, "base64").toString("utf8");
   const pem = written.replaceAll("\\r", "").replaceAll("\\n", "\n").trim();
   const [, begin, body = "", end] = /^(-----BEGIN [A-Z ]+-----)(.*)(-----END [A-Z ]+-----)$/s.exec(pem) ?? [];
-  // A key without line ends is decoded by its base64 alone.
+  // Restores the line ends of the base64 body.
   return begin ? `${begin}\n${body.replace(/\s+/g, "").replace(/.{64}/g, "$&\n")}\n${end}\n` : pem;
 }

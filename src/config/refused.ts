@@ -1,2 +1,2 @@
-/** Thrown by a parser of the configuration: its message says what is wrong with the value, and never quotes a secret. */
+/** A parser of the configuration refuses a value. The message lists the allowed values, and never quotes a secret. */
 export class RefusedValue extends Error {}

@@ -1,31 +1,31 @@
 import { SECRET_VARIABLES } from "./variables.js";
 
-/** What is shorter is in every other word. */
-const SHORTEST = 4;
-/** A header's value that is so long is a secret whatever its name. */
-const LONG = 16;
-const SOUNDS_SECRET = /auth|key|token|secret|password|cookie|credential/i;
+/** Shorter secrets are not redacted, because they occur in ordinary words. */
+const MIN_LENGTH = 4;
+/** A header value of this length counts as a secret, whatever its name is. */
+const SECRET_HEADER_LENGTH = 16;
+const SECRET_NAME = /auth|key|token|secret|password|cookie|credential/i;
 
-/** Every secret that this process has been given so far; a rotated one is still one. */
+/** All secrets that this process has read so far, rotated ones included. */
 const known = new Set<string>();
 let pattern: RegExp | undefined;
 
 /**
- * Remembers what must never be written down, from values of the configuration by the names of their variables.
- * @param values as they are parsed, or as they were given
+ * Remembers secrets, so that logs and errors redact them.
+ * @param values parsed or raw values of the configuration, by variable
  */
 export function rememberSecrets(values: Readonly<Record<string, unknown>>): void {
   const before = known.size;
   for (const [name, value] of Object.entries(values))
     for (const text of texts(value)) {
-      // An address is no secret, but its user's password is, whatever it is the address of.
+      // The address itself is not a secret, but its password is.
       if (/_(URL|ENDPOINT)$/.test(name)) for (const part of partsOfUrl(text)) remember(part);
       else if (SECRET_VARIABLES.has(name)) for (const part of partsOf(text)) remember(part);
     }
   if (known.size !== before) pattern = undefined;
 }
 
-/** Matches all of them, the longest first; undefined where there is none. */
+/** Matches all known secrets, the longest first; undefined where there are none. */
 export function secretPattern(): RegExp | undefined {
   if (known.size === 0) return undefined;
   pattern ??= new RegExp(
@@ -38,39 +38,39 @@ export function secretPattern(): RegExp | undefined {
   return pattern;
 }
 
-/** The text with each of them replaced. */
+/** The text with all known secrets redacted. */
 export function withoutSecrets(text: string): string {
   const found = secretPattern();
   return found ? text.replace(found, "[redacted]") : text;
 }
 
 function remember(text: string): void {
-  // As it is, as a part of a URL, and as a part of JSON.
+  // Plain, percent-encoded as in a URL, and escaped as in JSON.
   for (const form of [text, encodeURIComponent(text.toWellFormed()), JSON.stringify(text).slice(1, -1)])
-    if (form.length >= SHORTEST) known.add(form);
+    if (form.length >= MIN_LENGTH) known.add(form);
 }
 
 function texts(value: unknown): string[] {
   if (typeof value === "string") return [value];
   if (value === null || typeof value !== "object" || value instanceof Map) return [];
   if (Array.isArray(value)) return value.flatMap(texts);
-  // Of headers, what only names a tenant is in other words as well.
+  // A short header value, such as the name of a tenant, is not a secret, and also occurs in ordinary text.
   return Object.entries(value)
-    .filter(([name, text]) => typeof text !== "string" || text.length >= LONG || SOUNDS_SECRET.test(name))
+    .filter(([name, text]) => typeof text !== "string" || text.length >= SECRET_HEADER_LENGTH || SECRET_NAME.test(name))
     .flatMap(([, text]) => texts(text));
 }
 
-/** A key of many lines is one by each of them; of `Bearer …` the token is one by itself. */
+/** Parts that are secret alone: each line of a key, and the token of `Bearer …`. */
 function partsOf(text: string): string[] {
   if (text.startsWith("-----")) return [text, ...text.split(/\r?\n/).filter((line) => line.length >= 16 && !line.startsWith("-----"))];
   const credentials = /^(?:bearer|basic|token)\s+(\S+)$/i.exec(text)?.[1];
   return credentials === undefined ? [text] : [text, credentials];
 }
 
-/** The password, or a user without one, which is NATS' way to write a token. */
+/** The password of a URL, or its user where there is no password: NATS writes a token as the user. */
 function partsOfUrl(text: string): string[] {
   if (!URL.canParse(text)) {
-    // Several hosts are no URL to node, but are one to PostgreSQL and NATS.
+    // Node cannot parse a URL with several hosts, which PostgreSQL and NATS accept.
     const password = /^[a-z]+:\/\/[^/:@]*:([^/@]*)@/i.exec(text)?.[1] ?? "";
     const parameter = /[?&](?:ssl)?password=([^&]*)/.exec(text)?.[1] ?? "";
     return [password, decoded(password), parameter, decoded(parameter)].filter(Boolean);

@@ -1,7 +1,6 @@
 /**
- * Array parameters in PostgreSQL's binary format. node-postgres sends a Buffer as it is, so the
- * server reads the elements without parsing: text literals of the same arrays halve the rate of
- * the inbox's commits. Layout: "array_send" in PostgreSQL's src/backend/utils/adt/arrayfuncs.c.
+ * Array parameters in PostgreSQL's binary format. node-postgres sends a Buffer unchanged, so the server parses no text;
+ * text literals halve the commit rate of the inbox. Layout: `array_send` in src/backend/utils/adt/arrayfuncs.c of PostgreSQL.
  */
 
 const OID = { bool: 16, bytea: 17, int8: 20, int2: 21, int4: 23, text: 25, float8: 701, timestamptz: 1184, uuid: 2950 } as const;
@@ -12,7 +11,7 @@ const EPOCH_2000_MS = 946_684_800_000;
 type Nullable<T> = readonly (T | null)[];
 
 export const byteaArray = (values: Nullable<Buffer>): Buffer => variable(OID.bytea, values);
-/** Text that is UTF-8 already. */
+/** Elements are UTF-8 text. */
 export const utf8Array = (values: Nullable<Buffer>): Buffer => variable(OID.text, values);
 export const textArray = (values: Nullable<string>): Buffer =>
   variable(
@@ -21,7 +20,7 @@ export const textArray = (values: Nullable<string>): Buffer =>
   );
 export function uuidArray(values: readonly string[]): Buffer {
   const bytes = Buffer.from(values.join("").replaceAll("-", ""), "hex");
-  if (bytes.length !== 16 * values.length) throw new TypeError("an id is no UUID");
+  if (bytes.length !== 16 * values.length) throw new TypeError("an id is not a UUID");
   let index = 0;
   return fixed(OID.uuid, 16, values, (buffer, _, offset) => {
     bytes.copy(buffer, offset, 16 * index, 16 * index + 16);
@@ -37,11 +36,11 @@ export const float8Array = (values: Nullable<number>): Buffer =>
   fixed(OID.float8, 8, values, (buffer, value, offset) => buffer.writeDoubleBE(value, offset));
 export const boolArray = (values: Nullable<boolean>): Buffer =>
   fixed(OID.bool, 1, values, (buffer, value, offset) => buffer.writeUInt8(value ? 1 : 0, offset));
-/** Values are milliseconds since 1970. */
+/** Values in milliseconds since 1970. */
 export const timestamptzArray = (values: Nullable<number>): Buffer =>
   fixed(OID.timestamptz, 8, values, (buffer, value, offset) => writeInt64(buffer, Math.round((value - EPOCH_2000_MS) * 1_000), offset));
 
-/** Whole numbers below 2^53 in two halves: a BigInt for each would be garbage. */
+/** Writes integers below 2^53 as two halves, which allocates no BigInt. */
 function writeInt64(buffer: Buffer, value: number | bigint, offset: number): void {
   if (typeof value === "bigint" || !Number.isSafeInteger(value)) {
     buffer.writeBigInt64BE(BigInt(value), offset);
@@ -75,7 +74,7 @@ function variable(oid: number, values: Nullable<Buffer>): Buffer {
   return buffer.subarray(0, offset);
 }
 
-/** One dimension with lower bound 1, also when it is empty. */
+/** One dimension with lower bound 1, also for an empty array. */
 function header(buffer: Buffer, oid: number, values: Nullable<unknown>): number {
   let offset = buffer.writeInt32BE(1, 0);
   offset = buffer.writeInt32BE(values.includes(null) ? 1 : 0, offset);

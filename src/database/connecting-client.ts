@@ -5,36 +5,36 @@ import { sqlState } from "./errors.js";
 import { type Route, routesOf } from "./routes.js";
 import { inspect, type Session } from "./session.js";
 
-/** node-postgres' words for a server without TLS. */
+/** Error text of node-postgres for a server without TLS. */
 const NO_TLS = /does not support SSL/;
 
-/** SQLSTATE invalid_authorization_specification: pg_hba.conf has no entry for this kind of connection, but may have one for the other. */
-const NO_ENTRY = "28000";
+/** SQLSTATE invalid_authorization_specification. pg_hba.conf has no entry for this route, but may have one with or without TLS. */
+const NO_HBA_ENTRY = "28000";
 
 type Failure = Error & { code?: string };
 
-/** Remembers which of several routes was good. */
-class Found {
-  #good: { readonly url: string; readonly route: Promise<Route> } | undefined;
+/** Caches the working route of the current URL. */
+class RouteCache {
+  #cached: { readonly url: string; readonly route: Promise<Route> } | undefined;
 
   route(url: string, search: () => Promise<Route>): Promise<Route> {
-    if (this.#good?.url !== url) this.#good = { url, route: search() };
-    const { route } = this.#good;
+    if (this.#cached?.url !== url) this.#cached = { url, route: search() };
+    const { route } = this.#cached;
     route.catch(() => this.forget());
     return route;
   }
 
   forget(): void {
-    this.#good = undefined;
+    this.#cached = undefined;
   }
 }
 
 /**
- * A class of clients for a pool. Each goes to the address of the moment, whose password may have been rotated, by the first
- * route that is good: of several hosts one that takes writes, and with or without TLS as libpq would.
+ * Client class for a pool. Each client reads the current URL, whose password may have been rotated. It takes the first
+ * working route: of several hosts one that accepts writes, with or without TLS as libpq does.
  */
 export function clientsFor(currentUrl: () => string): typeof pg.Client {
-  const found = new Found();
+  const routes = new RouteCache();
   return class ConnectingClient extends pg.Client {
     readonly #url: string;
     readonly #hosts: ReturnType<typeof routesOf>;
@@ -50,8 +50,8 @@ export function clientsFor(currentUrl: () => string): typeof pg.Client {
       this.#url = url;
       this.#hosts = hosts;
       this.#settings = settings;
-      // A connection may break while the pool hands it over, when nothing else listens, and an error without a listener
-      // ends the process. The next statement reports it.
+      // An error event without a listener ends the process. The pool does not listen while it hands the client over;
+      // the next statement reports the error.
       this.on("error", () => undefined);
     }
 
@@ -64,14 +64,14 @@ export function clientsFor(currentUrl: () => string): typeof pg.Client {
     }
 
     async #connect(): Promise<void> {
-      const isOnly = this.#hosts.length === 1 && this.#hosts[0]!.length === 1;
-      if (!isOnly) takeRoute(this, await found.route(this.#url, () => goodRoute(this.#hosts, this.#settings)));
+      const hasOneRoute = this.#hosts.length === 1 && this.#hosts[0]!.length === 1;
+      if (!hasOneRoute) useRoute(this, await routes.route(this.#url, () => findRoute(this.#hosts, this.#settings)));
       try {
         await super.connect();
         this.session = await inspect(this);
-        if (this.session.isStandby && this.#hosts.length > 1) throw standby();
+        if (this.session.isStandby && this.#hosts.length > 1) throw standbyError();
       } catch (error) {
-        found.forget();
+        routes.forget();
         this.end().catch(() => undefined);
         throw error;
       }
@@ -79,7 +79,7 @@ export function clientsFor(currentUrl: () => string): typeof pg.Client {
   } as unknown as typeof pg.Client;
 }
 
-/** What {@link inspect} found on a connection of such a class. */
+/** Result of {@link inspect} for a client of {@link clientsFor}. */
 export const sessionOf = (client: pg.ClientBase): Session | undefined => (client as { session?: Session }).session;
 
 function settingsOf(config: pg.ClientConfig, address: DatabaseAddress): pg.ClientConfig {
@@ -95,51 +95,51 @@ function settingsOf(config: pg.ClientConfig, address: DatabaseAddress): pg.Clien
   } as pg.ClientConfig;
 }
 
-/** node-postgres decides on these when the client is made, and reads them when it connects. */
-function takeRoute(client: pg.Client, { host, port, ssl }: Route): void {
+/** Sets the fields that node-postgres fills in its constructor and reads in `connect()`. */
+function useRoute(client: pg.Client, { host, port, ssl }: Route): void {
   Object.assign(client, { host, port, ssl });
   (client as unknown as { connection: { ssl: Route["ssl"] } }).connection.ssl = ssl;
 }
 
-/** Asks all hosts at once, and takes the first answer of one that takes writes. */
-async function goodRoute(hosts: ReturnType<typeof routesOf>, settings: pg.ClientConfig): Promise<Route> {
-  const isAlone = hosts.length === 1;
+/** Tries all hosts in parallel, and takes the first one that accepts writes. */
+async function findRoute(hosts: ReturnType<typeof routesOf>, settings: pg.ClientConfig): Promise<Route> {
+  const isSingleHost = hosts.length === 1;
   try {
-    return await Promise.any(hosts.map((routes) => firstGood(routes, settings, !isAlone)));
+    return await Promise.any(hosts.map((routes) => firstWorking(routes, settings, !isSingleHost)));
   } catch (error) {
     const failures = (error as AggregateError).errors as Failure[];
-    if (isAlone) throw failures[0];
+    if (isSingleHost) throw failures[0];
     const each = failures.map((failure, index) => `${hosts[index]![0].host}:${hosts[index]![0].port} ${messageOf(failure)}`);
-    throw Object.assign(new Error(`none of the hosts takes writes: ${each.join("; ")}`), { code: failures[0]!.code });
+    throw Object.assign(new Error(`no host accepts writes: ${each.join("; ")}`), { code: failures[0]!.code });
   }
 }
 
-async function firstGood([first, second]: readonly Route[], settings: pg.ClientConfig, mustWrite: boolean): Promise<Route> {
+async function firstWorking([first, second]: readonly Route[], settings: pg.ClientConfig, mustWrite: boolean): Promise<Route> {
   try {
-    return await tried(first!, settings, mustWrite);
+    return await tryRoute(first!, settings, mustWrite);
   } catch (error) {
-    if (!second || (error as Failure).code === STANDBY) throw error;
-    return await tried(second, settings, mustWrite).catch((other: unknown) => {
-      throw weightOf(other) > weightOf(error) ? other : error;
+    if (!second || (error as Failure).code === READ_ONLY) throw error;
+    return await tryRoute(second, settings, mustWrite).catch((other: unknown) => {
+      throw specificity(other) > specificity(error) ? other : error;
     });
   }
 }
 
-/** How much the failure of one of two attempts tells about the cause; where both tell as much, the first attempt's is reported. */
-function weightOf(error: unknown): number {
+/** How much a failure says about its cause. The more specific failure of two attempts is reported, else the first. */
+function specificity(error: unknown): number {
   if (NO_TLS.test(messageOf(error))) return 0;
   const state = sqlState(error);
-  // A time-out or a broken connection tells less than what the server says.
+  // A timeout or a broken connection says less than an answer of the server.
   if (state === undefined) return 1;
-  return state === NO_ENTRY ? 2 : 3;
+  return state === NO_HBA_ENTRY ? 2 : 3;
 }
 
-async function tried(route: Route, settings: pg.ClientConfig, mustWrite: boolean): Promise<Route> {
+async function tryRoute(route: Route, settings: pg.ClientConfig, mustWrite: boolean): Promise<Route> {
   const client = new pg.Client({ ...settings, ...route, connectionTimeoutMillis: (settings.connectionTimeoutMillis ?? 3_000) / 2 });
   client.on("error", () => undefined);
   try {
     await client.connect();
-    if (mustWrite && (await inspect(client)).isStandby) throw standby();
+    if (mustWrite && (await inspect(client)).isStandby) throw standbyError();
     return route;
   } finally {
     client.end().catch(() => undefined);
@@ -147,5 +147,5 @@ async function tried(route: Route, settings: pg.ClientConfig, mustWrite: boolean
 }
 
 /** SQLSTATE read_only_sql_transaction. */
-const STANDBY = "25006";
-const standby = () => Object.assign(new Error("is a standby, which takes no writes"), { code: STANDBY });
+const READ_ONLY = "25006";
+const standbyError = () => Object.assign(new Error("is a standby, which accepts no writes"), { code: READ_ONLY });

@@ -2,32 +2,32 @@ import type { Pool, PoolClient, QueryConfig } from "pg";
 import type { DatabaseMetrics } from "./database.metrics.js";
 import { isTransient, sqlState } from "./errors.js";
 
-/** Whether the connection itself failed: the server ended it, or said nothing, or not to the end. */
+/** Whether the connection itself failed: the server closed it, or its answer is missing or incomplete. */
 function isBroken(error: unknown): boolean {
   if (sqlState(error) === undefined) return isTransient(error);
   return ["FATAL", "PANIC"].includes((error as { severity?: string }).severity ?? "");
 }
 
 /**
- * The pool's connections, without those that are probably dead: a network that was cut tells neither side, so where one
- * connection gives no answer, all that were made before that moment are replaced instead of waiting for each in turn.
+ * Connections of the pool, without those that are probably dead. A network cut closes no connection, so when one breaks,
+ * all older ones are replaced too. Otherwise each would cost its own timeout.
  */
 export class Connections {
-  readonly #madeBefore = new WeakMap<PoolClient, number>();
+  readonly #generationOf = new WeakMap<PoolClient, number>();
   readonly #broken = new WeakSet<PoolClient>();
-  #failures = 0;
+  #generation = 0;
 
   constructor(
     private readonly pool: Pool,
     private readonly metrics: DatabaseMetrics,
   ) {
-    pool.on("connect", (client) => this.#madeBefore.set(client, this.#failures));
+    pool.on("connect", (client) => this.#generationOf.set(client, this.#generation));
   }
 
   async take(): Promise<PoolClient> {
     for (;;) {
       const client = await this.#connect();
-      if (this.#isOfNow(client)) return client;
+      if (this.#isCurrent(client)) return client;
       client.release(true);
     }
   }
@@ -41,16 +41,16 @@ export class Connections {
     }
   }
 
-  /** Runs a statement on a taken connection, and gives it up after so many seconds, together with the connection. */
-  async ask(client: PoolClient, seconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    const began = performance.now();
-    const took = () => (performance.now() - began) / 1_000;
+  /** Runs a statement on a taken connection. After `timeoutSeconds` the statement fails and the connection counts as broken. */
+  async query(client: PoolClient, timeoutSeconds: number, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const startedMs = performance.now();
+    const elapsedSeconds = () => (performance.now() - startedMs) / 1_000;
     try {
-      const result = await client.query({ text, values, query_timeout: seconds * 1_000 } as QueryConfig);
-      this.metrics.answered(took());
+      const result = await client.query({ text, values, query_timeout: timeoutSeconds * 1_000 } as QueryConfig);
+      this.metrics.answered(elapsedSeconds());
       return result;
     } catch (error) {
-      this.metrics.failed(error, took());
+      this.metrics.failed(error, elapsedSeconds());
       if (isBroken(error)) this.#broken.add(client);
       throw error;
     }
@@ -60,15 +60,15 @@ export class Connections {
     return this.#broken.has(client);
   }
 
-  /** @param isUsable false where it is in a state that nobody else should meet */
+  /** @param isUsable false where the client may still be inside a transaction */
   giveBack(client: PoolClient, isUsable = true): void {
     const broken = this.isBroken(client);
-    // Of those that break together the first one speaks for all.
-    if (broken && this.#isOfNow(client)) this.#failures += 1;
+    // Connections of one generation often break together; only the first starts a new generation.
+    if (broken && this.#isCurrent(client)) this.#generation += 1;
     client.release(broken || !isUsable);
   }
 
-  #isOfNow(client: PoolClient): boolean {
-    return (this.#madeBefore.get(client) ?? 0) === this.#failures;
+  #isCurrent(client: PoolClient): boolean {
+    return (this.#generationOf.get(client) ?? 0) === this.#generation;
   }
 }

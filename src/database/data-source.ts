@@ -6,24 +6,24 @@ import { clientsFor } from "./connecting-client.js";
 import { BEGIN_LONG } from "./session.js";
 import type { Queryable } from "./sql.js";
 
-/** Longest statement that we wait for; a hung database must not hold a client for ever. Seconds. */
-export const QUERY_TIMEOUT = 60;
-/** Longest wait for a connection, new or from the pool: an attempt that began in an outage must not outlast it for long. Seconds. */
-const CONNECTION_TIMEOUT = 3;
+/** Timeout of one statement. A hung database must not hold a client forever. */
+export const QUERY_TIMEOUT_SECONDS = 60;
+/** Longest wait for a connection, new or from the pool. Short, so that an attempt ends soon after an outage. */
+const CONNECTION_TIMEOUT_SECONDS = 3;
 
 /**
- * The data source that owns the pool and runs the migrations; not yet initialised.
- * @param queryTimeout seconds, 0 for none
- * @param currentUrl asked at each new connection
+ * Creates the data source that owns the pool and runs the migrations. It is not initialised yet.
+ * @param queryTimeoutSeconds 0 for no timeout
+ * @param currentUrl called for each new connection
  */
 export function createDataSource(
   config: Pick<Config, "DATABASE_URL" | "DATABASE_POOL_SIZE" | "DATABASE_CONNECT_TIMEOUT">,
   onPoolError: (error: Error) => void,
-  queryTimeout: number = QUERY_TIMEOUT,
+  queryTimeoutSeconds: number = QUERY_TIMEOUT_SECONDS,
   currentUrl: () => string | undefined = () => config.DATABASE_URL,
 ): DataSource {
   const { DATABASE_URL } = config;
-  if (!DATABASE_URL) throw new Error("no DATABASE_URL: start the embedded PostgreSQL first, or name a database");
+  if (!DATABASE_URL) throw new Error("DATABASE_URL is empty: set it, or start the embedded PostgreSQL first");
   return new DataSource({
     type: "postgres",
     database: readDatabaseUrl(DATABASE_URL).database ?? "",
@@ -35,20 +35,20 @@ export function createDataSource(
     extra: {
       Client: clientsFor(() => currentUrl() ?? DATABASE_URL),
       max: config.DATABASE_POOL_SIZE,
-      connectionTimeoutMillis: Math.min(CONNECTION_TIMEOUT, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
-      ...(queryTimeout > 0 ? { query_timeout: queryTimeout * 1_000 } : {}),
+      connectionTimeoutMillis: Math.min(CONNECTION_TIMEOUT_SECONDS, config.DATABASE_CONNECT_TIMEOUT) * 1_000,
+      ...(queryTimeoutSeconds > 0 ? { query_timeout: queryTimeoutSeconds * 1_000 } : {}),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
     },
   });
 }
 
-/** node-postgres' pool beneath the data source: the hot path speaks to it without a layer between. */
+/** The node-postgres pool of the data source. The hot path uses it directly, without TypeORM. */
 export function poolOf(dataSource: DataSource): Pool {
   return (dataSource.driver as unknown as { master: Pool }).master;
 }
 
-/** For commands, whose round trips do not count: each statement in a transaction of its own, whatever the role's settings are. */
+/** Runs each statement in its own transaction, so that settings of the role do not matter. For commands, where extra round trips are cheap. */
 export function statementsOf(dataSource: DataSource): Queryable {
   return {
     query: async (text, values) => {

@@ -11,18 +11,18 @@ const [OK, FAILED] = [{ result: "ok" }, { result: "failed" }];
 export const databaseMetricProviders = [
   makeHistogramProvider({
     name: SECONDS,
-    help: "Time of one statement, from sending it to its answer: `ok` or `failed`; to wait for a connection is not in it.",
+    help: "Duration of one statement, without the wait for a connection; `ok` or `failed`.",
     labelNames: ["result"],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
   }),
   makeCounterProvider({
     name: FAILURES,
-    help: "Failures of PostgreSQL: `connect` (none to be had), `connection` (broke), `timeout`, `conflict` (deadlock, lock, serialization), `data` (what it refuses for its content) or `server` (all else).",
+    help: "Failures of PostgreSQL: `connect` (no connection), `connection` (it broke), `timeout`, `conflict` (deadlock, lock, serialization), `data` (invalid value or violated constraint) or `server` (all others).",
     labelNames: ["kind"],
   }),
 ];
 
-/** This process's view of its database. */
+/** Metrics of the database as this process sees it. */
 @Injectable()
 export class DatabaseMetrics {
   constructor(

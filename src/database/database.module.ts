@@ -4,10 +4,7 @@ import { databaseMetricProviders, DatabaseMetrics } from "./database.metrics.js"
 import { Leadership } from "./leadership.js";
 import { SchemaGate } from "./schema-gate.js";
 
-/**
- * Enters: the address of a PostgreSQL. Leaves: one pool, transactions, a migrated schema.
- * Every room that keeps rows may call.
- */
+/** Provides one connection pool, transactions and a migrated schema to every room that stores rows. */
 @Module({
   providers: [Database, Leadership, SchemaGate, DatabaseMetrics, ...databaseMetricProviders],
   exports: [Database, Leadership, SchemaGate],

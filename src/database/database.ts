@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from "@nestjs/
 import type { Pool, PoolClient } from "pg";
 import type { DataSource } from "typeorm";
 import { CONFIG, type Config, LiveConfig } from "../config/index.js";
-import { createDataSource, poolOf, QUERY_TIMEOUT } from "./data-source.js";
+import { createDataSource, poolOf, QUERY_TIMEOUT_SECONDS } from "./data-source.js";
 import { Connections } from "./connections.js";
 import { sessionOf } from "./connecting-client.js";
 import { DatabaseMetrics } from "./database.metrics.js";
@@ -14,16 +14,19 @@ import { type Queryable } from "./sql.js";
 
 const CONNECT_PAUSE_MS = 250;
 
+/** These cost a server almost nothing, so a short timeout shows at once whether the server is alive. */
 const CHEAP = new Set([BEGIN, BEGIN_DURABLE, "ROLLBACK"]);
+const CHEAP_TIMEOUT_SECONDS = 3;
+const TIMEOUT_SECONDS = 5;
 
-/** The one pool of this process. Closed last, after every other room has stopped. */
+/** The connection pool of this process. It closes last, after all other rooms have stopped. */
 @Injectable()
 export class Database implements Queryable, OnApplicationShutdown {
   readonly #logger = new Logger("database");
   readonly #dataSource: DataSource;
-  readonly #patience = new Map<string, AdaptiveTimeout>();
+  readonly #timeouts = new Map<string, AdaptiveTimeout>();
   #failed = false;
-  #made: Connections | undefined;
+  #pooled: Connections | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -34,12 +37,12 @@ export class Database implements Queryable, OnApplicationShutdown {
     const onPoolError = (error: Error) => {
       if (!this.#closing) this.#logger.warn(`idle connection lost: ${error.message}`);
     };
-    this.#dataSource = createDataSource(config, onPoolError, QUERY_TIMEOUT, () => live.databaseUrl);
+    this.#dataSource = createDataSource(config, onPoolError, QUERY_TIMEOUT_SECONDS, () => live.databaseUrl);
   }
 
   /**
-   * Connects, trying again for DATABASE_CONNECT_TIMEOUT: the database may be starting as we do.
-   * @throws where the database cannot be reached by then
+   * Connects, with retries for DATABASE_CONNECT_TIMEOUT, because the database may still be starting.
+   * @throws where the database is unreachable after that time
    */
   async connect(): Promise<void> {
     if (this.isConnected) return;
@@ -47,7 +50,7 @@ export class Database implements Queryable, OnApplicationShutdown {
     for (let isLogged = false; ; isLogged = true) {
       try {
         await this.#dataSource.initialize();
-        this.#made = new Connections(this.pool, this.metrics);
+        this.#pooled = new Connections(this.pool, this.metrics);
         if (this.#closing) await this.#dataSource.destroy();
         return;
       } catch (error) {
@@ -64,7 +67,7 @@ export class Database implements Queryable, OnApplicationShutdown {
 
   /** Whether {@link connect} has succeeded. */
   get isConnected(): boolean {
-    return this.#made !== undefined;
+    return this.#pooled !== undefined;
   }
 
   get isClosing(): boolean {
@@ -72,18 +75,19 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   get #connections(): Connections {
-    if (!this.#made) throw new Error("there was no connection to the database yet");
-    return this.#made;
+    // isTransient matches the word "connection".
+    if (!this.#pooled) throw new Error("there is no connection to the database yet");
+    return this.#pooled;
   }
 
-  /** Whether a statement failed, for a reason that was not in its data, since a {@link clearedBy} succeeded. */
+  /** Whether a statement has failed since the last successful {@link clearedBy}. Errors in the data do not count. */
   get hasFailed(): boolean {
     return this.#failed;
   }
 
-  /** Forgets failures if `proof`, which has to write, succeeds. */
+  /** Clears {@link hasFailed} if `proof` succeeds. The proof must write. */
   async clearedBy(proof: () => Promise<void>): Promise<void> {
-    // Before it: what fails meanwhile, the proof included, is a failure again.
+    // Cleared first, so that a failure during the proof counts again.
     this.#failed = false;
     await proof();
   }
@@ -93,18 +97,18 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   async query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    return this.within(QUERY_TIMEOUT).query(text, values);
+    return this.within(QUERY_TIMEOUT_SECONDS).query(text, values);
   }
 
-  /** The same database with a shorter patience; a statement that takes longer is given up with its connection. */
-  within(seconds: number): Queryable {
+  /** The same database with a shorter timeout. A statement that takes longer fails, and its connection is closed. */
+  within(timeoutSeconds: number): Queryable {
     return {
       query: async (text, values) => {
         const client = await this.#connections.take();
         if (sessionOf(client)?.needsTransaction)
-          return this.#inTransaction(client, () => this.#connections.ask(client, seconds, text, values));
+          return this.#inTransaction(client, () => this.#connections.query(client, timeoutSeconds, text, values));
         try {
-          return await this.#connections.ask(client, seconds, text, values);
+          return await this.#connections.query(client, timeoutSeconds, text, values);
         } catch (error) {
           this.#note(error);
           throw error;
@@ -116,20 +120,20 @@ export class Database implements Queryable, OnApplicationShutdown {
   }
 
   /**
-   * Runs `work` in one transaction: all of it or nothing. A client whose transaction failed to end is thrown away.
-   * The server ends a transaction whose client has frozen, or the locks on shared series would stop every replica.
+   * Runs `work` in one transaction. If the rollback fails, the client is closed. The server ends the transaction of a
+   * frozen client ({@link BEGIN}), because its locks on shared series would stop every replica.
    */
   async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
     const client = await this.#connections.take();
-    return this.#inTransaction(client, () => work({ query: (text, values) => this.#patiently(client, text, values) }));
+    return this.#inTransaction(client, () => work({ query: (text, values) => this.#queryAdaptively(client, text, values) }));
   }
 
   async #inTransaction<T>(client: PoolClient, work: () => Promise<T>): Promise<T> {
     let isUsable = true;
     try {
-      await this.#patiently(client, beginOf(sessionOf(client)));
+      await this.#queryAdaptively(client, beginOf(sessionOf(client)));
       const result = await work();
-      await this.#patiently(client, "COMMIT");
+      await this.#queryAdaptively(client, "COMMIT");
       return result;
     } catch (error) {
       this.#note(error);
@@ -140,11 +144,11 @@ export class Database implements Queryable, OnApplicationShutdown {
     }
   }
 
-  /** @returns whether the client is of further use; a connection that gave no answer will not answer a ROLLBACK either */
+  /** @returns whether the client is still usable. A broken connection gets no ROLLBACK, since it would not answer. */
   async #rollback(client: PoolClient): Promise<boolean> {
     if (this.#connections.isBroken(client)) return false;
     try {
-      await this.#patiently(client, "ROLLBACK");
+      await this.#queryAdaptively(client, "ROLLBACK");
       return true;
     } catch {
       return false;
@@ -155,28 +159,27 @@ export class Database implements Queryable, OnApplicationShutdown {
     if (isTransient(error)) this.#failed = true;
   }
 
-  async #patiently(client: PoolClient, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    const patience = this.#patienceFor(text);
-    const { seconds } = patience;
-    const began = performance.now();
-    const took = () => (performance.now() - began) / 1_000;
+  async #queryAdaptively(client: PoolClient, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const timeout = this.#timeoutFor(text);
+    const { seconds } = timeout;
+    const startedMs = performance.now();
+    const elapsedSeconds = () => (performance.now() - startedMs) / 1_000;
     try {
-      const result = await this.#connections.ask(client, seconds, text, values);
-      patience.answered(took());
+      const result = await this.#connections.query(client, seconds, text, values);
+      timeout.answered(elapsedSeconds());
       return result;
     } catch (error) {
       // A timer may fire a millisecond early.
-      if (took() > 0.95 * seconds) patience.timedOut();
+      if (elapsedSeconds() > 0.95 * seconds) timeout.timedOut();
       throw error;
     }
   }
 
-  /** The texts are constants of the code, so they are few. */
-  #patienceFor(text: string): AdaptiveTimeout {
-    let patience = this.#patience.get(text);
-    // To begin and to end costs a server next to nothing, so it tells at once whether somebody is there.
-    if (!patience) this.#patience.set(text, (patience = new AdaptiveTimeout(CHEAP.has(text) ? 3 : 5)));
-    return patience;
+  /** The map stays small, because statement texts are constants of the code. */
+  #timeoutFor(text: string): AdaptiveTimeout {
+    let timeout = this.#timeouts.get(text);
+    if (!timeout) this.#timeouts.set(text, (timeout = new AdaptiveTimeout(CHEAP.has(text) ? CHEAP_TIMEOUT_SECONDS : TIMEOUT_SECONDS)));
+    return timeout;
   }
 
   async onApplicationShutdown(): Promise<void> {

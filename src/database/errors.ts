@@ -1,6 +1,6 @@
 import { UnsuitableDatabase } from "./session.js";
 
-/** SQLSTATE classes that blame the data (PostgreSQL, appendix A): data exceptions, constraints, limits such as an index row's size. */
+/** SQLSTATE classes of errors in the data: data exceptions, violated constraints, and limits such as the size of an index row. */
 const DATA_CLASSES = new Set(["22", "23", "54"]);
 
 /** The SQLSTATE of a server error, else undefined. */
@@ -9,21 +9,21 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === "string" && /^(?=.*\d)[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-/** What went wrong with a statement, in a word. */
+/** The value of the metric label `kind` for a failed statement. */
 export function failureKind(error: unknown): "connection" | "timeout" | "conflict" | "data" | "server" {
   const state = sqlState(error);
   if (state === undefined) return error instanceof Error && /timeout/i.test(error.message) ? "timeout" : "connection";
   if (DATA_CLASSES.has(state.slice(0, 2))) return "data";
-  // https://www.postgresql.org/docs/current/errcodes-appendix.html: query_canceled; serialization, deadlock, lock; class 57P: the server ends.
+  // 57014 query_canceled; 40 serialization failure, deadlock; 55P03 lock_not_available; 57P server shutdown.
+  // https://www.postgresql.org/docs/current/errcodes-appendix.html
   if (state === "57014") return "timeout";
   if (state.startsWith("40") || state === "55P03") return "conflict";
   return state.startsWith("08") || state.startsWith("57P") ? "connection" : "server";
 }
 
 /**
- * Whether the same work may succeed later without any change. That is so of all that a server may say but what blames the
- * data: restarts, deadlocks, full pools and disks, a failover, a rotated password, a missing GRANT or migration. None of
- * these may turn deliveries into dead letters.
+ * Whether the same work may succeed later without any change. Every error of a server is transient except one in the
+ * data: a restart, a deadlock, a full disk or a missing GRANT must not turn deliveries into dead letters.
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof UnsuitableDatabase) return false;

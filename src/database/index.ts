@@ -1,4 +1,4 @@
-// The door of this room: the pool, transactions, SQL helpers, the schema gate and leadership.
+// Public interface of this room: the pool, transactions, SQL helpers, the schema gate and leadership.
 export {
   boolArray,
   float8Array,

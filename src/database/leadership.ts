@@ -3,14 +3,14 @@ import { randomUUID } from "node:crypto";
 import { Database } from "./database.js";
 import { sql } from "./sql.js";
 
-/** Work that one process of the fleet does for all. */
+/** Work that only the leader does, for the whole fleet. */
 export type LeaderRole = "retention" | "audit" | "lookup";
 
-/** A leader that is not heard of for so long is followed by another. Seconds. */
-const TERM = 60;
+/** Another process takes the lead when the leader has not renewed its lease for this long. */
+const LEASE_SECONDS = 60;
 
-// A row with a time to live, by the database's clock: a session's advisory lock would break behind a transaction pooler,
-// and would be held by a process that hangs. The epoch rises with each new leader, so that an old one can be told.
+// A lease in a row, by the database's clock. A session advisory lock breaks behind a transaction pooler, and a hung process
+// would keep it. Each new leader raises the epoch, which marks writes of an old leader.
 const LEAD = `
   INSERT INTO octogauge.leaders AS l (role, holder, epoch, expires_at) VALUES ($1, $2, 1, now() + make_interval(secs => $3))
   ON CONFLICT (role) DO UPDATE SET
@@ -18,7 +18,7 @@ const LEAD = `
   WHERE l.holder = excluded.holder OR l.expires_at <= now()
   RETURNING epoch::text`;
 
-/** Decides which process of the fleet does what only one should do. */
+/** Elects one leader of the fleet for each role. */
 @Injectable()
 export class Leadership implements OnModuleDestroy {
   readonly #holder = randomUUID();
@@ -27,16 +27,16 @@ export class Leadership implements OnModuleDestroy {
   constructor(private readonly database: Database) {}
 
   /**
-   * Takes or keeps the lead, for a minute.
-   * @returns the epoch of this leader, or undefined while another process leads
+   * Takes or renews the lease of a role.
+   * @returns the epoch of this leader, or undefined while another process is the leader
    */
   async lead(role: LeaderRole): Promise<string | undefined> {
-    const [row] = await sql<{ epoch: string }>(this.database, LEAD, [role, this.#holder, TERM]);
+    const [row] = await sql<{ epoch: string }>(this.database, LEAD, [role, this.#holder, LEASE_SECONDS]);
     if (row) this.#roles.add(role);
     return row?.epoch;
   }
 
-  /** Lets another lead at once. */
+  /** Ends all leases, so that another process can lead at once. */
   async onModuleDestroy(): Promise<void> {
     if (this.#roles.size === 0) return;
     await sql(this.database.within(2), "UPDATE octogauge.leaders SET expires_at = now() WHERE holder = $1", [this.#holder]).catch(

@@ -10,18 +10,16 @@ import { BEGIN_LONG } from "./session.js";
 
 const logger = new Logger("database");
 
-/** lock_not_available, and deadlock_detected: others take the same locks in another order. */
-const WAITS = new Set(["55P03", "40P01"]);
-/** Between two attempts at a lock. Milliseconds. */
-const LET_OTHERS_PASS = 1_000;
+/** SQLSTATE lock_not_available and deadlock_detected. */
+const LOCKED = new Set(["55P03", "40P01"]);
+const LOCK_RETRY_MS = 1_000;
 
-/** Any number that no other user of the database takes: "octg" in ASCII. */
+/** Key of the advisory lock: "octg" in ASCII. */
 const LOCK_KEY = 0x6f637467;
 
 /**
- * Runs the pending migrations, one at a time: TypeORM has no lock of its own, and two concurrent runners would both try to
- * create the same tables. Each migration takes the lock in its own transaction, so it holds behind a transaction pooler,
- * is never idle, and ends with us.
+ * Runs the pending migrations, one at a time. TypeORM has no lock, so each migration takes an advisory lock in its own
+ * transaction. The lock works behind a transaction pooler, and ends with this process.
  * @returns the names of the migrations that ran
  */
 export async function migrate(dataSource: DataSource): Promise<string[]> {
@@ -32,17 +30,19 @@ export async function migrate(dataSource: DataSource): Promise<string[]> {
       if (name === undefined) return ran;
       ran.push(name);
     } catch (error) {
-      if (!WAITS.has(sqlState(error) ?? "")) throw error;
+      if (!LOCKED.has(sqlState(error) ?? "")) throw error;
       if (!isLogged)
-        logger.log("a migration waits for somebody who reads the same tables, a backup perhaps; meanwhile deliveries are taken in");
+        logger.log(
+          "a migration waits for a table lock that another session holds, such as a backup; intake continues, and the migration retries until it gets the lock",
+        );
       isLogged = true;
-      // A migration that cannot have its locks at once lets others pass, and tries again for as long as it takes.
-      await sleep(LET_OTHERS_PASS);
+      // A waiting lock request blocks all later ones. So the migration gives up at once, and retries without a limit.
+      await sleep(LOCK_RETRY_MS);
     }
   }
 }
 
-/** @returns the name of the migration that ran, undefined where none is missing */
+/** @returns the name of the migration that ran, or undefined where none is missing */
 async function migrateOnce(dataSource: DataSource): Promise<string | undefined> {
   const [name] = await missingMigrations(poolOf(dataSource));
   if (name === undefined) return undefined;
@@ -53,7 +53,7 @@ async function migrateOnce(dataSource: DataSource): Promise<string | undefined> 
     await sql(on, "SELECT pg_advisory_xact_lock($1)", [LOCK_KEY]);
     const [missing] = await missingMigrations(on);
     if (missing !== undefined) {
-      // Asked for first: CREATE SCHEMA needs a right on the database even where the schema is there already.
+      // CREATE SCHEMA IF NOT EXISTS would need the CREATE privilege even where the schema exists.
       const [schema] = await sql<{ found: boolean }>(on, "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'octogauge') AS found");
       if (!schema?.found) await sql(on, "CREATE SCHEMA octogauge");
       const instance = dataSource.migrations.find((migration) => migration.name === missing);
@@ -71,7 +71,7 @@ async function migrateOnce(dataSource: DataSource): Promise<string | undefined> 
 }
 
 /**
- * Migrates on connections of its own, without a time limit: a long migration, or waiting for another runner's, is no hang.
+ * Migrates on separate connections without a timeout. A migration, or the wait for another runner, may take long.
  * @returns the names of the migrations that ran
  */
 export async function migrateDatabase(config: Config): Promise<string[]> {
@@ -84,9 +84,9 @@ export async function migrateDatabase(config: Config): Promise<string[]> {
   }
 }
 
-/** The migrations of this build that the database has not seen. A newer database is fine: versions overlap in a rollout. */
+/** The migrations of this build that the database lacks. A newer schema is accepted, because versions overlap in a rollout. */
 export async function missingMigrations(on: Queryable): Promise<string[]> {
-  // Not to_regclass: within a transaction it may answer from a cache of before another runner's commit.
+  // Not to_regclass: inside a transaction its cache may be older than the commit of another runner.
   const [table] = await sql<{ found: boolean }>(
     on,
     "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'octogauge' AND tablename = 'migrations') AS found",

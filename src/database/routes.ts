@@ -2,18 +2,18 @@ import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import type { DatabaseAddress } from "../config/index.js";
 
-/** One way to reach a server; `ssl` false is plain text. */
+/** One way to reach a server. `ssl: false` means without TLS. */
 export interface Route {
   readonly host: string;
   readonly port: number;
   readonly ssl: ConnectionOptions | false;
 }
 
-/** A file that DATABASE_URL names cannot be used. */
+/** A file named in DATABASE_URL cannot be used. */
 export class UnusableFile extends Error {}
 
 /**
- * The routes of an address: for each host those to try in turn, as libpq does.
+ * The routes of an address: for each host one or two, in the order in which libpq tries them.
  * @throws {UnusableFile} where a certificate or key cannot be read
  */
 export function routesOf(address: DatabaseAddress): (readonly [Route, ...Route[]])[] {
@@ -31,7 +31,7 @@ function tlsOf(address: DatabaseAddress): ConnectionOptions {
   const { sslmode, sslrootcert, sslcert, sslkey, sslpassword } = address;
   const isSystem = sslrootcert === undefined || sslrootcert === "system";
   const ca = isSystem ? undefined : fileOf("sslrootcert", sslrootcert);
-  // A CA file makes `require` mean `verify-ca`: libpq keeps that for its older users.
+  // With a CA file, `require` means `verify-ca`, as in libpq.
   const verifies = sslmode === "verify-full" || sslmode === "verify-ca" || (sslmode === "require" && ca !== undefined);
   return {
     rejectUnauthorized: verifies,

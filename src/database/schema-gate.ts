@@ -7,7 +7,7 @@ import { migrateDatabase, missingMigrations } from "./migrate.js";
 const POLL_MS = 500;
 const RETRY_MS = 2_000;
 
-/** Opens once the database has every migration of this build; loops and the public listener wait for it. */
+/** Opens when the database has every migration of this build. Loops and the public listener wait for it. */
 @Injectable()
 export class SchemaGate {
   readonly ready: Promise<void>;
@@ -23,7 +23,7 @@ export class SchemaGate {
     });
   }
 
-  /** Runs the migrations, or waits for somebody else to, as configured; then opens. */
+  /** With MIGRATIONS=run, runs the migrations; with `wait`, waits until another process has run them. Then opens. */
   async pass(): Promise<void> {
     if (this.config.MIGRATIONS === "run") {
       const ran = await migrateDatabase(this.config);
@@ -34,7 +34,7 @@ export class SchemaGate {
     this.#open();
   }
 
-  /** Connects and passes, however long it takes; ends without it where the application does. */
+  /** Connects and passes, with retries without a limit. Returns early on shutdown. */
   async passInTheEnd(): Promise<void> {
     const outage = new Outage(this.#logger);
     while (!this.database.isClosing) {
@@ -44,7 +44,7 @@ export class SchemaGate {
         return outage.worked();
       } catch (error) {
         if (this.database.isClosing) return;
-        outage.failed(`the database is away, trying for ever: ${messageOf(error)}`);
+        outage.failed(`the database is not available, retrying without a limit: ${messageOf(error)}`);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
@@ -54,7 +54,7 @@ export class SchemaGate {
     for (let isLogged = false; !this.database.isClosing; isLogged = true) {
       const missing = await missingMigrations(this.database);
       if (missing.length === 0) return;
-      if (!isLogged) this.#logger.log(`waiting for ${missing.length} migration(s), since MIGRATIONS=wait; run: octogauge migrate`);
+      if (!isLogged) this.#logger.log(`waiting for ${missing.length} migration(s), because MIGRATIONS=wait; run: octogauge migrate`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }

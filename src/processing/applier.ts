@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { Inject, Injectable, Logger } from "@nestjs/common";
 import { CONFIG } from "../config/index.js";
 import { Counters, LabelPolicy } from "../counters/index.js";
@@ -14,24 +14,24 @@ import { COMPLETIONS, type NewCompletions } from "./completions.provider.js";
 import { countEvents } from "./count-facts.js";
 import { writeJobs, writeRuns } from "./write-facts.js";
 
-/** Deliveries of a batch whose projections say nothing usable: each is to be taken again, with its payload. */
+/** Deliveries of a batch with an unusable projection. Each is processed again, alone and with its payload. */
 export class Unreadable extends Error {
   constructor(readonly deliveries: readonly Claimed[]) {
     super(`${deliveries.length} deliveries could not be read`);
   }
 }
 
-/** Deliveries that say nothing usable, and why. */
+/** Deliveries without usable content, with the reason. */
 type Unusable = ReadonlyMap<Claimed, UnexpectedPayload>;
 
-/** How long deliveries are read in one turn of the event loop: a hundred projections, or a body or two. Milliseconds. */
-const TURN_MS = 1;
+/** Reading yields to the event loop after this time, which is about a hundred projections or one or two bodies. */
+const YIELD_AFTER_MS = 1;
 
-/** Changes state and counters by claimed deliveries, in the transaction that claimed them. Lock order: jobs, runs, traces. */
+/** Applies claimed deliveries to state and counters, in the transaction that claimed them. Lock order: jobs, runs, traces. */
 @Injectable()
 export class Applier {
   readonly #logger = new Logger("processing");
-  /** How it tells of each delivery, if it does. */
+  /** Level of the log line for each delivery; undefined for none. */
   readonly #level: "log" | "debug" | undefined;
 
   constructor(
@@ -44,8 +44,8 @@ export class Applier {
   }
 
   /**
-   * @returns call it once the transaction has committed
-   * @throws {Unreadable} where a delivery has to be buried and came without its payload
+   * @returns a function to call after the commit
+   * @throws {Unreadable} where a delivery must be dead-lettered and was claimed without its payload
    */
   async apply(transaction: Queryable, claimed: readonly Claimed[]): Promise<() => void> {
     const batch = new Batch(this.counters.newDelta(), this.policy);
@@ -59,33 +59,33 @@ export class Applier {
     const runs = await writeRuns(transaction, batch.delta, batch.runs);
     await this.counters.write(transaction, batch.delta);
     await completions?.write(transaction, completed(jobs), completed(runs));
-    return () => this.#tell(claimed, unusable);
+    return () => this.#log(claimed, unusable);
   }
 
   /**
-   * Reads all of them into the batch, before any statement, a few in a turn of the event loop: it may be the turn of a batch that holds
-   * locks, and each millisecond that it waits for is one for all that wait for those.
-   * @returns those that say nothing usable, which are to be buried with their payload
+   * Folds all deliveries into the batch, before any statement. It yields to the event loop, because another batch may hold
+   * locks and wait for its answer.
+   * @returns the unusable deliveries, to be dead-lettered with their payload
    */
   async #foldAll(batch: Batch, claimed: readonly Claimed[], completions: Completions | undefined): Promise<Unusable> {
     const unusable = new Map<Claimed, UnexpectedPayload>();
-    let turn = performance.now();
+    let yieldedAtMs = performance.now();
     for (const delivery of claimed) {
-      if (performance.now() - turn > TURN_MS) {
-        await nextTurn();
-        turn = performance.now();
+      if (performance.now() - yieldedAtMs > YIELD_AFTER_MS) {
+        await yieldToEventLoop();
+        yieldedAtMs = performance.now();
       }
       const read = readDelivery(delivery, completions);
       if (read instanceof UnexpectedPayload) unusable.set(delivery, read);
       else batch.add(read, delivery);
     }
-    // Where it is known where its payload is, that goes along to the dead letters.
+    // A dead letter needs its payload: the body itself, or its pack.
     const withoutPayload = [...unusable.keys()].filter(({ payload, pack }) => payload === null && pack === null);
     if (withoutPayload.length > 0) throw new Unreadable(withoutPayload);
     return unusable;
   }
 
-  #tell(claimed: readonly Claimed[], unusable: Unusable): void {
+  #log(claimed: readonly Claimed[], unusable: Unusable): void {
     for (const [delivery, error] of unusable)
       this.#logger.warn(logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source: "projection", error }));
     if (this.#level === undefined) return;
@@ -93,14 +93,14 @@ export class Applier {
     for (const delivery of claimed) {
       if (unusable.has(delivery)) continue;
       this.#logger[this.#level](
-        // Another clock wrote down when it came.
+        // Another machine's clock set receivedAt, so the age may be negative.
         logEntry("a delivery was applied", { ...claimedFields(delivery), age_seconds: Math.max(0, now - delivery.receivedAt) / 1_000 }),
       );
     }
   }
 }
 
-/** What it says, or why that is nothing usable. */
+/** Reads a delivery. Returns the error where its content is unusable. */
 function readDelivery(delivery: Claimed, completions: Completions | undefined): GitHubEvent | UnexpectedPayload {
   try {
     return readBody(delivery, completions);
@@ -111,12 +111,12 @@ function readDelivery(delivery: Claimed, completions: Completions | undefined): 
 }
 
 /**
- * From the body where it came along: it is asked for where the projection says nothing usable, or where its steps are wanted.
+ * Reads the body where the claim includes it: where the projection is unusable, or where traces need the steps of a job.
  * @throws {UnexpectedPayload}
  */
 function readBody({ event, form, projection, payload, pack }: Claimed, completions: Completions | undefined): GitHubEvent {
   if (payload === null) {
-    if (projection === null) throw new UnexpectedPayload(`the body cannot be read: pack ${pack ?? "?"} is broken or gone`);
+    if (projection === null) throw new UnexpectedPayload(`the body cannot be read: pack ${pack ?? "?"} is corrupt or missing`);
     return readProjection(event, projection);
   }
   try {
@@ -125,12 +125,12 @@ function readBody({ event, form, projection, payload, pack }: Claimed, completio
     completions?.note(read, body);
     return read;
   } catch (error) {
-    // Nobody would have looked at the body, if it were not for its trace.
+    // Only the trace needs the body here. The projection is enough for state and counters.
     if (completions && projection !== null) return readProjection(event, projection);
     throw error;
   }
 }
 
-/** Of what became known, whose completion did. */
+/** Keys of the runs or jobs whose completion became known. */
 const completed = <Key>(learned: ReadonlyMap<Key, Learned>): Key[] =>
   [...learned].filter(([, { freshFacts }]) => has(freshFacts, FACT.completed)).map(([key]) => key);

@@ -10,22 +10,22 @@ import { BatchTrace } from "./batch-trace.js";
 import { causeOf, retryDelay } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
-/** What became of a batch. */
+/** The result of a batch. */
 export interface Processed {
-  /** Deliveries that left the inbox or were put off. */
+  /** Number of deliveries that left the inbox or were delayed. */
   readonly count: number;
   /** Whether to process the next batch at once. */
   readonly more: boolean;
 }
 
-/** Deliveries that a worker began and did not finish. */
+/** Deliveries of a batch that a worker began but did not finish. */
 class OrphanedDeliveries extends Error {
   constructor(readonly deliveries: readonly Claimed[]) {
-    super(`a worker ended or hung and left ${deliveries.length} deliveries`);
+    super(`a worker crashed or hung and left ${deliveries.length} deliveries`);
   }
 }
 
-/** Takes batches from the queue and applies them. State, counters and the removal from the inbox are one transaction. */
+/** Takes batches from the queue and applies them. One transaction changes state and counters, and deletes the rows of the inbox. */
 @Injectable()
 export class BatchProcessor {
   readonly #logger = new Logger("processing");
@@ -45,8 +45,8 @@ export class BatchProcessor {
 
   /**
    * Processes one batch.
-   * @param worker its name in the journal; it must not run two batches at the same time
-   * @throws transient database errors, after which the batch is back in the inbox
+   * @param worker name of the worker in the journal; it must not run two batches at the same time
+   * @throws transient database errors; the rollback puts the batch back into the inbox
    */
   async processBatch(worker: string): Promise<Processed> {
     let taken = EMPTY_BATCH;
@@ -59,10 +59,10 @@ export class BatchProcessor {
       return { count: taken.deliveries.length + taken.delayed, more: taken.more };
     } catch (error) {
       await this.queue.giveBack(taken);
-      // Again, since the commit may have failed, or the whole database.
+      // Needed here too, because the commit itself may have failed.
       if (taken.deliveries.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
       const count = await this.#recover(error, taken.deliveries);
-      // Without progress the worker rests before it tries again.
+      // Without progress the worker rests before the retry.
       return { count, more: count > 0 };
     }
   }
@@ -72,7 +72,7 @@ export class BatchProcessor {
     if (error instanceof OrphanedDeliveries) return this.#retryAlone(error);
     this.metrics.failed(isTransient(error) ? "transient" : "data");
     if (isTransient(error) || taken.length === 0) throw error;
-    this.#logger.warn(logEntry("a batch was refused, trying its deliveries one by one", { deliveries: taken.length, error }));
+    this.#logger.warn(logEntry("a batch failed, processing its deliveries one by one", { deliveries: taken.length, error }));
     return this.#singly(taken);
   }
 
@@ -90,15 +90,15 @@ export class BatchProcessor {
 
   /** One of these deliveries may have crashed the worker. None has used an attempt yet; each is retried alone (retry.loop.ts). */
   async #retryAlone({ deliveries, message }: OrphanedDeliveries): Promise<number> {
-    this.#logger.warn(logEntry(`${message}; each is tried again alone`, { deliveries: deliveries.length }));
+    this.#logger.warn(logEntry(`${message}; each is retried alone`, { deliveries: deliveries.length }));
     this.metrics.failed("crash");
     await setAside(this.database, deliveries, { source: "crash", errorClass: "WorkerEnded", message }, 0, 0);
     for (const delivery of deliveries)
-      this.#logger.log(logEntry("a delivery was set aside", { ...claimedFields(delivery), source: "crash" }));
+      this.#logger.log(logEntry("a delivery was moved to the retries", { ...claimedFields(delivery), source: "crash" }));
     return deliveries.length;
   }
 
-  /** A delivery that cannot be read, or that the database refuses, must not block the others of its batch. */
+  /** Processes deliveries one by one, so that a failing one does not block the others of its batch. */
   async #singly(deliveries: readonly Claimed[]): Promise<number> {
     let processed = 0;
     for (const delivery of deliveries) {
@@ -109,14 +109,14 @@ export class BatchProcessor {
         );
       } catch (error) {
         if (isTransient(error)) throw error;
-        const pause = retryDelay(this.config.RETRY_BACKOFF, 1);
-        await setAside(this.database, [delivery], causeOf(error), 1, pause);
+        const pauseSeconds = retryDelay(this.config.RETRY_BACKOFF, 1);
+        await setAside(this.database, [delivery], causeOf(error), 1, pauseSeconds);
         this.#logger.warn(
-          logEntry("a delivery was refused and set aside, to be tried again", {
+          logEntry("a delivery failed and was moved to the retries", {
             ...claimedFields(delivery),
             source: causeOf(error).source,
             attempts: 1,
-            pause_seconds: pause,
+            pause_seconds: pauseSeconds,
             error,
           }),
         );
@@ -130,7 +130,7 @@ export class BatchProcessor {
     take: (transaction: Queryable) => Promise<readonly Claimed[]>,
     apply: (transaction: Queryable, claimed: readonly Claimed[]) => Promise<() => void>,
   ): Promise<number> {
-    const began = performance.now();
+    const startedMs = performance.now();
     const trace = this.tracing.isOn ? new BatchTrace(this.tracing) : undefined;
     let afterCommit = () => {};
     const processed = await this.database
@@ -138,7 +138,7 @@ export class BatchProcessor {
         const transaction = trace?.watch(bare) ?? bare;
         const claimed = await take(transaction);
         if (claimed.length === 0) return 0;
-        const claimSeconds = (performance.now() - began) / 1_000;
+        const claimSeconds = (performance.now() - startedMs) / 1_000;
         trace?.claimed(claimed);
         if (this.#isDebugEnabled)
           for (const delivery of claimed) this.#logger.debug(logEntry("a delivery was claimed", claimedFields(delivery)));
@@ -152,7 +152,7 @@ export class BatchProcessor {
       });
     trace?.ended();
     afterCommit();
-    if (processed > 0) this.metrics.applied((performance.now() - began) / 1_000, trace?.traceId);
+    if (processed > 0) this.metrics.applied((performance.now() - startedMs) / 1_000, trace?.traceId);
     return processed;
   }
 }

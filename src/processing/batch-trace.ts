@@ -10,9 +10,9 @@ interface Statement {
 }
 
 /**
- * The spans of one processing transaction: a trace of the batch with its statements and, in the trace of each delivery that
- * is traced, `process` with its `claim` and `apply`, perhaps hours later and on another machine than its request. They
- * link to each other. Which deliveries these are is known once they are claimed; before that only times are kept.
+ * Spans of one processing transaction: a trace of the batch with its statements, and a `process` span with `claim` and
+ * `apply` in the trace of each delivery, linked to each other. Until the claim only times are recorded, because the
+ * deliveries are not known yet.
  */
 export class BatchTrace {
   readonly #began = now();
@@ -21,13 +21,13 @@ export class BatchTrace {
   #batch: Span | undefined;
   #processed: readonly Span[] = [];
 
-  /** @param attempt which one it is, for a delivery that failed before */
+  /** @param attempt number of the attempt, for a delivery that failed before */
   constructor(
     private readonly tracing: Tracing,
     private readonly attempt?: number,
   ) {}
 
-  /** The same transaction, looked at. */
+  /** Returns the transaction with its statements recorded. */
   watch(transaction: Queryable): Queryable {
     return {
       query: async (text, values) => {
@@ -40,7 +40,7 @@ export class BatchTrace {
     };
   }
 
-  /** These deliveries are what it is about. */
+  /** Starts the spans, once the deliveries are known. */
   claimed(deliveries: readonly Claimed[]): void {
     const traced = deliveries.flatMap((delivery) => {
       const context = contextOf(delivery.traceparent);
@@ -55,12 +55,12 @@ export class BatchTrace {
     this.#processed = traced.map(({ delivery, context }) => this.#start(delivery, context, batch));
   }
 
-  /** The id of a trace that is sampled, where there is one. */
+  /** The id of the first sampled trace, if any. */
   get traceId(): string | undefined {
     return this.#processed.map((span) => span.spanContext()).find(isSampled)?.traceId;
   }
 
-  /** Its transaction was committed, or rolled back for an error. */
+  /** Ends the spans after the commit, or with the error after a rollback. */
   ended(error?: unknown): void {
     if (!this.#batch) return;
     const until = now();

@@ -24,7 +24,7 @@ import {
 export interface Arrival {
   /** The delivery id. */
   readonly id: string;
-  /** The event's name, as it is stored. */
+  /** Name of the event in the inbox. */
   readonly event: string;
   /** Milliseconds since 1970. */
   readonly receivedAt: number;
@@ -32,11 +32,11 @@ export interface Arrival {
 
 /** Folds the deliveries of a batch in memory: one observation for each attempt and job, one metric delta. */
 export class Batch implements EventSink {
-  /** How often each event arrived, by its name and action, which are few. */
+  /** Number of events by name and action. */
   readonly events = new Map<string, Map<string, number>>();
   readonly runs = new Map<string, RunObservation>();
   readonly jobs = new Map<number, JobObservation>();
-  /** Of the delivery that is being folded. */
+  /** Event time of the delivery that is being folded. */
   #eventTime = 0;
   #isEvent = true;
 

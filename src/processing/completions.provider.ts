@@ -2,12 +2,12 @@ import type { FactoryProvider } from "@nestjs/common";
 import { CONFIG, type Config } from "../config/index.js";
 import type { Completions } from "../ci-traces/completions.js";
 
-/** Injection token of what makes the {@link Completions} of a batch; undefined where nobody wants them. */
+/** Injection token of a factory for the {@link Completions} of a batch; undefined with CI_TRACES=off. */
 export const COMPLETIONS = Symbol("COMPLETIONS");
 
 export type NewCompletions = (() => Completions) | undefined;
 
-/** Loaded only where finished runs are sent as traces. */
+/** Loads the module only with CI_TRACES=on. */
 export const completionsProvider: FactoryProvider<NewCompletions> = {
   provide: COMPLETIONS,
   inject: [CONFIG],

@@ -3,7 +3,7 @@ import { messageOf } from "../logging/index.js";
 import { sqlState } from "../database/index.js";
 import type { FailureCause } from "../dead-letters/dead-letters.sql.js";
 
-/** Why a delivery could not be applied. */
+/** The cause of a delivery that could not be applied. */
 export function causeOf(error: unknown): FailureCause {
   const name = error instanceof Error ? error.name : "Error";
   return { source: "apply", errorClass: sqlState(error) ?? name, message: messageOf(error) };

@@ -19,30 +19,30 @@ export const processingMetricProviders = [
     help: "Deliveries in one processing transaction.",
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
   }),
-  makeCounterProvider({ name: DELIVERIES, help: "Deliveries that were claimed for processing, by priority.", labelNames: ["priority"] }),
-  makeCounterProvider({ name: DELAYED, help: "Times that a delivery was put off by RATE_LIMITS." }),
+  makeCounterProvider({ name: DELIVERIES, help: "Deliveries claimed for processing, by priority.", labelNames: ["priority"] }),
+  makeCounterProvider({ name: DELAYED, help: "Times that RATE_LIMITS delayed a delivery." }),
   makeExemplarHistogramProvider({ name: CLAIM, help: "Time to claim a batch.", buckets: SECONDS }),
   makeExemplarHistogramProvider({ name: BATCH, help: "Time of one processing transaction.", buckets: SECONDS }),
   makeCounterProvider({
     name: ERRORS,
-    help: "Failed processing transactions: `transient` ones are repeated whole, `data` errors row by row; `crash`: another worker died of its batch.",
+    help: "Failed processing transactions: after `transient` errors the batch is retried, after `data` errors each delivery alone; `crash`: another worker crashed during its batch.",
     labelNames: ["kind"],
   }),
 ];
 
-/** This process's view of its processing. */
+/** Metrics of the processing in this process. */
 @Injectable()
 export class ProcessingMetrics {
   constructor(
     @InjectMetric(SIZE) private readonly size: Histogram,
     @InjectMetric(DELIVERIES) private readonly deliveries: Counter,
-    @InjectMetric(DELAYED) private readonly putOff: Counter,
+    @InjectMetric(DELAYED) private readonly delays: Counter,
     @InjectMetric(CLAIM) private readonly claimSeconds: Histogram,
     @InjectMetric(BATCH) private readonly batchSeconds: Histogram,
     @InjectMetric(ERRORS) private readonly errors: Counter,
   ) {}
 
-  /** @param traceId of a delivery among them, or of the batch */
+  /** @param traceId trace of one of the deliveries, as exemplar */
   claimed(deliveries: readonly { readonly priority: number }[], seconds: number, traceId?: string): void {
     this.size.observe(deliveries.length);
     const counts = new Map<number, number>();
@@ -52,10 +52,10 @@ export class ProcessingMetrics {
   }
 
   delayed(deliveries: number): void {
-    this.putOff.inc(deliveries);
+    this.delays.inc(deliveries);
   }
 
-  /** @param traceId likewise */
+  /** @param traceId trace of one of the deliveries, as exemplar */
   applied(seconds: number, traceId?: string): void {
     this.batchSeconds.observe({ value: seconds, ...exemplarOf(traceId) });
   }

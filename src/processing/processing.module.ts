@@ -14,7 +14,7 @@ import { RetryLoop } from "./retry.loop.js";
 import { Watchdog } from "./watchdog.js";
 import { Workers } from "./workers.js";
 
-/** Applies claimed deliveries to state and counters, in the transaction that claimed them. Its loops run in workers. */
+/** Applies claimed deliveries to state and counters, in the transaction that claimed them. The loops of this room run in workers. */
 @Module({
   imports: [DatabaseModule, QueueModule, CountersModule, RollupModule, WorkflowStateModule, IntakeRetentionModule, DeadLettersModule],
   providers: [Applier, completionsProvider, BatchProcessor, Workers, RetryLoop, Watchdog, ProcessingMetrics, ...processingMetricProviders],

@@ -12,17 +12,17 @@ import { BatchTrace } from "./batch-trace.js";
 import { causeOf, retryDelay } from "./failure.js";
 import { ProcessingMetrics } from "./processing.metrics.js";
 
-const DIED: FailureCause = {
+const WORKER_CRASHED: FailureCause = {
   source: "crash",
   errorClass: "WorkerEnded",
-  message: "the worker ended or hung whenever it was at this delivery",
+  message: "the worker crashed or hung in each attempt at this delivery",
 };
 
-/** Gives deliveries that failed their further attempts, each alone and each counted before it begins. */
+/** Retries failed deliveries, each alone. Each attempt is counted before it begins, so that a crash counts too. */
 @Injectable()
 export class RetryLoop extends BackgroundLoop {
-  /** Attempts that the database failed, not the delivery; made undone once it answers. */
-  readonly #owed: Attempt[] = [];
+  /** Attempts that failed with a transient error. They do not count, and are undone once the database answers. */
+  readonly #toUndo: Attempt[] = [];
 
   constructor(
     private readonly database: Database,
@@ -36,15 +36,16 @@ export class RetryLoop extends BackgroundLoop {
   }
 
   async runOnce(): Promise<Outcome> {
-    for (let owed = this.#owed[0]; owed; owed = this.#owed[0]) {
-      await undo(this.database, owed);
-      this.#owed.shift();
+    for (let next = this.#toUndo[0]; next; next = this.#toUndo[0]) {
+      await undo(this.database, next);
+      this.#toUndo.shift();
     }
-    // Twice the time after which the watchdog has ended a worker that hangs.
+    // The watchdog kills a hung worker after PROCESSING_DEADLINE, so after twice this time the last attempt is over.
     const attempt = await startAttempt(this.database, 2 * this.config.PROCESSING_DEADLINE);
     if (!attempt) return "idle";
-    // Nothing was heard of the last attempt that it may have.
-    if (attempt.number > this.config.MAX_ATTEMPTS) await this.#giveUp(attempt, attempt.cause.source === "crash" ? DIED : attempt.cause);
+    // The last allowed attempt has no result, so its worker crashed.
+    if (attempt.number > this.config.MAX_ATTEMPTS)
+      await this.#giveUp(attempt, attempt.cause.source === "crash" ? WORKER_CRASHED : attempt.cause);
     else await this.#try(attempt);
     return "again";
   }
@@ -64,20 +65,20 @@ export class RetryLoop extends BackgroundLoop {
     } catch (error) {
       trace?.ended(error);
       if (isTransient(error)) {
-        this.#owed.push(attempt);
+        this.#toUndo.push(attempt);
         throw error;
       }
       this.metrics.failed("data");
       if (attempt.number >= this.config.MAX_ATTEMPTS) return this.#giveUp(attempt, causeOf(error), attempt.number);
-      const pause = retryDelay(this.config.RETRY_BACKOFF, attempt.number);
-      await postpone(this.database, attempt, causeOf(error), pause);
+      const pauseSeconds = retryDelay(this.config.RETRY_BACKOFF, attempt.number);
+      await postpone(this.database, attempt, causeOf(error), pauseSeconds);
       for (const delivery of claimed)
         this.logger.warn(
-          logEntry("a delivery was refused again, to be tried again", {
+          logEntry("a delivery failed again and will be retried", {
             ...claimedFields(delivery),
             source: causeOf(error).source,
             attempts: attempt.number,
-            pause_seconds: pause,
+            pause_seconds: pauseSeconds,
             error,
           }),
         );
@@ -85,9 +86,9 @@ export class RetryLoop extends BackgroundLoop {
   }
 
   async #giveUp(attempt: Attempt, cause: FailureCause, attempts = attempt.number - 1): Promise<void> {
-    const dead = await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
+    const deadLetters = await this.database.transaction((transaction) => giveUp(transaction, attempt, cause, attempts));
     const { source, errorClass: name, message } = cause;
-    for (const delivery of dead)
+    for (const delivery of deadLetters)
       this.logger.error(
         logEntry("a delivery is a dead letter", { ...claimedFields(delivery), source, attempts, error: { name, message } }),
       );

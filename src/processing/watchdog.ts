@@ -6,8 +6,8 @@ import { SchemaGate } from "../database/index.js";
 const CHECKS = 10;
 
 /**
- * The thread that watches. It counts its own ticks instead of reading the clock, so that a machine that slept, or a
- * process that was stopped and continued, is not taken for one that hangs.
+ * Source of the watchdog thread. It counts its own ticks instead of reading the clock, so that a suspended machine or
+ * process does not count as hung.
  */
 const WATCH = `
   const { workerData: { beats, everyMs, checks } } = require("node:worker_threads");
@@ -18,15 +18,15 @@ const WATCH = `
     last = now;
     if (silent <= checks) return;
     try {
-      require("node:fs").writeSync(2, "the event loop stood still for longer than PROCESSING_DEADLINE: ending this process\\n");
+      require("node:fs").writeSync(2, "the event loop was blocked for longer than PROCESSING_DEADLINE: killing this process\\n");
     } finally {
       process.kill(process.pid, "SIGKILL");
     }
   }, everyMs);`;
 
 /**
- * Ends the process if its event loop stands still for PROCESSING_DEADLINE: a delivery that hangs it can be stopped by
- * nothing else, and until then nobody is answered. The journal then tells the others what it was at.
+ * Kills the process if its event loop is blocked for PROCESSING_DEADLINE. Nothing else stops a delivery that blocks it.
+ * Other workers then find the batch in the journal.
  */
 @Injectable()
 export class Watchdog implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -41,14 +41,14 @@ export class Watchdog implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(CONFIG) private readonly config: Pick<Config, "PROCESSING_DEADLINE">,
   ) {}
 
-  /** Watches from when the workers begin. */
+  /** Starts when the workers start. */
   onApplicationBootstrap(): void {
     void this.schema.ready.then(() => {
       if (!this.#stopped) this.#watch();
     });
   }
 
-  /** Last: the batches that are finished before could hang as well. */
+  /** Stops last, because the final batches of a shutdown can hang too. */
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
     clearInterval(this.#timer);

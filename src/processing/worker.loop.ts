@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { BackgroundLoop, type Outcome } from "../background/background-loop.js";
 import type { BatchProcessor } from "./batch-processor.js";
 
-/** Processes the inbox batch by batch, and rests when it is nearly empty. */
+/** Processes the inbox batch by batch, and rests when the inbox is nearly empty. */
 export class WorkerLoop extends BackgroundLoop {
-  /** Its name in the journal. A restarted process gets new names. */
+  /** Name of this worker in the journal. A restarted process gets new names. */
   readonly #id = randomUUID();
 
   constructor(

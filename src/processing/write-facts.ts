@@ -26,7 +26,7 @@ import { countJob, countRun } from "./count-facts.js";
 
 type Fresh<Key> = ReadonlyMap<Key, Learned>;
 
-/** Writes the jobs of a batch and counts what became known. @returns what each job learned */
+/** Writes the jobs of a batch and counts their new facts. @returns the facts by job */
 export async function writeJobs(on: Queryable, delta: MetricDelta, jobs: ReadonlyMap<number, JobObservation>): Promise<Fresh<number>> {
   const observed = [...jobs.values()];
   const withCopies = await lockRuns(on, observed);
@@ -42,17 +42,17 @@ export async function writeJobs(on: Queryable, delta: MetricDelta, jobs: Readonl
     const ids = new Set(observed.filter(({ runId }) => withCopies.has(runId)).map(({ jobId }) => jobId));
     for (const [id, counted] of freshOfExecutions(before, after, ids)) fresh.set(id, counted);
   }
-  const incomplete = [...fresh].filter(([id, counted]) => lacks(jobs.get(id)!, counted)).map(([id]) => id);
+  const incomplete = [...fresh].filter(([id, counted]) => needsRow(jobs.get(id)!, counted)).map(([id]) => id);
   const values = await valuesOfJobs(on, incomplete);
   for (const [id, counted] of fresh) countJob(delta, filledIn(jobs.get(id)!, values.get(id)), counted);
   return learned;
 }
 
-/** Whether the row knows better what to count than this batch: the times came before what proves that the job ran, or the labels are a look-up's. */
-const lacks = ({ facts }: JobObservation, counted: number): boolean =>
+/** Whether the labels or times to count must come from the row: the batch has only labels of a lookup, or an earlier event had the times. */
+const needsRow = ({ facts }: JobObservation, counted: number): boolean =>
   !has(facts, FACT.labelled) || (counted & (FACT.queueTime | FACT.duration | FACT.completed) & ~facts) !== 0;
 
-/** What this batch observed, with what only the row knows. */
+/** The observation of this batch, completed from the row. */
 function filledIn(job: JobObservation, row: JobValues | undefined): JobObservation {
   if (row === undefined) return job;
   const { owner, repo, workflow, runsOn, conclusion, queueSeconds, durationSeconds } = row;
@@ -64,24 +64,25 @@ function filledIn(job: JobObservation, row: JobValues | undefined): JobObservati
   };
 }
 
-/** Among jobs of runs with copies, which facts count now that did not before, each given to a job of this batch. */
+/** For jobs of runs with copies: the facts that count now and did not before, each assigned to a job of this batch. */
 function freshOfExecutions(before: readonly ExecutionRow[], after: readonly ExecutionRow[], ids: ReadonlySet<number>): Map<number, number> {
   const fresh = new Map<number, number>();
-  const [old, now] = [grouped(before), grouped(after)];
+  const [groupsBefore, groupsAfter] = [grouped(before), grouped(after)];
   const counts = (row: ExecutionRow, fact: number) => has(countedOfJob(row.facts), fact);
-  for (const [group, rows] of now) {
-    const known = old.get(group) ?? [];
-    const [was, is] = [countExecutions(known), countExecutions(rows)];
+  for (const [group, rows] of groupsAfter) {
+    const known = groupsBefore.get(group) ?? [];
+    const [countsBefore, countsAfter] = [countExecutions(known), countExecutions(rows)];
     const own = rows.filter(({ jobId }) => ids.has(jobId)).sort((a, b) => a.jobId - b.jobId);
     for (const [index, fact] of COUNTED.entries()) {
       const taken = new Set(known.filter((row) => counts(row, fact)).map(idOfExecution));
-      // First the jobs whose execution did not count before, then others: a job may have been taken for the original of a copy.
+      // Prefer jobs whose execution did not count before. Another job may have counted as the original of a copy.
       const [first, others]: [number[], number[]] = [[], []];
       for (const row of own.filter((one) => counts(one, fact))) {
         (taken.has(idOfExecution(row)) ? others : first).push(row.jobId);
         taken.add(idOfExecution(row));
       }
-      for (const id of [...first, ...others].slice(0, Math.max(0, is[index]! - was[index]!))) fresh.set(id, (fresh.get(id) ?? 0) | fact);
+      for (const id of [...first, ...others].slice(0, Math.max(0, countsAfter[index]! - countsBefore[index]!)))
+        fresh.set(id, (fresh.get(id) ?? 0) | fact);
     }
   }
   return fresh;
@@ -99,7 +100,7 @@ function grouped(rows: readonly ExecutionRow[]): Map<string, ExecutionRow[]> {
   return groups;
 }
 
-/** The same for attempts. */
+/** Writes the attempts of a batch and counts their new facts. @returns the facts by attempt */
 export async function writeRuns(on: Queryable, delta: MetricDelta, runs: ReadonlyMap<string, RunObservation>): Promise<Fresh<string>> {
   const observed = [...runs.values()];
   const known = await knownAttempts(

@@ -1,42 +1,46 @@
 import { DELAYED_LANES, heads, isSurplus, LANES, PRIORITY_LANES, priorityOf, values } from "../intake/index.js";
 import { type Queryable, sql } from "../database/index.js";
 
-/** What waits of one priority. */
+/** Pending deliveries of one priority. */
 export interface Backlog {
   readonly priority: number;
   readonly pending: number;
-  /** Of these, what is beyond the fair share of its repository. */
+  /** Pending deliveries above the fair share of their repository. Part of `pending`. */
   readonly surplus: number;
-  /** Beside these, what RATE_LIMITS put off and is not due. */
+  /** Deliveries that RATE_LIMITS delays and that are not due yet. Not part of `pending`. */
   readonly delayed: number;
-  /** Of what is pending within the fair share of its repository. Seconds, by the database's clock. */
+  /** Age of the oldest pending delivery within the fair share, in seconds by the database's clock. */
   readonly oldestAge: number;
-  /** Of the surplus. Seconds. */
+  /** Age of the oldest delivery above the fair share, in seconds. */
   readonly oldestSurplusAge: number;
 }
 
-interface Lane {
+interface LaneBacklog {
   readonly lane: number;
   readonly count: number;
+  /** Seconds. */
   readonly age: number;
 }
 
-// The lanes are few and known; each is asked for its head, which the key gives at once.
+// One lookup of the oldest row for each lane, which the primary key answers at once.
 const BACKLOG = `
   SELECT p.priority AS lane, (SELECT count(*) FROM octogauge.inbox i WHERE i.priority = p.priority)::float8 AS count,
     coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS age
   FROM (VALUES ${values([...LANES, ...DELAYED_LANES])}) p(priority)`;
 
-// What was put off until now waits like the rest.
+// Delayed rows that are due now count as pending.
 const DUE = `
   SELECT priority AS lane, count(*)::float8 AS count, extract(epoch FROM now() - min(due_at))::float8 AS age
   FROM octogauge.inbox WHERE due_at <= now() GROUP BY priority`;
 
-/** Every priority, empty ones included. */
+/** The backlog of every priority, also of empty ones. */
 export async function readBacklog(on: Queryable): Promise<Backlog[]> {
-  const [lanes, due] = [await sql<Lane>(on, BACKLOG), await sql<Lane>(on, DUE)];
+  const [lanes, due] = [await sql<LaneBacklog>(on, BACKLOG), await sql<LaneBacklog>(on, DUE)];
   return PRIORITY_LANES.map((priority) => {
-    const [own, ownDue] = [lanes, due].map((all) => all.filter(({ lane }) => priorityOf(lane) === priority)) as [Lane[], Lane[]];
+    const [own, ownDue] = [lanes, due].map((all) => all.filter(({ lane }) => priorityOf(lane) === priority)) as [
+      LaneBacklog[],
+      LaneBacklog[],
+    ];
     const waiting = own.filter(({ lane }) => LANES.includes(lane));
     return {
       priority,
@@ -49,9 +53,9 @@ export async function readBacklog(on: Queryable): Promise<Backlog[]> {
   });
 }
 
-const sum = (lanes: readonly Lane[]): number => lanes.reduce((total, { count }) => total + count, 0);
+const sum = (lanes: readonly LaneBacklog[]): number => lanes.reduce((total, { count }) => total + count, 0);
 
-const oldest = (lanes: readonly Lane[]): number => Math.max(0, ...lanes.map(({ age }) => age));
+const oldest = (lanes: readonly LaneBacklog[]): number => Math.max(0, ...lanes.map(({ age }) => age));
 
 const OLDEST = `
   SELECT greatest(
@@ -59,8 +63,8 @@ const OLDEST = `
     (SELECT extract(epoch FROM now() - due_at) FROM octogauge.inbox WHERE due_at <= now() AND priority < ${DELAYED_LANES.find(isSurplus)} ORDER BY due_at LIMIT 1), 0)::float8 AS age`;
 
 /**
- * Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. What is put off is late only once it
- * is due, and what is beyond its repository's fair share is meant to wait.
+ * Age of the oldest pending delivery in seconds, 0 for an empty inbox; cheap at any backlog. A delayed delivery counts from
+ * when it is due. Deliveries above the fair share do not count, because they are meant to wait.
  */
 export async function oldestPendingAge(on: Queryable): Promise<number> {
   const [row] = await sql<{ age: number }>(on, OLDEST);

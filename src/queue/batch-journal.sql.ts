@@ -1,15 +1,16 @@
 import { type Queryable, sql } from "../database/index.js";
 
-/** A dead worker's entry is of no use once its batch has been taken by others. */
-const FORGET_AFTER = "1 day";
+/** Entries of crashed workers are deleted after this time. By then other workers have processed the batch. */
+const RETENTION = "1 day";
 
-// Its own commit: a rollback must not take it along, nor may it wait for the disk, since it only has to outlive the process.
-// A worker's own entries are over when it begins the next batch.
+// The entry has its own transaction, so that a rollback of the batch does not remove it. The table is unlogged, because an
+// entry only has to outlive its process, not a crash of the server.
+// A worker's earlier entries are over when it begins the next batch.
 const BEGIN = `
   WITH mine AS (
     INSERT INTO octogauge.begun_batches (worker, seqs) VALUES ($1, $2)
   ), in_sight AS MATERIALIZED (
-    SELECT xid, seqs * $2::int8multirange AS common, worker = $1 OR began_at < now() - interval '${FORGET_AFTER}' AS is_over
+    SELECT xid, seqs * $2::int8multirange AS common, worker = $1 OR began_at < now() - interval '${RETENTION}' AS is_over
     FROM octogauge.begun_batches WHERE xid >= $3::xid8 OR xid = ANY ($4::xid8[])
   ), gone AS (
     DELETE FROM octogauge.begun_batches WHERE xid = ANY (ARRAY(
@@ -18,32 +19,33 @@ const BEGIN = `
   SELECT pg_current_xact_id()::text AS mine, pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, xid::text AS other, common::text
   FROM (SELECT) AS always LEFT JOIN in_sight ON NOT is_over`;
 
-/** What a worker saw of the journal when it began its last batch. */
+/** The entries that a worker knew when it began its last batch. An entry is identified by the transaction that wrote it. */
 export interface JournalSnapshot {
-  /** Older transactions have no entries but those that are known. */
+  /** Transactions before this one have no entries except `known`. */
   readonly since: string;
   readonly known: readonly string[];
 }
 
-/** An entry of the journal is named by the transaction that wrote it. */
-export interface Begun {
+/** A new entry, and the entries of other workers. */
+export interface BegunBatch {
   readonly mine: string;
-  /** The oldest transaction that was under way: what older ones wrote is among the others, or gone. */
+  /** The oldest running transaction. All entries of older transactions are in `others`, or deleted. */
   readonly horizon: string;
   readonly others: readonly {
     readonly name: string;
-    /** Ranges of sequence numbers that it has in common with mine. */ readonly common: string;
+    /** Ranges of sequence numbers that are also in the new entry. */
+    readonly common: string;
   }[];
 }
 
 /**
- * Writes down which rows of the inbox a worker is about to process; its entries of before are over.
+ * Writes the rows of the inbox that a worker is about to process, and deletes its earlier entries.
  * @param seqs ranges of sequence numbers (seq-ranges.ts)
  */
-export async function beginBatch(on: Queryable, worker: string, seqs: string, { since, known }: JournalSnapshot): Promise<Begun> {
+export async function beginBatch(on: Queryable, worker: string, seqs: string, { since, known }: JournalSnapshot): Promise<BegunBatch> {
   const rows = await sql<{ mine: string; horizon: string; other: string | null; common: string }>(on, BEGIN, [worker, seqs, since, known]);
   const [first] = rows;
-  if (!first) throw new Error("the journal gave no answer");
+  if (!first) throw new Error("the journal query returned no row");
   return {
     mine: first.mine,
     horizon: first.horizon,
@@ -51,7 +53,7 @@ export async function beginBatch(on: Queryable, worker: string, seqs: string, { 
   };
 }
 
-/** Says that the worker gave its batch back in order: nobody need suspect it. */
+/** Deletes the entries of a worker that gave its batch back, so that its deliveries do not count as orphaned. */
 export async function giveBatchBack(on: Queryable, worker: string, { since, known }: JournalSnapshot): Promise<void> {
   await sql(on, "DELETE FROM octogauge.begun_batches WHERE worker = $1 AND (xid >= $2::xid8 OR xid = ANY ($3::xid8[]))", [
     worker,

@@ -4,44 +4,44 @@ import { beginBatch, giveBatchBack, type JournalSnapshot } from "./batch-journal
 import type { InboxKey } from "./claim.sql.js";
 import { rangesOf, within } from "./seq-ranges.js";
 
-/** It must not hold up a batch for longer, but for the first of a worker, which looks at all there is. Seconds. */
-const TIMEOUT = { known: 5, first: 30 };
+/** The first read of a worker covers the whole journal, so it may take longer. */
+const TIMEOUT_SECONDS = { first: 30, later: 5 };
 
-const NOTHING: JournalSnapshot = { since: "0", known: [] };
+const EMPTY_SNAPSHOT: JournalSnapshot = { since: "0", known: [] };
 
 /**
- * Which worker is at what: whoever comes to a row that another worker had begun, and neither finished nor gave back, knows that it ended
- * or hung. Entries that are gone may be there for long, while somebody holds a snapshot, so a worker looks from where it looked last.
+ * Records which worker processes which rows. A claimed row with an entry of another worker means that this worker crashed or
+ * hung. A worker reads on from its last snapshot, because VACUUM cannot remove deleted entries while an old transaction is open.
  */
 @Injectable()
 export class BatchJournal {
-  readonly #sights = new Map<string, JournalSnapshot>();
+  readonly #snapshots = new Map<string, JournalSnapshot>();
 
   constructor(private readonly database: Database) {}
 
   /**
-   * Writes down what a worker is about to process, outside of its transaction.
-   * @returns those that another worker had begun: it died of them, or beside them
+   * Writes the entry of a batch, outside the transaction of the batch.
+   * @returns the orphaned rows: another worker began them, and then crashed or hung
    */
   async begin<Row extends InboxKey>(worker: string, rows: readonly Row[]): Promise<Row[]> {
-    // Where this fails, what it may have written is of a transaction that this sight has not seen.
-    const sight = this.#sights.get(worker) ?? NOTHING;
+    // If this fails, the snapshot stays. A later read from it still finds an entry that was written.
+    const snapshot = this.#snapshots.get(worker) ?? EMPTY_SNAPSHOT;
     const seqs = rangesOf(rows.map(({ seq }) => Number(seq)));
-    const { mine, horizon, others } = await beginBatch(this.#patiently(sight), worker, seqs, sight);
-    // A server whose transactions are behind is not the one that was asked before.
-    if (BigInt(horizon) < BigInt(sight.since)) this.#sights.delete(worker);
-    else this.#sights.set(worker, { since: horizon, known: [mine, ...others.map(({ name }) => name)] });
+    const { mine, horizon, others } = await beginBatch(this.#databaseFor(snapshot), worker, seqs, snapshot);
+    // Lower transaction ids mean another server, for example after a restore.
+    if (BigInt(horizon) < BigInt(snapshot.since)) this.#snapshots.delete(worker);
+    else this.#snapshots.set(worker, { since: horizon, known: [mine, ...others.map(({ name }) => name)] });
     const isCommon = within(others.map(({ common }) => common));
     return rows.filter(({ seq }) => isCommon(Number(seq)));
   }
 
-  /** Says that the worker gave its batch back in order. */
+  /** Deletes the entry of a worker that gave its batch back. */
   async giveBack(worker: string): Promise<void> {
-    const sight = this.#sights.get(worker) ?? NOTHING;
-    await giveBatchBack(this.#patiently(sight), worker, sight);
+    const snapshot = this.#snapshots.get(worker) ?? EMPTY_SNAPSHOT;
+    await giveBatchBack(this.#databaseFor(snapshot), worker, snapshot);
   }
 
-  #patiently(sight: JournalSnapshot): Queryable {
-    return this.database.within(sight === NOTHING ? TIMEOUT.first : TIMEOUT.known);
+  #databaseFor(snapshot: JournalSnapshot): Queryable {
+    return this.database.within(snapshot === EMPTY_SNAPSHOT ? TIMEOUT_SECONDS.first : TIMEOUT_SECONDS.later);
   }
 }

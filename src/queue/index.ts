@@ -1,4 +1,4 @@
-// The door of this room: taking a batch from the inbox.
+// Public interface of this room: taking a batch from the inbox.
 export { BatchJournal } from "./batch-journal.js";
 export { type Claimed, claimOne, COLUMNS, type InboxKey, THOSE_OF_KEYS } from "./claim.sql.js";
 export { claimedFields } from "./claimed-fields.js";

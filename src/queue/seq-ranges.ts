@@ -1,4 +1,4 @@
-/** Sequence numbers as a literal of PostgreSQL's int8multirange: those that follow each other are one range. */
+/** Sequence numbers as a PostgreSQL int8multirange. Consecutive numbers form one range. */
 export function rangesOf(seqs: readonly number[]): string {
   const ranges: string[] = [];
   const sorted = seqs.toSorted((a, b) => a - b);
@@ -14,8 +14,8 @@ export function rangesOf(seqs: readonly number[]): string {
 const RANGE = /\[(\d+),(\d+)\)/g;
 
 /**
- * @param ranges as PostgreSQL writes them: with their first number, and without their last
- * @returns whether a sequence number is in one of them
+ * @param ranges in PostgreSQL's output form, with an exclusive upper bound
+ * @returns a test whether a sequence number is in one of the ranges
  */
 export function within(ranges: readonly string[]): (seq: number) => boolean {
   const parsed = ranges.flatMap((some) => Array.from(some.matchAll(RANGE), ([, first, end]) => [Number(first), Number(end)] as const));

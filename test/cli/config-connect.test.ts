@@ -36,7 +36,7 @@ it.each<[string, () => Promise<Record<string, string>>, boolean, RegExp]>([
     "a token that GitHub refuses",
     async () => ({ GITHUB_TOKEN: "token-of-tests", GITHUB_API_URL: await gitHub(401) }),
     false,
-    /GitHub: http:\S+ does not take GITHUB_TOKEN/,
+    /GitHub: http:\S+ does not accept GITHUB_TOKEN/,
   ],
 ])("config check --connect tells of %s", async (_, overrides, works, expected) => {
   const result = await connectLines(loadConfig(testEnvironment(await freshDatabase(), await overrides())));

@@ -75,7 +75,7 @@ describe.runIf(hasOpenssl)("a certificate of the database that does not verify i
   it("self-signed", async () => {
     const { port } = await tlsServer("subjectAltName=IP:127.0.0.1");
     expect(await failure({ DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full` })).toMatch(
-      /^DATABASE_URL asks for a certificate that can be verified, and that of 127\.0\.0\.1:\d+ cannot \(self-signed certificate\); allowed: sslrootcert=/,
+      /^DATABASE_URL requires a verified certificate, but that of 127\.0\.0\.1:\d+ cannot be verified \(self-signed certificate\); allowed: sslrootcert=/,
     );
   });
 
@@ -83,7 +83,7 @@ describe.runIf(hasOpenssl)("a certificate of the database that does not verify i
     const { port, ca } = await tlsServer("subjectAltName=DNS:db.internal");
     const url = `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`;
     expect(await failure({ DATABASE_URL: url })).toMatch(
-      /^DATABASE_URL has sslmode=verify-full, and the certificate of 127\.0\.0\.1:\d+ is for another name \(.*altnames.*\); allowed: the name in the certificate/,
+      /^DATABASE_URL has sslmode=verify-full, but the certificate of 127\.0\.0\.1:\d+ is for another name \(.*altnames.*\); allowed: the name in the certificate/,
     );
   });
 
@@ -91,7 +91,7 @@ describe.runIf(hasOpenssl)("a certificate of the database that does not verify i
     const { port, ca } = await tlsServer("subjectAltName=IP:127.0.0.1", { expired: true });
     const url = `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`;
     expect(await failure({ DATABASE_URL: url })).toMatch(
-      /^DATABASE_URL asks for a certificate that is valid now, and that of 127\.0\.0\.1:\d+ is not \(certificate has expired\); allowed: a renewed certificate/,
+      /^DATABASE_URL requires a valid certificate, but that of 127\.0\.0\.1:\d+ is not valid now \(certificate has expired\); allowed: a renewed certificate/,
     );
   });
 });
@@ -121,17 +121,17 @@ describe("a start that fails names the variable, its value without secrets, and 
     [
       "TLS with a server without it",
       () => ({ ...REFUSED, DATABASE_URL: `${url}?sslmode=require` }),
-      /^DATABASE_URL asks for TLS, which 127\.0\.0\.1:\d+ does not speak; allowed: sslmode=prefer/,
+      /^DATABASE_URL requires TLS, which 127\.0\.0\.1:\d+ does not support; allowed: sslmode=prefer/,
     ],
     [
       "a socket that is not there",
       () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@/db?host=/no/such" }),
-      /^DATABASE_URL leads to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
+      /^DATABASE_URL points to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
     ],
     [
       "a name that does not resolve",
       () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
-      /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 is no name that resolves/,
+      /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 does not resolve/,
     ],
     [
       "a port where nothing listens",
@@ -141,39 +141,43 @@ describe("a start that fails names the variable, its value without secrets, and 
     [
       "a wrong password",
       () => ({ ...REFUSED, DATABASE_URL: as(role, "wrong-password") }),
-      /^DATABASE_URL names the user "role_\w+", whom the server at .* refuses/,
+      /^DATABASE_URL contains the user "role_\w+", but the server at .* refuses it/,
     ],
     [
       "a database that is not there",
       () => ({ ...REFUSED, DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
-      /^DATABASE_URL names a database that .* does not have/,
+      /^DATABASE_URL contains a database that does not exist at /,
     ],
     [
       "a role that may not create",
       () => ({ DATABASE_URL: as(role) }),
-      /^DATABASE_URL names the user "role_\w+", who may not do what is needed \(permission denied for database/,
+      /^DATABASE_URL contains the user "role_\w+", which lacks a required privilege \(permission denied for database/,
     ],
     [
       "a role that only reads",
       () => ({ DATABASE_URL: as(`${role}_ro`) }),
-      /^DATABASE_URL leads to a database that takes no writes \(cannot execute CREATE SCHEMA in a read-only transaction\); allowed: the primary/,
+      /^DATABASE_URL points to a database that accepts no writes \(cannot execute CREATE SCHEMA in a read-only transaction\); allowed: the primary/,
     ],
     [
       "an address of another machine",
       () => ({ HOST: "192.0.2.1" }),
-      /^HOST is "192\.0\.2\.1", which is no address of this machine \(EADDRNOTAVAIL\)/,
+      /^HOST is "192\.0\.2\.1", which is not an address of this machine \(EADDRNOTAVAIL\)/,
     ],
     [
       "a management address of another machine",
       () => ({ MANAGEMENT_HOST: "192.0.2.1" }),
-      /^MANAGEMENT_HOST is "192\.0\.2\.1", which is no address of this machine/,
+      /^MANAGEMENT_HOST is "192\.0\.2\.1", which is not an address of this machine/,
     ],
-    ["a port that is taken", () => ({ PORT: String(taken) }), /^PORT is "\d+", which is taken by another process/],
-    ["a management port that is taken", () => ({ MANAGEMENT_PORT: String(taken) }), /^MANAGEMENT_PORT is "\d+", which is taken/],
+    ["a port that is taken", () => ({ PORT: String(taken) }), /^PORT is "\d+", which another process uses/],
+    [
+      "a management port that is taken",
+      () => ({ MANAGEMENT_PORT: String(taken) }),
+      /^MANAGEMENT_PORT is "\d+", which another process uses/,
+    ],
     [
       "a directory that cannot be made",
       () => ({ DATABASE_URL: "", DATA_DIR: join(directory, "file", "x") }),
-      /^DATA_DIR is ".*file\/x", where the embedded PostgreSQL cannot keep its data \(ENOTDIR\)/,
+      /^DATA_DIR is ".*file\/x", where the embedded PostgreSQL cannot store its data \(ENOTDIR\)/,
     ],
   ])("%s", async (_, overrides, expected) => {
     const said = await failure(overrides());

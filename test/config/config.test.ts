@@ -98,7 +98,7 @@ describe("configuration", () => {
 
   it("traces of runs need somewhere to go", () => {
     const [problem] = problemsOf({ ...COMPLETE, CI_TRACES: "on" });
-    expect(problem).toBe("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: where the collector of the traces is");
+    expect(problem).toBe("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: the URL of an OpenTelemetry collector");
     expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" })).toEqual([]);
     expect(problemsOf({ ...COMPLETE, CI_TRACES_RETENTION: "5m" })).toEqual([
       expect.stringContaining("more than CI_TRACES_SETTLE and CI_TRACES_WAIT"),

@@ -59,7 +59,7 @@ describe("GITHUB_HOOKS", () => {
 
   it("needs credentials that may read those logs", () => {
     const app = { GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: pem("pkcs1") };
-    expect(problemsOf({ GITHUB_HOOKS: "org:acme:7" })).toEqual([expect.stringContaining("no credentials to read the hooks' logs with")]);
+    expect(problemsOf({ GITHUB_HOOKS: "org:acme:7" })).toEqual([expect.stringContaining("no credentials to read the delivery logs")]);
     expect(problemsOf({ GITHUB_HOOKS: "app", GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("which a GITHUB_TOKEN may not read")]);
     expect(problemsOf({ GITHUB_HOOKS: "app,org:acme:7", ...app })).toEqual([]);
     expect(problemsOf({ GITHUB_HOOKS: "org:acme:7", GITHUB_TOKEN: "t" })).toEqual([]);

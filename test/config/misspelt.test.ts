@@ -9,7 +9,7 @@ it.each([
   ["Github_Token", "GITHUB_TOKEN"],
   ["GITHUB_TOKEN_FLIE", "GITHUB_TOKEN_FILE"],
 ])("%s looks like %s", (name, meant) => {
-  expect(misspelt({ [name]: "x", PATH: "/bin" })).toEqual([`${name} is set, but not read; is ${meant} meant?`]);
+  expect(misspelt({ [name]: "x", PATH: "/bin" })).toEqual([`${name} is set, but Octogauge does not read it; did you mean ${meant}?`]);
 });
 
 it("what is read, or looks like nothing of ours, is left alone", () => {

@@ -39,7 +39,7 @@ it("a webhook secret is rotated by its file, and a file that is away or empty ch
   await expect.poll(() => status("first")).toBe(401);
   const clock = advancingClock();
   const log = captureLog();
-  const warnings = () => log.lines.filter(({ msg }) => String(msg).includes("going on with the value from before")).length;
+  const warnings = () => log.lines.filter(({ msg }) => String(msg).includes("the previous value stays in use")).length;
   const uses = ["", ",", " , "].map((useless) => () => file.write(useless));
   for (const [index, spoil] of [...uses, () => file.remove()].entries()) {
     spoil();

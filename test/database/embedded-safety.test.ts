@@ -55,7 +55,7 @@ describe("one data directory", () => {
     await first.kill9();
     const text = fs.readFileSync(pidFile(dataDir), "utf8");
     alter(pidFile(dataDir), () => text.replace(/^\d+/, NO_PROCESS));
-    expect(await startEmbeddedPostgres({ dataDir }).catch(messageOf)).toMatch(/cannot be seen from here.*container/);
+    expect(await startEmbeddedPostgres({ dataDir }).catch(messageOf)).toMatch(/this process cannot see.*container/);
     expect(isPostgres(postmaster)).toBe(true);
     alter(pidFile(dataDir), () => text);
     expect(await query((await start({ dataDir })).url, "SELECT 1")).toEqual([1]);
@@ -128,7 +128,7 @@ describe.runIf(nobody !== null)("root", () => {
     const open = planted(ALICE);
     fs.chmodSync(open.dataDir, 0o777);
     fs.chownSync(open.dataDir, 0, 0);
-    expect(await refusal(open.dataDir)).toMatch(/writable by others/);
+    expect(await refusal(open.dataDir)).toMatch(/other users can write to it/);
 
     const elsewhere = planted(ALICE);
     const mallorys = planted(MALLORY);

@@ -127,7 +127,7 @@ describe("a database", () => {
     const second = await start({ dataDir, log: (line) => log.push(line) });
     expect(await query(second.url, "SELECT 1")).toEqual([1]);
     expect(drafts()).toEqual([]);
-    expect(log.join()).toContain("held no finished database");
+    expect(log.join()).toContain("holds no complete database");
   });
 
   it("gets in again after its password was lost", async () => {

@@ -28,9 +28,7 @@ it("of several hosts it takes one that answers, whichever place it has", async (
   const [{ port }, dead] = [new URL(url), await freePort()];
   for (const hosts of [`127.0.0.1:${dead},127.0.0.1:${port}`, `127.0.0.1:${port},127.0.0.1:${dead}`])
     expect(await reaches(withHost(url, hosts))).toBe(Number(port));
-  await expect(reaches(withHost(url, `127.0.0.1:${dead},127.0.0.1:${dead}`))).rejects.toThrow(
-    /none of the hosts takes writes: .*ECONNREFUSED/,
-  );
+  await expect(reaches(withHost(url, `127.0.0.1:${dead},127.0.0.1:${dead}`))).rejects.toThrow(/no host accepts writes: .*ECONNREFUSED/);
 });
 
 it("a server without TLS is reached in plain text by allow and prefer, and not by require", async () => {

@@ -86,9 +86,9 @@ it("docs/configuration.md is what the code reads", async () => {
   const page = `# Configuration
 
 Octogauge is configured by environment variables. Each can also come from a file: \`NAME_FILE\` holds the path of a file with the value of \`NAME\`.
-They are read once, at start; all problems are listed together. Only the secrets that come from files (\`GITHUB_WEBHOOK_SECRET_FILE\`, \`METRICS_TOKEN_FILE\`,
-\`DATABASE_URL_FILE\`, \`GITHUB_TOKEN_FILE\`, \`GITHUB_APP_PRIVATE_KEY_FILE\`) are read again while it runs, so that they can be rotated. \`octogauge config check\` lists them without starting, or shows the configuration with its
-secrets redacted.
+Octogauge reads them once, at start, and lists all problems together. Only secrets from files (\`GITHUB_WEBHOOK_SECRET_FILE\`, \`METRICS_TOKEN_FILE\`,
+\`DATABASE_URL_FILE\`, \`GITHUB_TOKEN_FILE\`, \`GITHUB_APP_PRIVATE_KEY_FILE\`) are read again while it runs, so that they can be rotated.
+\`octogauge config check\` lists the problems without starting, or shows the configuration with redacted secrets.
 
 Durations are in seconds, or with a unit: \`250ms\`, \`30s\`, \`10m\`, \`6h\`, \`7d\`. Sizes are in bytes.
 

@@ -121,6 +121,9 @@ describe("a second signal", () => {
       stops += 1;
       return new Promise<void>(() => undefined);
     };
+    // The time-out of the stop would end this process.
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     stopOnSignals({ stop }, 25, (line) => lines.push(line));
     const signal = process.listeners("SIGINT").find((listener) => !before[1]![1].has(listener))!;
     signal("SIGINT");

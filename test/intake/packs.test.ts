@@ -125,7 +125,7 @@ it("with a pack that is broken or gone, projections are used, and what has none 
   expect(await fleet.samples("github_events_total")).toEqual(['github_events_total{event="star",action="created"} 3']);
   const dead = await rowsOf<{ id: string; error: string }>(fleet.url, "SELECT delivery_id::text AS id, error FROM octogauge.dead_letters");
   expect(dead.map(({ error }) => error)).toEqual(
-    Array(3).fill(expect.stringMatching(/^the body cannot be read: pack \d+ is broken or gone$/)),
+    Array(3).fill(expect.stringMatching(/^the body cannot be read: pack \d+ is corrupt or missing$/)),
   );
   expect((await readDeadLetter(fleet.get(Database), dead[0]!.id))?.payload).toBeNull();
   // What is broken is kept for whoever can mend it.

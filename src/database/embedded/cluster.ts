@@ -5,10 +5,10 @@ import type { Binaries } from "./binaries.js";
 import type { Placement } from "./placement.js";
 import { runTool } from "./run-as.js";
 
-/** The only user of a fresh cluster, and the name of Octogauge's database. */
+/** The only user of a new cluster, and the name of Octogauge's database. */
 export const DATABASE_USER = "octogauge";
 
-/** Whether there is a cluster; what initdb left half-made never gets this name. */
+/** Whether the cluster exists. An incomplete one of an interrupted initdb never gets this name. */
 export async function hasCluster({ cluster }: Placement): Promise<boolean> {
   return access(join(cluster, "global", "pg_control")).then(
     () => true,
@@ -16,24 +16,24 @@ export async function hasCluster({ cluster }: Placement): Promise<boolean> {
   );
 }
 
-/** Removes what interrupted first starts left next to the cluster. */
+/** Removes the drafts that interrupted first starts left beside the cluster. */
 async function clearDrafts({ home, cluster }: Placement): Promise<void> {
   const prefix = `${basename(cluster)}.draft-`;
   for (const name of await readdir(home)) {
-    // An orphaned initdb may still be writing; it fails by itself once its files are gone.
+    // An orphaned initdb may still write; it fails once its files are gone.
     if (name.startsWith(prefix)) {
       await rm(join(home, name), { recursive: true, force: true, maxRetries: 5 });
     }
   }
 }
 
-/** Frees the cluster's name, without deleting anything that may be somebody's. */
-async function setAside(placement: Placement, log: (line: string) => void): Promise<void> {
+/** Frees the name of the cluster. Files found there are renamed, never deleted. */
+async function moveAside(placement: Placement, log: (line: string) => void): Promise<void> {
   await rmdir(placement.cluster).catch(() => undefined);
   const aside = `${placement.cluster}.unusable-${Date.now()}`;
   try {
     await rename(placement.cluster, aside);
-    log(`${placement.cluster} held no finished database; it is kept as ${aside}`);
+    log(`${placement.cluster} holds no complete database; it is kept as ${aside}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
@@ -45,8 +45,8 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Creates the cluster: complete or not at all, wherever it is interrupted.
- * @throws Error with the output of initdb.
+ * Creates the cluster. An interrupted start leaves no incomplete cluster.
+ * @throws Error with the output of initdb
  */
 export async function createCluster(
   placement: Placement,
@@ -56,7 +56,7 @@ export async function createCluster(
 ): Promise<void> {
   const { home, cluster, runAs } = placement;
   await clearDrafts(placement);
-  await setAside(placement, log);
+  await moveAside(placement, log);
   const draft = `${cluster}.draft-${randomBytes(6).toString("hex")}`;
   const passwordFile = `${draft}.password`;
   try {
@@ -74,8 +74,8 @@ export async function createCluster(
   } catch (error) {
     await rm(draft, { recursive: true, force: true, maxRetries: 5 });
     const why = (error as Error).message;
-    const advice = "start Octogauge as a user that the system's user list names, or set DATABASE_URL";
-    const hint = why.includes("could not look up effective user ID") ? advice : "set DATABASE_URL if this cannot be mended";
+    const advice = "start Octogauge as a user that is in /etc/passwd, or set DATABASE_URL";
+    const hint = why.includes("could not look up effective user ID") ? advice : "correct this, or set DATABASE_URL";
     throw new Error(`cannot create a database in ${home}: ${why}; ${hint}`, { cause: error });
   } finally {
     await rm(passwordFile, { force: true });
@@ -83,8 +83,8 @@ export async function createCluster(
 }
 
 /**
- * Gives a stopped cluster a new password, for when the old one is lost.
- * @throws Error with the output of the server program.
+ * Sets a new password in a stopped cluster, where the old one is lost.
+ * @throws Error with the output of the server program
  */
 export async function resetPassword({ cluster, runAs }: Placement, { postgres }: Binaries, password: string): Promise<void> {
   const command = `ALTER ROLE ${DATABASE_USER} PASSWORD '${password}'\n`;

@@ -3,11 +3,11 @@ import { DATABASE_USER } from "./cluster.js";
 
 const CONNECT_MS = 5_000;
 
-/** What it takes to reach the server. */
+/** How to connect to the server. */
 export interface Access {
-  /** Holds the server's Unix socket, by a path that is short enough. */
+  /** The directory of the server's Unix socket, by a short path. */
   readonly directory: string;
-  /** In the socket's name. */
+  /** Part of the socket's name. */
   readonly port: number;
   readonly password: string;
 }
@@ -28,7 +28,7 @@ async function withClient<T>({ directory, port, password }: Access, database: st
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: CONNECT_MS,
   });
-  // A server that goes away also says so outside of any query.
+  // A server that stops raises an error outside of any query, too.
   client.on("error", () => undefined);
   try {
     await client.connect();
@@ -47,8 +47,8 @@ export async function answers(access: Access): Promise<boolean> {
 }
 
 /**
- * Connects once and creates Octogauge's database unless it is there.
- * @throws pg.DatabaseError or NodeJS.ErrnoException when the server does not answer yet.
+ * Connects once and creates Octogauge's database if it is missing.
+ * @throws pg.DatabaseError or NodeJS.ErrnoException where the server does not answer yet
  */
 export async function ensureDatabase(access: Access): Promise<void> {
   await withClient(access, "postgres", async (client) => {

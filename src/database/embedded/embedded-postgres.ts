@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Beacon, lightBeacon } from "./beacon.js";
+import { type Beacon, openBeacon } from "./beacon.js";
 import { type Binaries, prepareBinaries } from "./binaries.js";
 import { createCluster, hasCluster, resetPassword } from "./cluster.js";
 import { answers, databaseUrl } from "./connection.js";
@@ -17,32 +17,32 @@ const JOIN_POLL_MS = 200;
 const START_ATTEMPTS = 5;
 const ATTEMPT_PAUSE_MS = 500;
 
-/** A PostgreSQL of Octogauge's own. */
+/** A PostgreSQL server that Octogauge starts, or that it shares with another process. */
 export interface EmbeddedPostgres {
   readonly url: string;
-  /** true if this process started it, false if it joined one */
+  /** true where this process started the server, false where it joined one */
   readonly owned: boolean;
-  /** Where the database files are: the asked directory, unless root had to move them. */
+  /** The directory of the database files. It differs from the option where root had to choose another. */
   readonly dataDir: string;
-  /** Stops an owned server in good order, within 40 s; leaves a joined one alone. */
+  /** Stops an owned server within 40 s. A joined server keeps running. */
   stop(): Promise<void>;
 }
 
-/** How to start. */
+/** Options of a start. */
 export interface EmbeddedOptions {
   /** Created if missing; relative to the working directory. */
   dataDir: string;
-  /** join a server that another living process owns instead of failing */
+  /** Join the server of another living process instead of failing. */
   join?: boolean;
-  /** also listen there on 127.0.0.1, which any user of the machine reaches: for tests */
+  /** Listen on this port of 127.0.0.1 as well. For tests, because every user of the machine can connect. */
   loopbackPort?: number;
-  /** PostgreSQL settings that override the defaults, by name. */
+  /** PostgreSQL settings by name; they override the defaults. */
   settings?: Record<string, string>;
-  /** Receives plain lines about anything unusual. */
+  /** Receives a line for each unusual event. */
   log?: (line: string) => void;
 }
 
-interface Job {
+interface StartContext {
   readonly dataDir: string;
   readonly placement: Placement;
   readonly options: EmbeddedOptions;
@@ -50,16 +50,16 @@ interface Job {
   readonly log: (line: string) => void;
 }
 
-/** Resolves to null when the owner's server does not answer, or not yet. */
-async function joinOwner(job: Job, owner: Owner): Promise<EmbeddedPostgres | null> {
-  const { dataDir, placement, options } = job;
+/** Resolves to null where the owner's server does not answer yet. */
+async function joinOwner(context: StartContext, owner: Owner): Promise<EmbeddedPostgres | null> {
+  const { dataDir, placement, options } = context;
   if (options.join !== true) {
     const { pid, startedAt } = ownIdentity();
-    const who =
+    const problem =
       owner.pid === pid && owner.startedAt === startedAt
         ? `this process already uses ${dataDir}; stop that database`
-        : `another Octogauge (pid ${owner.pid}, perhaps of another container) uses ${dataDir}; stop it`;
-    throw new Error(`${who}, or give this one another DATA_DIR or a DATABASE_URL`);
+        : `another Octogauge (pid ${owner.pid}, perhaps in another container) uses ${dataDir}; stop it`;
+    throw new Error(`${problem}, or set another DATA_DIR or a DATABASE_URL for this one`);
   }
   const { port, password } = await readState(dataDir);
   if (port === null || password === null) return null;
@@ -70,55 +70,55 @@ async function joinOwner(job: Job, owner: Owner): Promise<EmbeddedPostgres | nul
   return null;
 }
 
-async function prepareCluster(job: Job, binaries: Binaries): Promise<string> {
-  const { dataDir, placement, log } = job;
+async function prepareCluster(context: StartContext, binaries: Binaries): Promise<string> {
+  const { dataDir, placement, log } = context;
   const state = await readState(dataDir);
   const password = state.password ?? randomBytes(24).toString("hex");
   const keepPassword = (): Promise<void> => writeState(dataDir, { password, port: null, owner: null });
   if (!(await hasCluster(placement))) {
-    // Kept before it is needed: a crash in between must not leave a locked database.
+    // The password is stored first. A crash in between must not leave a database with an unknown password.
     await keepPassword();
     await createCluster(placement, binaries, password, log);
   } else if (state.password === null) {
-    log(`the password of the database in ${placement.home} was lost; it gets a new one`);
+    log(`the password of the database in ${placement.home} is missing; setting a new one`);
     await resetPassword(placement, binaries, password);
     await keepPassword();
   }
   return password;
 }
 
-async function launch(job: Job, directory: string): Promise<{ server: ServerProcess; password: string }> {
-  const { dataDir, placement, options, log } = job;
+async function launch(context: StartContext, directory: string): Promise<{ server: ServerProcess; password: string }> {
+  const { dataDir, placement, options, log } = context;
   const binaries = await prepareBinaries(placement.runAs, log);
   for (let attempt = 1; ; attempt += 1) {
     await stopLeftoverServer(placement, log);
-    const password = await prepareCluster(job, binaries);
+    const password = await prepareCluster(context, binaries);
     const { postgres } = binaries;
     try {
       const access = { directory, password };
       const server = await startServer(dataDir, placement, postgres, access, options.settings ?? {}, options.loopbackPort);
       return { server, password };
     } catch (error) {
-      const passes = error instanceof ServerEndedEarly && error.mayPass;
-      if (!passes || attempt === START_ATTEMPTS) throw error;
+      const isRetryable = error instanceof ServerEndedEarly && error.isRetryable;
+      if (!isRetryable || attempt === START_ATTEMPTS) throw error;
       await sleep(ATTEMPT_PAUSE_MS);
     }
   }
 }
 
-async function startOwned(job: Job): Promise<EmbeddedPostgres> {
-  const short = await shortPathTo(job.placement.cluster);
+async function startOwned(context: StartContext): Promise<EmbeddedPostgres> {
+  const short = await shortPathTo(context.placement.cluster);
   try {
-    return await startAt(job, short);
+    return await startAt(context, short);
   } catch (error) {
     await short.remove();
     throw error;
   }
 }
 
-async function startAt(job: Job, { path: directory, remove }: ShortPath): Promise<EmbeddedPostgres> {
-  const { dataDir, placement, beacon } = job;
-  const { server, password } = await launch(job, directory);
+async function startAt(context: StartContext, { path: directory, remove }: ShortPath): Promise<EmbeddedPostgres> {
+  const { dataDir, placement, beacon } = context;
+  const { server, password } = await launch(context, directory);
   const { port } = server;
   try {
     await writeState(dataDir, { port, password, owner: { ...ownIdentity(), beacon: beacon.id } });
@@ -126,12 +126,12 @@ async function startAt(job: Job, { path: directory, remove }: ShortPath): Promis
     await server.stop();
     throw error;
   }
-  const supervision = new Supervision(server, async () => (await launch(job, directory)).server, job.log);
+  const supervision = new Supervision(server, async () => (await launch(context, directory)).server, context.log);
   const release = async (): Promise<void> => {
     await supervision.stop();
     const state = await readState(dataDir);
     if (state.owner?.beacon === beacon.id) await writeState(dataDir, { ...state, owner: null });
-    await beacon.putOut();
+    await beacon.close();
     await remove();
   };
   let stopping: Promise<void> | null = null;
@@ -140,39 +140,37 @@ async function startAt(job: Job, { path: directory, remove }: ShortPath): Promis
 }
 
 /**
- * Starts the PostgreSQL that keeps its data in `dataDir`, or joins the one that another
- * process runs there. Recovers by itself from a kill at any moment, including one during
- * the very first start.
- * @throws Error that says what to do, when another process uses the directory, when this
- * platform has no bundled PostgreSQL, or when it does not start: within 60 s, or 10 min
- * while it recovers from a crash.
+ * Starts the PostgreSQL of `dataDir`, or joins the one that another process runs there. It recovers from a kill at any
+ * moment, also during the first start.
+ * @throws Error where another process uses the directory, where this platform has no bundled PostgreSQL, or where the
+ * server does not start within 60 s (10 min during crash recovery)
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const log = options.log ?? (() => undefined);
   const dataDir = await prepareDataDir(options.dataDir);
   const placement = await choosePlacement(dataDir, log);
-  const beacon = await lightBeacon(dataDir);
+  const beacon = await openBeacon(dataDir);
   let isOwner = false;
   try {
     const started = await startOrJoin({ dataDir, placement, options, beacon, log });
     isOwner = started.owned;
     return started;
   } finally {
-    if (!isOwner) await beacon.putOut();
+    if (!isOwner) await beacon.close();
   }
 }
 
-async function startOrJoin(job: Job): Promise<EmbeddedPostgres> {
-  const { dataDir, beacon } = job;
+async function startOrJoin(context: StartContext): Promise<EmbeddedPostgres> {
+  const { dataDir, beacon } = context;
   const deadline = Date.now() + JOIN_LIMIT_MS;
   for (;;) {
     const outcome = await withStartLock(dataDir, beacon, async () => {
       const owner = await livingOwner(dataDir, await readState(dataDir));
-      return owner === null ? startOwned(job) : joinOwner(job, owner);
+      return owner === null ? startOwned(context) : joinOwner(context, owner);
     });
     if (outcome !== null) return outcome;
     if (Date.now() > deadline) {
-      throw new Error(`the PostgreSQL in ${dataDir} belongs to a running Octogauge, but is down; restart that one`);
+      throw new Error(`the PostgreSQL in ${dataDir} belongs to a running Octogauge, but does not answer; restart that Octogauge`);
     }
     await sleep(JOIN_POLL_MS);
   }

@@ -9,18 +9,17 @@ const SOCKET = /^\.s\.PGSQL\.\d+$/;
 
 const readPidFile = (cluster: string): Promise<string | null> => readPlainFile(join(cluster, "postmaster.pid"));
 
-/** The number of the main server process that runs on this cluster now, or null. */
+/** The pid of the main server process of this cluster, or null where none runs. */
 async function findPostmaster({ cluster, runAs }: Placement): Promise<number | null> {
   const pid = Number.parseInt((await readPidFile(cluster)) ?? "", 10);
   return isPostmasterOf(pid, cluster, runAs?.uid) ? pid : null;
 }
 
 /**
- * Replaces a process number that now belongs to a stranger by our own, which PostgreSQL
- * knows to be its parent's and no server's. The rest of the file stays, because it
- * lets PostgreSQL notice sessions that outlived their main process.
+ * Replaces a pid that another program has now by the pid of this process, which PostgreSQL accepts as its parent. The
+ * rest of the file stays: PostgreSQL uses it to detect sessions that outlived their main process.
  */
-async function disownPidFile({ cluster, runAs }: Placement, text: string): Promise<void> {
+async function replacePid({ cluster, runAs }: Placement, text: string): Promise<void> {
   const path = join(cluster, "postmaster.pid");
   await rm(path);
   const file = await open(path, "wx", 0o600);
@@ -33,15 +32,15 @@ async function disownPidFile({ cluster, runAs }: Placement, text: string): Promi
 }
 
 /**
- * Removes the sockets of servers that are gone, with their lock files.
- * @throws Error where one still listens: its process is in another container, or it would have been stopped
+ * Removes the sockets and lock files of stopped servers.
+ * @throws Error where a server still listens; its process must be in another container
  */
 async function clearSockets({ cluster }: Placement): Promise<void> {
   for (const name of (await readdir(cluster).catch(() => [])).filter((name) => SOCKET.test(name))) {
     if (await isListening(cluster, name)) {
       throw new Error(
-        `a PostgreSQL that cannot be seen from here, such as one in another container, runs on ${cluster}; ` +
-          "stop it, or give this Octogauge another DATA_DIR or a DATABASE_URL",
+        `a PostgreSQL that this process cannot see, such as one in another container, runs on ${cluster}; ` +
+          "stop it, or set another DATA_DIR or a DATABASE_URL for this Octogauge",
       );
     }
     await rm(join(cluster, `${name}.lock`), { force: true });
@@ -50,9 +49,9 @@ async function clearSockets({ cluster }: Placement): Promise<void> {
 }
 
 /**
- * Clears the way for a new server: stops one that outlived its owner, and disarms a
- * pid file whose number another program has by now.
- * @throws Error when the old server does not stop, or cannot be seen.
+ * Prepares the cluster for a new server. Stops a server that outlived its owner, and corrects a pid file whose pid
+ * another program has now.
+ * @throws Error where the old server does not stop, or this process cannot see it
  */
 export async function stopLeftoverServer(placement: Placement, log: (line: string) => void): Promise<void> {
   const pid = await findPostmaster(placement);
@@ -64,6 +63,6 @@ export async function stopLeftoverServer(placement: Placement, log: (line: strin
   await clearSockets(placement);
   const text = await readPidFile(placement.cluster);
   if (text === null) return;
-  const stranger = Math.abs(Number.parseInt(text, 10));
-  if (identify(stranger) !== null) await disownPidFile(placement, text);
+  const pidInFile = Math.abs(Number.parseInt(text, 10));
+  if (identify(pidInFile) !== null) await replacePid(placement, text);
 }

@@ -11,16 +11,16 @@ export const PROGRAMS = ["native/bin/initdb", "native/bin/postgres"] as const;
 
 /** An installed package with PostgreSQL programs for this platform. */
 export interface PlatformPackage {
-  /** The directory with package.json; programs are under native/bin. */
+  /** The directory of package.json. The programs are under native/bin. */
   readonly root: string;
   /** Names the build: PostgreSQL version, platform and architecture. */
   readonly build: string;
 }
 
 interface Link {
-  /** The library the link leads to. */
+  /** The library that the link points to. */
   readonly source: string;
-  /** Where the link belongs. */
+  /** Path of the link. */
   readonly target: string;
 }
 
@@ -31,15 +31,15 @@ async function restoreLink(root: string, { source, target }: Link): Promise<void
   try {
     await symlink(relative(dirname(target), source), link);
   } catch (error) {
-    // Another process repairs the same package.
+    // Another process has just restored the link.
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
 }
 
 /**
- * Puts back what an npm package cannot carry, or what a blocked install script left
- * out: the libraries' symbolic links and the execute bits of the programs.
- * @throws NodeJS.ErrnoException when something is missing and `root` is not writable.
+ * Restores the symbolic links of the libraries and the execute bits of the programs. npm packages carry no links, and
+ * the install script may have been blocked.
+ * @throws NodeJS.ErrnoException where something is missing and `root` is not writable
  */
 export async function repairNativeTree(root: string): Promise<void> {
   const links = await readFile(join(root, "native/pg-symlinks.json"), "utf8").catch(() => "[]");
@@ -50,10 +50,10 @@ export async function repairNativeTree(root: string): Promise<void> {
   }
 }
 
-/** Where copies may go, best first; each user has its own, root's is shared by all. */
+/** Directories for copies, in order of preference. Each user has its own; all users share that of root. */
 function cacheDirectories(): string[] {
   const uid = process.getuid?.() ?? 0;
-  // In the second one nobody can get in root's way by taking the name first.
+  // Any user can create the first name before root does; only root can create the second.
   if (uid === 0) return ["/var/tmp/octogauge", "/var/lib/octogauge/programs"];
   return [...new Set(["/var/tmp", tmpdir()])].map((parent) => join(parent, `octogauge-${uid}`));
 }
@@ -65,14 +65,14 @@ async function copyTree(from: string, to: string): Promise<void> {
     const source = join(from, entry.name);
     const target = join(to, entry.name);
     if (entry.isDirectory()) await copyTree(source, target);
-    // Links are restored from the package's list afterwards.
+    // repairNativeTree restores the links.
     if (!entry.isFile()) continue;
     await copyFile(source, target);
     await chmod(target, 0o644);
   }
 }
 
-/** Whether every file is still there: cleaners of temporary directories remove old ones. */
+/** Whether every file is still there. Cleaners of temporary directories remove old files. */
 async function isComplete(from: string, to: string): Promise<boolean> {
   for (const entry of await readdir(from, { withFileTypes: true })) {
     const source = join(from, entry.name);
@@ -85,7 +85,7 @@ async function isComplete(from: string, to: string): Promise<boolean> {
   return true;
 }
 
-/** Removes what copies that were killed half-way left behind. */
+/** Removes the drafts of interrupted copies. */
 async function removeAbandonedDrafts(cache: string, build: string): Promise<void> {
   for (const name of await readdir(cache)) {
     if (!name.startsWith(`${build}.`)) continue;
@@ -99,9 +99,9 @@ async function removeAbandonedDrafts(cache: string, build: string): Promise<void
 async function copyInto({ root, build }: PlatformPackage, cache: string): Promise<string> {
   await ensureTrustedDirectory(cache, 0o755);
   const final = join(cache, build);
-  const isSound = async (): Promise<boolean> =>
+  const isValid = async (): Promise<boolean> =>
     (await isTrustedDirectory(final)) && (await isComplete(join(root, "native"), join(final, "native")));
-  if (!(await isSound())) {
+  if (!(await isValid())) {
     await removeAbandonedDrafts(cache, build);
     const draft = `${final}.${randomBytes(6).toString("hex")}`;
     try {
@@ -109,10 +109,10 @@ async function copyInto({ root, build }: PlatformPackage, cache: string): Promis
       await chmod(draft, 0o755);
       await copyTree(join(root, "native"), join(draft, "native"));
       await repairNativeTree(draft);
-      // Another process may have put a sound one there meanwhile, and use it.
-      if (!(await isSound())) await rename(final, `${draft}.old`).catch(() => undefined);
+      // Keep a valid copy that another process may have made in the meantime and may be using.
+      if (!(await isValid())) await rename(final, `${draft}.old`).catch(() => undefined);
       await rename(draft, final).catch(async (error: unknown) => {
-        if (!(await isSound())) throw error;
+        if (!(await isValid())) throw error;
       });
     } finally {
       await rm(draft, { recursive: true, force: true });
@@ -124,10 +124,10 @@ async function copyInto({ root, build }: PlatformPackage, cache: string): Promis
 }
 
 /**
- * Copies the programs to a directory every user can read, or finds an earlier copy.
- * Only a copy that nobody else can have written is reused.
- * @returns the root of the copy.
- * @throws AggregateError when no directory can hold it.
+ * Copies the programs to a directory that every user can read, or reuses an earlier copy. A copy that another user may
+ * have written is never reused.
+ * @returns the root of the copy
+ * @throws AggregateError where no directory can hold the copy
  */
 export async function copyNativeTree(
   found: PlatformPackage,

@@ -1,23 +1,23 @@
 import { readlink, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Beacon, clearBeacons, isLit } from "./beacon.js";
+import { type Beacon, clearBeacons, isBeaconAlive } from "./beacon.js";
 import { type ProcessIdentity, isLiving, ownIdentity } from "./processes.js";
 import { readPlainFile, writePrivateFile } from "./safe-files.js";
 
 const RETRY_MS = 50;
-const PATIENCE_MS = 180_000;
+const LOCK_TIMEOUT_MS = 180_000;
 
-/** A process that takes part. Its number is for messages: in another container it means nothing. */
+/** A process that uses the data directory. Its pid is for messages only, because it is not valid in another container. */
 export interface Owner extends ProcessIdentity {
-  /** Its beacon; null in what an older version wrote. */
+  /** The id of its beacon; null where an older version wrote the file. */
   readonly beacon: string | null;
 }
 
-/** What is known of a database between runs; each part may be missing. */
+/** State of the embedded database that survives a restart. Each field may be missing. */
 export interface EmbeddedState {
   readonly password: string | null;
-  /** In the name of the server's socket. */
+  /** Part of the name of the server's socket. */
   readonly port: number | null;
   /** The process that started the server and has not stopped it. */
   readonly owner: Owner | null;
@@ -37,8 +37,8 @@ function parseObject(text: string): Record<string, unknown> {
 }
 
 /**
- * Reads the state; one that is absent or unreadable as JSON is empty.
- * @throws Error when the file may not be read, or is a link.
+ * Reads the state. A missing file, or one that is not JSON, gives an empty state.
+ * @throws Error where the file is a link, or this user may not read it
  */
 export async function readState(dataDir: string): Promise<EmbeddedState> {
   const { port, password, ownerPid, ownerStartedAt, ownerBeacon } = parseObject((await readPlainFile(statePath(dataDir))) ?? "");
@@ -51,20 +51,19 @@ export async function readState(dataDir: string): Promise<EmbeddedState> {
   };
 }
 
-/** Replaces the state. */
 export async function writeState(dataDir: string, state: EmbeddedState): Promise<void> {
   const { port, password, owner } = state;
   const fields = { port, password, ownerPid: owner?.pid, ownerStartedAt: owner?.startedAt, ownerBeacon: owner?.beacon };
   await writePrivateFile(statePath(dataDir), `${JSON.stringify(fields, null, 2)}\n`);
 }
 
-/** The owner if it still runs. */
+/** The owner, or null where its process has ended. */
 export async function livingOwner(dataDir: string, { owner }: EmbeddedState): Promise<Owner | null> {
-  return owner !== null && (await lives(dataDir, owner)) ? owner : null;
+  return owner !== null && (await isAlive(dataDir, owner)) ? owner : null;
 }
 
-async function lives(dataDir: string, { beacon, ...identity }: Owner): Promise<boolean> {
-  return beacon === null ? isLiving(identity) : isLit(dataDir, beacon);
+async function isAlive(dataDir: string, { beacon, ...identity }: Owner): Promise<boolean> {
+  return beacon === null ? isLiving(identity) : isBeaconAlive(dataDir, beacon);
 }
 
 interface Holder extends Owner {
@@ -79,7 +78,7 @@ async function readHolder(path: string): Promise<Holder | null> {
 
 async function tryAcquire(path: string, holder: Holder): Promise<boolean> {
   try {
-    // Unlike a file, a link appears together with its text.
+    // A link is created together with its text. A file would be empty for a moment.
     await symlink(JSON.stringify(holder), path);
     return true;
   } catch (error) {
@@ -93,8 +92,8 @@ async function withLock<T>(dataDir: string, name: string, beacon: Beacon, deadli
   const own: Holder = { ...ownIdentity(), nonce: beacon.id, beacon: beacon.id };
   while (!(await tryAcquire(path, own))) {
     const holder = await readHolder(path);
-    if (holder !== null && !(await lives(dataDir, holder))) {
-      // One at a time, and only that very lock: a rival may have replaced it.
+    if (holder !== null && !(await isAlive(dataDir, holder))) {
+      // Remove the stale lock under a lock of its own, and only if no other process has replaced it.
       await withLock(dataDir, `${name}.${holder.nonce}`, beacon, deadline, async () => {
         if ((await readHolder(path))?.nonce === holder.nonce) await rm(path);
       });
@@ -102,7 +101,7 @@ async function withLock<T>(dataDir: string, name: string, beacon: Beacon, deadli
     }
     if (Date.now() > deadline) {
       throw new Error(
-        `another Octogauge (pid ${holder?.pid ?? "?"}) does not finish starting the database; if there is none, remove ${path}`,
+        `another Octogauge (pid ${holder?.pid ?? "?"}) has not finished starting the database; if no such process runs, remove ${path}`,
       );
     }
     await sleep(RETRY_MS);
@@ -115,11 +114,11 @@ async function withLock<T>(dataDir: string, name: string, beacon: Beacon, deadli
 }
 
 /**
- * Runs `work` while no other start procedure runs for the same directory.
- * @throws Error when another living process holds the lock for three minutes.
+ * Runs `work` under the start lock of the directory.
+ * @throws Error where another living process holds the lock for three minutes
  */
 export async function withStartLock<T>(dataDir: string, beacon: Beacon, work: () => Promise<T>): Promise<T> {
-  return withLock(dataDir, "embedded.lock", beacon, Date.now() + PATIENCE_MS, async () => {
+  return withLock(dataDir, "embedded.lock", beacon, Date.now() + LOCK_TIMEOUT_MS, async () => {
     await clearBeacons(dataDir);
     return work();
   });

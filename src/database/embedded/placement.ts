@@ -6,7 +6,7 @@ import { ensureTrustedDirectory } from "./safe-files.js";
 
 const SYSTEM_HOME = "/var/lib/octogauge";
 
-/** Where the database files are, and whose they are. */
+/** Where the database files are, and which user runs the server. */
 export interface Placement {
   /** The directory that holds the cluster. */
   readonly home: string;
@@ -15,9 +15,9 @@ export interface Placement {
 }
 
 /**
- * Creates the data directory unless it is there; root's lets others pass, not look.
- * @returns its real absolute path.
- * @throws Error when it cannot be created or belongs to another user.
+ * Creates the data directory if it is missing. Where root creates it, others may pass through it but not list it.
+ * @returns its real absolute path
+ * @throws Error where the directory cannot be created or belongs to another user
  */
 export async function prepareDataDir(dataDir: string): Promise<string> {
   const path = resolve(dataDir);
@@ -25,7 +25,7 @@ export async function prepareDataDir(dataDir: string): Promise<string> {
   try {
     const created = await mkdir(path, { recursive: true, mode });
     if (created !== undefined && isRoot()) {
-      // Root's umask must not shut the server's user out of what was created here.
+      // With the umask of root, the user of the server might not reach the new directories.
       for (let dir = path; ; dir = dirname(dir)) {
         await chmod(dir, dir === path ? mode : 0o755);
         if (dir === created) break;
@@ -34,7 +34,7 @@ export async function prepareDataDir(dataDir: string): Promise<string> {
     await access(path, 7);
   } catch (error) {
     const why = (error as Error).message;
-    throw new Error(`cannot keep a database in ${path} (${why}); choose another DATA_DIR, or set DATABASE_URL`, { cause: error });
+    throw new Error(`cannot store a database in ${path} (${why}); choose another DATA_DIR, or set DATABASE_URL`, { cause: error });
   }
   return realpath(path);
 }
@@ -44,39 +44,38 @@ function placeIn(home: string, runAs: RunAs | null): Placement {
 }
 
 /**
- * The owner of a cluster, as root may believe it: of files that the owner alone, or root, can have put there.
- * @throws Error where another user may have planted what is there
+ * The owner of a cluster, from files that only the owner or root can have written. null where there is no cluster.
+ * @throws Error where another user may have written them
  */
 async function clusterOwner(home: string): Promise<RunAs | null> {
   const { cluster } = placeIn(home, null);
   const version = join(cluster, "PG_VERSION");
-  const [house, directory, file] = await Promise.all([home, cluster, version].map((path) => lstat(path).catch(() => null)));
-  if (!house || !directory || !file) return null;
+  const [homeStat, directory, file] = await Promise.all([home, cluster, version].map((path) => lstat(path).catch(() => null)));
+  if (!homeStat || !directory || !file) return null;
   for (const [path, found] of [[cluster, directory] as const, [version, file] as const])
     if (found.isSymbolicLink()) throw untrusted(home, `${path} is a link`);
-  if ((house.mode & 0o022) !== 0) throw untrusted(home, "it is writable by others");
-  if (file.uid !== directory.uid || (house.uid !== 0 && house.uid !== directory.uid))
-    throw untrusted(home, "it and what is in it belong to different users");
+  if ((homeStat.mode & 0o022) !== 0) throw untrusted(home, "other users can write to it");
+  if (file.uid !== directory.uid || (homeStat.uid !== 0 && homeStat.uid !== directory.uid))
+    throw untrusted(home, "the directory and its files belong to different users");
   return file.uid === 0 ? null : { uid: file.uid, gid: file.gid, name: `number ${file.uid}` };
 }
 
 const untrusted = (home: string, why: string): Error =>
   new Error(
-    `the database in ${home} is not trusted, since Octogauge was started by root and ${why}; ` +
-      "start it as the user whose database it is, mend the directory, or set DATABASE_URL",
+    `the database in ${home} is not trusted, because Octogauge runs as root and ${why}; ` +
+      "start Octogauge as the owner of the database, correct the directory, or set DATABASE_URL",
   );
 
-/** An ordinary owner of the directory runs the server as well: what another user's process writes there, the owner could replace. */
+/** The user that runs the server: the owner of the directory, or `nobody` where root owns it. The owner could replace the files anyway. */
 async function ordinaryUserOf(home: string): Promise<RunAs> {
   const { uid, gid } = await lstat(home);
   return uid === 0 ? lookUpNobody() : { uid, gid, name: `number ${uid}` };
 }
 
 /**
- * Decides where the database of a data directory lives and which user serves it.
- * An existing one stays where it is, with its owner: a changed mode of some parent
- * directory must never lead to a new, empty database.
- * @throws Error when root has no ordinary user for it, or that user cannot reach it.
+ * Decides where the database files are and which user runs the server. An existing database keeps its place and owner,
+ * so that a changed mode of a parent directory never leads to a new, empty database.
+ * @throws Error where root finds no ordinary user, or that user cannot access the directory
  */
 export async function choosePlacement(dataDir: string, log: (line: string) => void): Promise<Placement> {
   if (!isRoot()) return placeIn(dataDir, null);
@@ -84,28 +83,28 @@ export async function choosePlacement(dataDir: string, log: (line: string) => vo
   if (owner !== null) {
     if (await canReach(dataDir, owner)) return placeIn(dataDir, owner);
     throw new Error(
-      `the database in ${dataDir} belongs to user ${owner.name}, who cannot pass through ` +
-        'every directory above it; run "chmod o+x" on those, or set DATABASE_URL',
+      `the database in ${dataDir} belongs to user ${owner.name}, but this user cannot pass through ` +
+        'all directories above it; run "chmod o+x" on them, or set DATABASE_URL',
     );
   }
   const name = createHash("sha256").update(dataDir).digest("hex").slice(0, 12);
-  const elsewhere = join(SYSTEM_HOME, name);
-  const relocatedOwner = await clusterOwner(elsewhere);
+  const relocatedHome = join(SYSTEM_HOME, name);
+  const relocatedOwner = await clusterOwner(relocatedHome);
   const runAs = relocatedOwner ?? (await ordinaryUserOf(dataDir));
   if (relocatedOwner === null && (await canReach(dataDir, runAs))) return placeIn(dataDir, runAs);
   try {
     await ensureTrustedDirectory(SYSTEM_HOME, 0o711);
-    await ensureTrustedDirectory(elsewhere, 0o711);
+    await ensureTrustedDirectory(relocatedHome, 0o711);
   } catch (error) {
     throw new Error(
-      `user ${runAs.name} cannot reach ${dataDir}, and ${elsewhere} cannot be used instead ` +
+      `user ${runAs.name} cannot access ${dataDir}, and ${relocatedHome} cannot be used instead ` +
         `(${(error as Error).message}); choose another DATA_DIR, or set DATABASE_URL`,
       { cause: error },
     );
   }
   log(
-    `database files are in ${elsewhere}, because PostgreSQL refuses to run as root and ` +
-      `user ${runAs.name}, who runs it instead, cannot reach ${dataDir}`,
+    `database files are in ${relocatedHome}: PostgreSQL refuses to run as root, so user ${runAs.name} runs it, ` +
+      `and this user cannot access ${dataDir}`,
   );
-  return placeIn(elsewhere, runAs);
+  return placeIn(relocatedHome, runAs);
 }

@@ -7,10 +7,10 @@ const POLL_MS = 25;
 const FAST_MS = 30_000;
 const IMMEDIATE_MS = 10_000;
 
-/** A process that can be told apart from a later one with the same number. */
+/** Identifies a process. A later process with the same pid has another start time. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When it started, as an opaque text; null where the system does not say. */
+  /** Start time as opaque text; null where the system does not report it. */
   readonly startedAt: string | null;
 }
 
@@ -36,7 +36,7 @@ function askPs(pid: number, column: string): string | null {
 }
 
 function exists(pid: number): boolean {
-  // 0 and negative numbers address process groups, never one process.
+  // 0 and negative numbers mean process groups.
   if (!Number.isSafeInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
@@ -46,21 +46,21 @@ function exists(pid: number): boolean {
   }
 }
 
-/** The living process with that number, or null; a zombie counts as dead. */
+/** The living process with this pid, or null. A zombie counts as dead. */
 export function identify(pid: number): ProcessIdentity | null {
   if (!exists(pid)) return null;
   if (process.platform !== "linux") return { pid, startedAt: askPs(pid, "lstart") };
   const stat = readProc(`/proc/${pid}/stat`);
   if (stat === null) return exists(pid) ? { pid, startedAt: null } : null;
-  // The command name may hold spaces and brackets, so count from its closing one.
+  // The command name may contain spaces and brackets, so count fields after its last closing bracket.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   if (fields[0] === "Z" || fields[0] === "X") return null;
-  // Start ticks count from boot, so they only mean something together with the boot.
+  // Start ticks count from boot, so the boot id belongs to them.
   const boot = readProc("/proc/sys/kernel/random/boot_id")?.trim() ?? "boot";
   return { pid, startedAt: `${boot}:${fields[19] ?? ""}` };
 }
 
-/** Whether that very process still lives, and not a later one with its number. */
+/** Whether this process still lives. A later process with the same pid does not count. */
 export function isLiving(known: ProcessIdentity): boolean {
   const found = identify(known.pid);
   if (found === null) return false;
@@ -68,7 +68,6 @@ export function isLiving(known: ProcessIdentity): boolean {
   return known.startedAt === found.startedAt;
 }
 
-/** This process. */
 export function ownIdentity(): ProcessIdentity {
   return identify(process.pid) ?? { pid: process.pid, startedAt: null };
 }
@@ -79,10 +78,9 @@ function userOf(pid: number): number | null {
 }
 
 /**
- * Whether `pid` is the main server process of the cluster in that directory.
- * Reads the command line rather than the working directory, which a container's
- * root may not read of another user's process.
- * @param uid its user; a process of another one only pretends to be it
+ * Whether `pid` is the main server process of the cluster in this directory. Reads the command line, because root in a
+ * container may not read the working directory of another user's process.
+ * @param uid the expected user; a process of another user may imitate the command line
  */
 export function isPostmasterOf(pid: number, clusterDir: string, uid?: number): boolean {
   if (identify(pid) === null) return false;
@@ -112,9 +110,9 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Stops a main server process: first an orderly "fast" shutdown for up to 30 s, then an
- * "immediate" one, which loses nothing committed.
- * @throws Error when it survives both.
+ * Stops a main server process: first a "fast" shutdown for up to 30 s, then an "immediate" one, which loses no
+ * committed data.
+ * @throws Error where the process still runs after both
  */
 export async function terminateServer(pid: number, hasEnded: () => boolean): Promise<void> {
   if (hasEnded()) return;

@@ -5,11 +5,11 @@ import { basename, dirname } from "node:path";
 
 const KEPT_OUTPUT = 4_000;
 
-/** The ordinary user the server runs as when this process is root. */
+/** The ordinary user that runs the server where this process is root. */
 export interface RunAs {
   readonly uid: number;
   readonly gid: number;
-  /** For messages: a name, or the number of an unnamed user. */
+  /** For messages: the name of the user, or its number. */
   readonly name: string;
 }
 
@@ -18,14 +18,14 @@ export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** Spawn options for that user: Node takes ids as signed 32-bit numbers. */
+/** Spawn options for this user. Node takes ids as signed 32-bit numbers. */
 export function spawnIds(runAs: RunAs | null): { uid?: number; gid?: number } {
   return runAs === null ? {} : { uid: runAs.uid | 0, gid: runAs.gid | 0 };
 }
 
 /**
- * Reads the user `nobody` from the system's user list.
- * @throws Error when there is no such ordinary user.
+ * Reads the user `nobody` from /etc/passwd.
+ * @throws Error where it is missing
  */
 export async function lookUpNobody(passwdFile = "/etc/passwd"): Promise<RunAs> {
   const passwd = await readFile(passwdFile, "utf8").catch(() => "");
@@ -37,7 +37,7 @@ export async function lookUpNobody(passwdFile = "/etc/passwd"): Promise<RunAs> {
   }
   throw new Error(
     `PostgreSQL refuses to run as root, and ${passwdFile} has no user "nobody" to run it as; ` +
-      "start Octogauge as an ordinary user, or set DATABASE_URL",
+      "start Octogauge as another user, or set DATABASE_URL",
   );
 }
 
@@ -48,8 +48,8 @@ async function grants(path: string, runAs: RunAs, wanted: number): Promise<boole
 }
 
 /**
- * Whether that user may pass through every directory down to `path` and has the
- * wanted rights there (4 read, 2 write, 1 execute or pass).
+ * Whether this user may pass through every directory down to `path`, and has the wanted rights there (4 read, 2 write,
+ * 1 execute or pass).
  */
 export async function canReach(path: string, runAs: RunAs, wanted = 1): Promise<boolean> {
   const real = await realpath(path);
@@ -60,21 +60,21 @@ export async function canReach(path: string, runAs: RunAs, wanted = 1): Promise<
   return true;
 }
 
-/** Of the program loader, and of libfaketime, which it may load: the server then has our clock. */
-const LOADER = /^(LD_PRELOAD|FAKETIME|FAKETIME_DONT_FAKE_MONOTONIC|DONT_FAKE_MONOTONIC)$/;
+/** Variables of the program loader and of libfaketime, so that the server has the same clock as this process. */
+const PASSED_ON = /^(LD_PRELOAD|FAKETIME|FAKETIME_DONT_FAKE_MONOTONIC|DONT_FAKE_MONOTONIC)$/;
 
 /**
- * The environment of every PostgreSQL program: Octogauge's own holds secrets that a
- * long-lived server has no use for, and foreign PG* and locale variables alter it.
+ * The environment of every PostgreSQL program. It holds no secrets of Octogauge, and no PG* or locale variables that
+ * would change the behaviour of the program.
  */
 export function postgresEnvironment(): NodeJS.ProcessEnv {
-  const loader = Object.entries(process.env).filter(([name]) => LOADER.test(name));
+  const loader = Object.entries(process.env).filter(([name]) => PASSED_ON.test(name));
   return { ...Object.fromEntries(loader), PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
 }
 
 /**
- * Runs a program to its end as the given user, with `input` on its standard input.
- * @throws Error with the end of its output when it cannot start or fails.
+ * Runs a program to its end as this user, with `input` on its standard input.
+ * @throws Error with the end of its output where it fails or cannot start
  */
 export async function runTool(file: string, args: readonly string[], runAs: RunAs | null, input = ""): Promise<void> {
   const name = basename(file);
@@ -86,7 +86,7 @@ export async function runTool(file: string, args: readonly string[], runAs: RunA
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
-    // A program that ends without reading says why through its exit code.
+    // A program may end without reading its input. Its exit code reports the reason.
     child.stdin.on("error", () => undefined);
     child.stdin.end(input);
     const [code, signal] = (await once(child, "close")) as [number | null, string | null];

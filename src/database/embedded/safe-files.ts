@@ -9,7 +9,7 @@ const TAIL_BYTES = 4_096;
 const TAIL_LINES = 15;
 const STICKY = 0o1000;
 
-/** Whether `path` is a real directory of this user's that nobody else may write into, or put another in its place. */
+/** Whether `path` is a real directory of this user, and no other user can write into it or replace it. */
 export async function isTrustedDirectory(path: string): Promise<boolean> {
   try {
     const [found, parent] = await Promise.all([lstat(path), stat(dirname(path))]);
@@ -22,23 +22,23 @@ export async function isTrustedDirectory(path: string): Promise<boolean> {
 }
 
 /**
- * Creates `path` unless it is there, and gives it at least the rights of `mode`.
- * @throws Error when somebody else owns it or may write into it.
+ * Creates `path` if it is missing, and gives it at least the rights of `mode`.
+ * @throws Error where another user owns it or may write into it
  */
 export async function ensureTrustedDirectory(path: string, mode: number): Promise<void> {
   await mkdir(path, { recursive: true, mode });
   if (!(await isTrustedDirectory(path))) {
-    throw new Error(`${path} belongs to another user or is writable by others; remove it`);
+    throw new Error(`${path} belongs to another user, or other users can write to it; remove it`);
   }
-  // A strict umask, also one of an interrupted earlier start, takes rights away.
+  // A strict umask, of this start or of an interrupted one, removes rights.
   const { mode: found } = await lstat(path);
   if ((found & mode) !== mode) await chmod(path, (found | mode) & 0o7777);
 }
 
 /**
- * Reads a small file that must be none but itself: another user may have put a link or a pipe in its place.
- * @returns null where there is none
- * @throws Error where it is a link or no file, or may not be read
+ * Reads a small regular file. Another user may have replaced it by a link or a pipe.
+ * @returns null where the file is missing
+ * @throws Error where it is not a regular file, or this user may not read it
  */
 export async function readPlainFile(path: string): Promise<string | null> {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -57,7 +57,7 @@ export async function readPlainFile(path: string): Promise<string | null> {
   }
 }
 
-/** Root must not lock the directory's ordinary owner out of a file in it. */
+/** Where root writes the file, the owner of the directory gets it, and can read it later. */
 async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void> {
   if (!isRoot()) return;
   const { uid, gid } = await stat(directory);
@@ -65,8 +65,7 @@ async function giveToOwnerOf(directory: string, file: FileHandle): Promise<void>
 }
 
 /**
- * Writes a file that only the owner of its directory may read, all at once: after a
- * crash it holds either the old text or the new one.
+ * Writes a file that only the owner of its directory may read. After a crash it holds either the old or the new text.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomBytes(6).toString("hex")}`;

@@ -9,14 +9,14 @@ import { openServerLog } from "./safe-files.js";
 
 const READY_POLL_MS = 50;
 const READY_LIMIT_MS = 60_000;
-/** Replaying the log of a crash takes as long as it takes; giving up would only repeat it. */
+/** Crash recovery may take long. A start that gives up would have to begin it again. */
 const RECOVERY_LIMIT_MS = 600_000;
 const STILL_RECOVERING = "57P03";
-/** In the name of the socket. */
+/** Part of the name of the socket. */
 const PORT = 5_432;
 const AUTHENTICATION_FAILED = new Set(["28P01", "28000"]);
-/** Reasons not to start that a later attempt may not meet. */
-const PASSING_FAILURE = /is still in use|lock file .* already exists/;
+/** Start failures that a retry may overcome. */
+const RETRYABLE_FAILURE = /is still in use|lock file .* already exists/;
 
 const DEFAULTS: Readonly<Record<string, string>> = {
   shared_buffers: "128MB",
@@ -26,26 +26,26 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   timezone: "UTC",
 };
 
-/** A server this process started. */
+/** A server that this process started. */
 export interface ServerProcess {
   readonly port: number;
-  /** Fulfilled when it has ended, for whatever reason. */
+  /** Fulfilled when the server process has ended, for any reason. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A server that ended before it was ready. */
+/** The server ended before it was ready. */
 export class ServerEndedEarly extends Error {
   override readonly name = "ServerEndedEarly";
 
-  /** Whether another attempt may succeed. */
-  get mayPass(): boolean {
-    return PASSING_FAILURE.test(this.message);
+  /** Whether a retry may succeed. */
+  get isRetryable(): boolean {
+    return RETRYABLE_FAILURE.test(this.message);
   }
 }
 
 function settingArguments(settings: Readonly<Record<string, string>>, loopbackPort: number | undefined): string[] {
-  // Last wins: whatever the settings say, the server is for the owner of the cluster's directory alone, where its socket is.
+  // The last value of a setting wins. These always apply, so only the owner of the cluster directory can reach the socket.
   const fixed = {
     listen_addresses: loopbackPort === undefined ? "" : "127.0.0.1",
     unix_socket_directories: ".",
@@ -71,11 +71,11 @@ async function waitUntilReady(access: Access, hasEnded: () => boolean): Promise<
 }
 
 /**
- * Starts a server that listens in the cluster's directory, and waits until it answers, at most 60 s, or 10 min
- * while it recovers from a crash.
- * @param directory the cluster's, by a short path
- * @param loopbackPort where it also listens on 127.0.0.1
- * @throws ServerEndedEarly or Error with the last lines of its log; none is left running.
+ * Starts a server that listens in the cluster's directory, and waits until it answers: at most 60 s, or 10 min during
+ * crash recovery.
+ * @param directory a short path of the cluster
+ * @param loopbackPort port of 127.0.0.1 on which it listens as well
+ * @throws ServerEndedEarly or Error with the last lines of the log; the server is stopped then
  */
 export async function startServer(
   dataDir: string,
@@ -91,7 +91,7 @@ export async function startServer(
     const child = spawn(postgres, ["-D", cluster, ...settingArguments(settings, loopbackPort)], {
       cwd: "/",
       env: postgresEnvironment(),
-      // A session of its own: Ctrl+C at the terminal must reach Octogauge alone.
+      // The server gets its own session, so that Ctrl+C at the terminal reaches Octogauge only.
       detached: true,
       stdio: ["ignore", serverLog.fd, serverLog.fd],
       ...spawnIds(runAs),

@@ -3,7 +3,7 @@ import type { ServerProcess } from "./server.js";
 
 const PAUSE_MS = 1_000;
 
-/** Starts a server again whenever it ends by itself. */
+/** Restarts the server when it ends unexpectedly. */
 export class Supervision {
   #server: ServerProcess;
   #isStopping = false;
@@ -18,7 +18,7 @@ export class Supervision {
     this.#watch = this.#run();
   }
 
-  /** @throws Error when it does not stop */
+  /** @throws Error where the server does not stop */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#server.stop();
@@ -29,9 +29,9 @@ export class Supervision {
     for (;;) {
       await this.#server.ended;
       if (this.#isStopping) return;
-      this.log("PostgreSQL ended by itself; starting it again");
+      this.log("PostgreSQL ended unexpectedly; starting it again");
       await this.#startAgain();
-      // The stop may have come while it started.
+      // stop() may have been called during the restart.
       if (this.#isStopping) return this.#server.stop();
     }
   }
