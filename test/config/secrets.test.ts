@@ -24,7 +24,7 @@ function secretFile(text: string): { path: string; write(text: string): void; re
   return { path, write: (next) => writeFileSync(path, next), remove: () => rmSync(path) };
 }
 
-it("a webhook secret is rotated by its file, and a file that is away or empty changes nothing", async () => {
+it("a webhook secret rotates by its file, and a missing or empty file changes nothing", async () => {
   const file = secretFile("first\n");
   const instance = await startInstance({ GITHUB_WEBHOOK_SECRET: "", GITHUB_WEBHOOK_SECRET_FILE: file.path });
   const status = async (secret: string) => {
@@ -43,14 +43,14 @@ it("a webhook secret is rotated by its file, and a file that is away or empty ch
   const uses = ["", ",", " , "].map((useless) => () => file.write(useless));
   for (const [index, spoil] of [...uses, () => file.remove()].entries()) {
     spoil();
-    // A file is read again after a second.
+    // The file is read again after a second.
     clock.advance(1_001);
     expect(await status("second")).toBe(202);
     expect(warnings()).toBe(index + 1);
   }
 });
 
-it("the metrics token is rotated by its file", async () => {
+it("the metrics token rotates by its file", async () => {
   const file = secretFile("first");
   const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
   const status = async (token: string) =>
@@ -61,7 +61,7 @@ it("the metrics token is rotated by its file", async () => {
   expect(await status("first")).toBe(401);
 });
 
-it("a database password that is rotated is used by the next connections", async () => {
+it("new connections use a rotated database password", async () => {
   const url = new URL(await freshDatabase());
   const role = `rotating_${randomUUID().slice(0, 8)}`;
   await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'first'`);
@@ -79,7 +79,7 @@ it("a database password that is rotated is used by the next connections", async 
   await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String)).toBe(1);
 });
 
-it("a secret that was rotated is in no log line, neither is the one before", async () => {
+it("neither the old nor the new value of a rotated secret is in any log line", async () => {
   const [first, second] = [`canary-${randomUUID()}`, `canary-${randomUUID()}`];
   const file = secretFile(first);
   const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
@@ -92,7 +92,7 @@ it("a secret that was rotated is in no log line, neither is the one before", asy
   expect(await status(first)).toBe(200);
   say();
   expect(log.text()).not.toContain(first);
-  // Nobody has told us yet.
+  // The new value is not loaded yet.
   expect(log.text()).toContain(second);
   const before = log.text().length;
   file.write(second);
@@ -103,7 +103,7 @@ it("a secret that was rotated is in no log line, neither is the one before", asy
   expect([first, second].filter((secret) => after.includes(secret))).toEqual([]);
 });
 
-it("no secret is in a log line or an answer, whatever goes wrong", async () => {
+it("no secret is in a log line or an answer, whatever fails", async () => {
   const canary = `canary-${randomUUID()}`;
   const [port, management, nowhere] = [await freePort(), await freePort(), await freePort()];
   const cli = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
@@ -123,7 +123,7 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await run(["serve"], { ...unreachable, PORT: "junk", DATABASE_URL: `mysql://user:${canary}@localhost/none` }).ended;
   expect(said).toContain("DATABASE_URL cannot be reached");
 
-  // A server whose password is the canary, and then is not.
+  // The password of this server first is the canary, and then is not.
   const url = new URL(await freshDatabase());
   const role = `canary_${randomUUID().slice(0, 8)}`;
   await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${canary}'`);
