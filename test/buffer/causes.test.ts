@@ -9,7 +9,7 @@ import { hasNats } from "../support/nats-server.js";
 import { hasRedis } from "../support/redis-server.js";
 import { ServerProcess } from "../support/server-process.js";
 
-/** The first warning of a broker at this URL. */
+/** The first warning for a broker at this URL. */
 async function warningOf(url: string): Promise<string> {
   const said: string[] = [];
   Logger.overrideLogger({ log: () => undefined, error: () => undefined, warn: (text: unknown) => void said.push(String(text)) });
@@ -36,7 +36,7 @@ it.each([
   expect(said).not.toContain("hunter2");
 });
 
-it.runIf(hasRedis)("a wrong password for Redis is named", async () => {
+it.runIf(hasRedis)("a wrong password for Redis is reported", async () => {
   const server = await ServerProcess.prepare("redis-server", (port) => ["--port", String(port), "--requirepass", "right", "--save", ""]);
   await server.start();
   const said = await warningOf(`redis://:hunter2@127.0.0.1:${server.port}`);
@@ -44,7 +44,7 @@ it.runIf(hasRedis)("a wrong password for Redis is named", async () => {
   expect(said).not.toContain("hunter2");
 });
 
-it.runIf(hasNats)("a NATS without JetStream is named", async () => {
+it.runIf(hasNats)("a NATS server without JetStream is reported", async () => {
   const server = await ServerProcess.prepare("nats-server", (port) => ["--port", String(port)]);
   await server.start();
   expect(await warningOf(`nats://127.0.0.1:${server.port}`)).toMatch(
@@ -52,7 +52,7 @@ it.runIf(hasNats)("a NATS without JetStream is named", async () => {
   );
 });
 
-it("a reason of no known kind is told as it is", () => {
+it("an unknown error is reported unchanged", () => {
   expect(brokerTrouble("the stream octogauge is full", "NATS_URL", ["a:1"])).toBe("the stream octogauge is full");
 });
 
@@ -61,6 +61,6 @@ it.each([
   ["nats", "NATS_URL", "http://host"],
   ["redis", "REDIS_URL", "redis://host/name"],
   ["redis", "REDIS_URL", "redis://u:%zz@host"],
-])("BUFFER=%s with %s=%s is refused by the configuration", (BUFFER, name, value) => {
+])("the configuration rejects BUFFER=%s with %s=%s", (BUFFER, name, value) => {
   expect(() => loadConfig({ BUFFER, [name]: value })).toThrow(name);
 });
