@@ -241,40 +241,30 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await expect.poll(() => fleet.get(Broker).pending()).toBe(0);
   });
 
-  it.skipIf(!isThere)(
-    "a delivery that a worker stored but did not acknowledge before its crash is delivered again and stored once",
-    async () => {
-      const broker = await prepare();
-      await broker.server.start();
-      const dead = brokerOf(broker, 500);
-      await expect.poll(() => dead.isUp).toBe(true);
-      const fleet = await still(broker);
-      await fleet.publish(20);
-      const messages = await dead.fetch();
-      expect(messages).toHaveLength(20);
-      const batch = messages.map(({ delivery }) => fleet.get(FairShare).pendingOf(delivery!));
-      await acceptBatch(
-        fleet.get(Database),
-        batch.slice(0, 10).sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
-      );
-      const heir = brokerOf(broker, 500);
-      let drained = 0;
-      const metrics = { drained: (count: number) => (drained += count), setBack: () => undefined };
-      const drain = new DrainLoop(
-        heir,
-        fleet.get(BatchIntake),
-        metrics as never,
-        fleet.get(LiveConfig),
-        fleet.get(SchemaGate),
-        fleet.config,
-      );
-      await fleet.drainedTo(20, drain);
-      expect(drained).toBe(20);
-      await fleet.process();
-      expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
-      await expect.poll(() => heir.pending()).toBe(0);
-    },
-  );
+  it.skipIf(!isThere)("a delivery stored but not acknowledged before a crash is delivered again and stored once", async () => {
+    const broker = await prepare();
+    await broker.server.start();
+    const dead = brokerOf(broker, 500);
+    await expect.poll(() => dead.isUp).toBe(true);
+    const fleet = await still(broker);
+    await fleet.publish(20);
+    const messages = await dead.fetch();
+    expect(messages).toHaveLength(20);
+    const batch = messages.map(({ delivery }) => fleet.get(FairShare).pendingOf(delivery!));
+    await acceptBatch(
+      fleet.get(Database),
+      batch.slice(0, 10).sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
+    );
+    const heir = brokerOf(broker, 500);
+    let drained = 0;
+    const metrics = { drained: (count: number) => (drained += count), setBack: () => undefined };
+    const drain = new DrainLoop(heir, fleet.get(BatchIntake), metrics as never, fleet.get(LiveConfig), fleet.get(SchemaGate), fleet.config);
+    await fleet.drainedTo(20, drain);
+    expect(drained).toBe(20);
+    await fleet.process();
+    expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
+    await expect.poll(() => heir.pending()).toBe(0);
+  });
 
   it.skipIf(!isThere)("a buffered delivery does not count as missed", async () => {
     const broker = await prepare();

@@ -21,23 +21,20 @@ const alter = (path: string, change: (text: string) => string): void => fs.write
 const NO_PROCESS = "4194999";
 
 describe("one data directory", () => {
-  it.runIf(canUnshare)(
-    "is refused in a second container while the first one lives, and is free right after the first one is killed",
-    async () => {
-      const dataDir = join(scratch(), "data");
-      const first = owner({ dataDir }, undefined, {}, CONTAINER);
-      const { url } = await first.answer;
-      await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
-      const second = await owner({ dataDir }, undefined, {}, CONTAINER).answer;
-      expect(second.error).toMatch(/another Octogauge .*DATA_DIR.*DATABASE_URL/);
-      await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(/another Octogauge/);
-      expect(await query(url, "SELECT answer FROM kept")).toEqual([42]);
-      // Killing process 1 of a namespace kills all its processes.
-      await first.kill9();
-      await until("the first server is gone", () => spawnSync("pgrep", ["-f", `postgres -D ${dataDir}`]).status !== 0);
-      expect(await query((await start({ dataDir })).url, "SELECT answer FROM kept")).toEqual([42]);
-    },
-  );
+  it.runIf(canUnshare)("is refused in a second container while the first lives, and free once the first is killed", async () => {
+    const dataDir = join(scratch(), "data");
+    const first = owner({ dataDir }, undefined, {}, CONTAINER);
+    const { url } = await first.answer;
+    await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    const second = await owner({ dataDir }, undefined, {}, CONTAINER).answer;
+    expect(second.error).toMatch(/another Octogauge .*DATA_DIR.*DATABASE_URL/);
+    await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(/another Octogauge/);
+    expect(await query(url, "SELECT answer FROM kept")).toEqual([42]);
+    // Killing process 1 of a namespace kills all its processes.
+    await first.kill9();
+    await until("the first server is gone", () => spawnSync("pgrep", ["-f", `postgres -D ${dataDir}`]).status !== 0);
+    expect(await query((await start({ dataDir })).url, "SELECT answer FROM kept")).toEqual([42]);
+  });
 
   it("is refused while its owner lives, even if the owner's process id means nothing in this namespace", async () => {
     const dataDir = join(scratch(), "data");

@@ -39,43 +39,46 @@ it("allow and prefer reach a server without TLS in plain text, and require does 
   await expect(reaches(`${url}?sslmode=require`)).rejects.toThrow(/SSL/);
 });
 
-describe.runIf(hasPgBouncer && spawnSync("openssl", ["version"]).status === 0)("a server with TLS and a certificate for localhost", () => {
-  const directory = mkdtempSync(join(tmpdir(), "octogauge-tls-"));
-  const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
-  // PgBouncer runs as an ordinary user.
-  chmodSync(directory, 0o755);
-  const request = [
-    "req",
-    "-x509",
-    "-newkey",
-    "rsa:2048",
-    "-nodes",
-    "-days",
-    "3650",
-    "-subj",
-    "/CN=localhost",
-    "-addext",
-    "subjectAltName=DNS:localhost",
-  ];
-  spawnSync("openssl", [...request, "-keyout", key, "-out", cert]);
-  chmodSync(key, 0o644);
-  afterAll(() => rmSync(directory, { recursive: true }));
+describe.runIf(hasPgBouncer && spawnSync("openssl", ["version"]).status === 0)(
+  "a server with TLS, whose certificate is for localhost",
+  () => {
+    const directory = mkdtempSync(join(tmpdir(), "octogauge-tls-"));
+    const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+    // PgBouncer runs as an ordinary user.
+    chmodSync(directory, 0o755);
+    const request = [
+      "req",
+      "-x509",
+      "-newkey",
+      "rsa:2048",
+      "-nodes",
+      "-days",
+      "3650",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost",
+    ];
+    spawnSync("openssl", [...request, "-keyout", key, "-out", cert]);
+    chmodSync(key, 0o644);
+    afterAll(() => rmSync(directory, { recursive: true }));
 
-  it.each([
-    ["prefer", "localhost", "", undefined],
-    ["require", "localhost", "", undefined],
-    ["require", "127.0.0.1", `&sslrootcert=${cert}`, undefined],
-    ["verify-ca", "127.0.0.1", `&sslrootcert=${cert}`, undefined],
-    ["verify-full", "localhost", `&sslrootcert=${cert}`, undefined],
-    ["verify-full", "127.0.0.1", `&sslrootcert=${cert}`, /altnames/],
-    ["verify-full", "localhost", "", /self-signed/],
-    ["verify-full", "localhost", "&sslrootcert=/no/such.pem", /sslrootcert=\/no\/such.pem cannot be read \(ENOENT\)/],
-    ["disable", "localhost", "", /SSL|TLS/i],
-  ])("sslmode=%s, %s%s", async (mode, host, query, failure) => {
-    const settings = `client_tls_sslmode = require\nclient_tls_cert_file = ${cert}\nclient_tls_key_file = ${key}`;
-    const { port } = new URL(await throughPgBouncer(await freshDatabase(), 2, settings));
-    const url = withHost(await freshDatabase(), `${host}:${port}`, `?sslmode=${mode}${query}`);
-    const outcome = await reaches(url).catch((error: unknown) => String(error));
-    expect(String(outcome)).toMatch(failure ?? new RegExp(`^${port}$`));
-  });
-});
+    it.each([
+      ["prefer", "localhost", "", undefined],
+      ["require", "localhost", "", undefined],
+      ["require", "127.0.0.1", `&sslrootcert=${cert}`, undefined],
+      ["verify-ca", "127.0.0.1", `&sslrootcert=${cert}`, undefined],
+      ["verify-full", "localhost", `&sslrootcert=${cert}`, undefined],
+      ["verify-full", "127.0.0.1", `&sslrootcert=${cert}`, /altnames/],
+      ["verify-full", "localhost", "", /self-signed/],
+      ["verify-full", "localhost", "&sslrootcert=/no/such.pem", /sslrootcert=\/no\/such.pem cannot be read \(ENOENT\)/],
+      ["disable", "localhost", "", /SSL|TLS/i],
+    ])("sslmode=%s, %s%s", async (mode, host, query, failure) => {
+      const settings = `client_tls_sslmode = require\nclient_tls_cert_file = ${cert}\nclient_tls_key_file = ${key}`;
+      const { port } = new URL(await throughPgBouncer(await freshDatabase(), 2, settings));
+      const url = withHost(await freshDatabase(), `${host}:${port}`, `?sslmode=${mode}${query}`);
+      const outcome = await reaches(url).catch((error: unknown) => String(error));
+      expect(String(outcome)).toMatch(failure ?? new RegExp(`^${port}$`));
+    });
+  },
+);
