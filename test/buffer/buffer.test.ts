@@ -255,15 +255,22 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
       fleet.get(Database),
       batch.slice(0, 10).sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
     );
-    const heir = brokerOf(broker, 500);
+    const successor = brokerOf(broker, 500);
     let drained = 0;
     const metrics = { drained: (count: number) => (drained += count), setBack: () => undefined };
-    const drain = new DrainLoop(heir, fleet.get(BatchIntake), metrics as never, fleet.get(LiveConfig), fleet.get(SchemaGate), fleet.config);
+    const drain = new DrainLoop(
+      successor,
+      fleet.get(BatchIntake),
+      metrics as never,
+      fleet.get(LiveConfig),
+      fleet.get(SchemaGate),
+      fleet.config,
+    );
     await fleet.drainedTo(20, drain);
     expect(drained).toBe(20);
     await fleet.process();
     expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
-    await expect.poll(() => heir.pending()).toBe(0);
+    await expect.poll(() => successor.pending()).toBe(0);
   });
 
   it.skipIf(!isThere)("a buffered delivery does not count as missed", async () => {

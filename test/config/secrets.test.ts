@@ -85,7 +85,7 @@ it("neither the old nor the new value of a rotated secret is in any log line", a
   const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
   const log = captureLog();
   const say = () => {
-    for (const secret of [first, second]) new Logger("github").warn(`somebody said ${secret}`);
+    for (const secret of [first, second]) new Logger("github").warn(`a caller said ${secret}`);
   };
   const status = async (token: string) =>
     (await fetch(`${instance.managementUrl}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status;
@@ -99,7 +99,7 @@ it("neither the old nor the new value of a rotated secret is in any log line", a
   await expect.poll(() => status(second)).toBe(200);
   say();
   const after = log.text().slice(before);
-  expect(after.match(/somebody said \[redacted\]"/g)).toHaveLength(2);
+  expect(after.match(/a caller said \[redacted\]"/g)).toHaveLength(2);
   expect([first, second].filter((secret) => after.includes(secret))).toEqual([]);
 });
 
