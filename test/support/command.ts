@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { vi } from "vitest";
 import { type Config, loadConfig } from "../../src/config/config.js";
 
-/** Runs a group of commands in this process, which spares the start of one. @returns what it said, errors included */
+/** Runs a command group in this process, which is faster than a new process. @returns its output, errors included */
 export async function runCommand(
   group: (configured: () => Config) => Command,
   url: string,

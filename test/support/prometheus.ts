@@ -9,17 +9,17 @@ import { LIMIT_MS } from "./wait.js";
 
 export const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
 
-/** One series of an answer. */
+/** One series of a query result. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** A Prometheus of the test's own. */
+/** A Prometheus server for one test. */
 export class Prometheus {
   private constructor(readonly url: string) {}
 
-  /** @param config the text of its configuration file @param more arguments */
+  /** @param config the text of its configuration file @param more additional arguments */
   static async start(config: string, more: readonly string[] = []): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), "octogauge-prometheus-"));
     writeFileSync(join(directory, "prometheus.yml"), config);
@@ -58,7 +58,7 @@ export class Prometheus {
     return answer.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
-  /** The one number that the expression comes to; undefined where it comes to nothing. */
+  /** The single value of the expression, or undefined if it has none. */
   async scalar(expression: string): Promise<number | undefined> {
     return (await this.query(expression))[0]?.value;
   }

@@ -8,12 +8,12 @@ import { onTestFinished } from "vitest";
 import { freePort } from "./replica.js";
 import { LIMIT_MS } from "./wait.js";
 
-// Debian puts daemons where an ordinary user does not look.
+// Debian installs daemons in a directory that is not on an ordinary user's PATH.
 const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` };
 
 export const isInstalled = (program: string): boolean => spawnSync(program, ["--version"], { env }).status === 0;
 
-/** A server of the test's own on a free port, in a directory of its own; it keeps both when it is killed and started again. */
+/** A server for one test on a free port and in its own directory. It keeps both over a kill and restart. */
 export class ServerProcess {
   #child: ChildProcess | undefined;
   #said = "";

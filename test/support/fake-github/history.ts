@@ -5,11 +5,11 @@ import type { Fate } from "./hooks.js";
 
 export interface HistoryTelling {
   readonly hooks: readonly HookSpec[];
-  /** Decided when a GUID comes for the first time; its copies share the fate. Default: all are delivered. */
+  /** Called at the first delivery of a GUID; its copies have the same fate. Default: all are delivered. */
   readonly fateOf?: (delivery: SimulatedDelivery, index: number) => Fate;
-  /** What the log says. Default a minute ago. */
+  /** The log's delivery time. Default a minute ago. */
   readonly deliveredAt?: (delivery: SimulatedDelivery, index: number) => Date;
-  /** How many are on their way at once. Default 8. */
+  /** The number of concurrent deliveries. Default 8. */
   readonly concurrency?: number;
 }
 
@@ -21,7 +21,7 @@ export interface ToldHistory {
   readonly lostIds: ReadonlySet<string>;
 }
 
-/** Lets a history of the simulator happen at the fake, in its order but for what is on its way at once. */
+/** Replays a simulated history at the fake, in order except for concurrent deliveries. */
 export async function tellHistory(
   github: FakeGitHub,
   deliveries: Iterable<SimulatedDelivery>,
