@@ -190,7 +190,7 @@ describe.runIf(nobody !== null)("the PostgreSQL programs as root", () => {
     await ordinary.end();
   });
 
-  it("are copied, and the data moved, if only root may access the path", async () => {
+  it("are copied, and the data directory is placed elsewhere, if only root may access the path", async () => {
     const directory = scratch(0o700);
     const { program } = bareProject(directory);
     const dataDir = join(directory, "data");

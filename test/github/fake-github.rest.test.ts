@@ -205,7 +205,7 @@ describe("lists", () => {
     expect(installed.data.repositories.map(({ full_name }) => full_name)).toEqual(["acme/web", "acme/api"]);
   });
 
-  test("later payloads can add to a repository made up from a hook, and a test's own values win", async () => {
+  test("the first payload completes a repository made up from a hook, and values set by a test win", async () => {
     const { github, happens, request } = await setUp();
     github.addHook("repo:acme/api:8", { webhookUrl: "http://127.0.0.1:1", secret: "" });
     github.addRepository("acme/api", { archived: true });

@@ -8,7 +8,7 @@ import { freshDatabase, rowsOf } from "../support/database.js";
 import { sized } from "../support/size.js";
 
 const REQUESTS = sized(1_000, 10_000);
-/** It allows about 160 MiB for any traffic. */
+/** The process uses about 160 MiB under any traffic. */
 const MOST_MEBIBYTES = 512;
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 

@@ -123,7 +123,7 @@ describe("GitHub's rate limits", () => {
     expect(github.requests).toHaveLength(9);
   });
 
-  it("GitHub Enterprise Server may send no rate limit headers", async () => {
+  it("answers of a GitHub Enterprise Server without rate limit headers are accepted", async () => {
     const url = await freshDatabase();
     const github = await startScripted(() => ({}));
     const fleet = await stillFleet({ GITHUB_API_URL: `${github.url}/api/v3`, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);

@@ -290,7 +290,7 @@ describe("rule 6 with look-ups", () => {
     expect(await fleet.samples("github_workflow_jobs_lost_total")).toEqual(['github_workflow_jobs_lost_total{owner="acme",repo="api"} 1']);
   });
 
-  it("an attempt that was not looked up yet is not lost for another day", async () => {
+  it("an attempt that was not looked up yet gets another day for the look-up", async () => {
     const { fleet, tell, silentFor, lookUp, github } = await setUp({ RUN_LIMIT: "1d" });
     const since = (hours: number) =>
       sql(fleet.get(Database), "UPDATE octogauge.workflow_runs SET since = now() - make_interval(hours => $1)", [hours]);
@@ -306,7 +306,7 @@ describe("rule 6 with look-ups", () => {
     expect(await fleet.samples("github_workflow_runs_lost_total")).toHaveLength(1);
   });
 
-  it("the time limit alone decides without credentials", async () => {
+  it("without credentials, the time limit alone decides", async () => {
     const fleet = await stillFleet({ RUN_LIMIT: "1d", RECONCILE_AFTER: "50ms" });
     await fleet.deliver("workflow_run", runPayload("in_progress"));
     expect(await fleet.get(LookupLoop).runOnce()).toBe("idle");

@@ -8,7 +8,7 @@ type Json = Record<string, unknown>;
 const repository = { full_name: "acme/api", default_branch: "main" };
 let nextId = 0;
 
-/** A delivery of which only the order of the numbers matters, used as time of its GUID. */
+/** A delivery whose GUID contains `order` as its time. */
 function delivery(event: string, payload: Json, order = 0): ExpectedDelivery {
   const node = (nextId++).toString(16).padStart(12, "0");
   return {

@@ -106,7 +106,7 @@ describe("any order, repetition and batching over several workers", () => {
         histories += 1;
         const owner = `owner-${histories}`;
         const events = eventsOf(plan, owner, histories * 10_000);
-        // An attempt that is known only by its jobs, and has no job, gives no series.
+        // A history without events: its attempts are known only by jobs, and have none.
         fc.pre(events.length > 0);
         const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
           .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))

@@ -97,7 +97,7 @@ describe("rule 3: state only moves forward", () => {
   });
 });
 
-describe("rule 4: a newer or completed attempt closes older open rows", () => {
+describe("rule 4: a newer or completed attempt closes open rows", () => {
   it("the rows leave the gauges at once, the next check closes them, and a later completion is still counted", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_run", runPayload("in_progress"));
