@@ -198,6 +198,6 @@ it("docs/observability.md computes the same trace ids for a job", () => {
   const page = readFileSync(fileURLToPath(new URL("../../docs/observability.md", import.meta.url)), "utf8");
   const script = /```sh\n(id\(\)[^`]+)```/.exec(page)?.[1] ?? "";
   const environment = { PATH: process.env["PATH"], GITHUB_RUN_ID: "7", GITHUB_RUN_ATTEMPT: "2" };
-  const said = execFileSync("sh", ["-c", `${script}\nprintf %s "$TRACEPARENT"`], { env: environment, encoding: "utf8" });
-  expect(said).toBe(`00-${traceOf(7, 2)}-${spanOf(7, "run", 2)}-01`);
+  const output = execFileSync("sh", ["-c", `${script}\nprintf %s "$TRACEPARENT"`], { env: environment, encoding: "utf8" });
+  expect(output).toBe(`00-${traceOf(7, 2)}-${spanOf(7, "run", 2)}-01`);
 });

@@ -176,8 +176,8 @@ describe("a failed start names the variable, its value without secrets, and what
       /^DATA_DIR is ".*file\/x", where the embedded PostgreSQL cannot keep its data \(ENOTDIR\)/,
     ],
   ])("%s", async (_, overrides, expected) => {
-    const said = await failure(overrides());
-    expect(said).toMatch(expected);
-    expect(said).not.toMatch(/hunter2|wrong-password|right-password/);
+    const output = await failure(overrides());
+    expect(output).toMatch(expected);
+    expect(output).not.toMatch(/hunter2|wrong-password|right-password/);
   });
 });

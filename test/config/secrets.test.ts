@@ -107,11 +107,11 @@ it("no secret is in a log line or an answer, whatever fails", async () => {
   const canary = `canary-${randomUUID()}`;
   const [port, management, nowhere] = [await freePort(), await freePort(), await freePort()];
   const cli = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
-  let said = "";
+  let output = "";
   const run = (args: string[], environment: Record<string, string>) => {
     const child = spawn(process.execPath, [cli, ...args], { env: childEnvironment(environment) });
-    child.stdout.on("data", (data: Buffer) => (said += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (output += data.toString()));
     return { child, ended: once(child, "exit") };
   };
   const secrets = { GITHUB_WEBHOOK_SECRET: canary, METRICS_TOKEN: canary };
@@ -121,7 +121,7 @@ it("no secret is in a log line or an answer, whatever fails", async () => {
   await run(["migrate"], unreachable).ended;
   await run(["dead-letters", "list"], unreachable).ended;
   await run(["serve"], { ...unreachable, PORT: "junk", DATABASE_URL: `mysql://user:${canary}@localhost/none` }).ended;
-  expect(said).toContain("DATABASE_URL cannot be reached");
+  expect(output).toContain("DATABASE_URL cannot be reached");
 
   // The password of this server first is the canary, and then is not.
   const url = new URL(await freshDatabase());
@@ -171,13 +171,13 @@ it("no secret is in a log line or an answer, whatever fails", async () => {
   await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'another'`);
   await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
   await provoke();
-  await expect.poll(() => said).toContain("password authentication failed");
+  await expect.poll(() => output).toContain("password authentication failed");
   serving.child.kill("SIGTERM");
   await serving.ended;
   expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
-  expect(said.length).toBeGreaterThan(500);
+  expect(output.length).toBeGreaterThan(500);
   for (const line of ["a delivery was taken", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
-    expect(said).toContain(`"msg":"${line}"`);
-  expect(said).not.toContain("sha256");
-  expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);
+    expect(output).toContain(`"msg":"${line}"`);
+  expect(output).not.toContain("sha256");
+  expect([...answers, output].filter((text) => text.includes(canary))).toEqual([]);
 });

@@ -71,18 +71,18 @@ it("a slow statement gets its full timeout, even while fast statements run", asy
 });
 
 it("the timeout grows for a slow server and shrinks for a fast one", () => {
-  const patience = new AdaptiveTimeout(5);
-  expect(patience.seconds).toBe(5);
-  for (let round = 0; round < 6; round += 1) patience.timedOut();
-  expect(patience.seconds).toBe(60);
-  patience.answered(50);
-  expect(patience.seconds).toBe(60);
-  patience.answered(20);
-  expect(patience.seconds).toBe(54);
-  for (let round = 0; round < 100; round += 1) patience.answered(20);
-  expect(patience.seconds).toBe(40);
-  for (let round = 0; round < 100; round += 1) patience.answered(0.01);
-  expect(patience.seconds).toBe(5);
+  const adaptive = new AdaptiveTimeout(5);
+  expect(adaptive.seconds).toBe(5);
+  for (let round = 0; round < 6; round += 1) adaptive.timedOut();
+  expect(adaptive.seconds).toBe(60);
+  adaptive.answered(50);
+  expect(adaptive.seconds).toBe(60);
+  adaptive.answered(20);
+  expect(adaptive.seconds).toBe(54);
+  for (let round = 0; round < 100; round += 1) adaptive.answered(20);
+  expect(adaptive.seconds).toBe(40);
+  for (let round = 0; round < 100; round += 1) adaptive.answered(0.01);
+  expect(adaptive.seconds).toBe(5);
 });
 
 it.each([

@@ -13,7 +13,7 @@ import { jobPayload, RAN } from "../support/payloads.js";
 import { hasPgBouncer, throughPgBouncer } from "../support/pgbouncer.js";
 
 /** A role that owns a database, both with settings that a DBA may have made. */
-async function hostile(settings: Record<string, string>, { on = "ROLE", migrated = false } = {}): Promise<string> {
+async function databaseWith(settings: Record<string, string>, { on = "ROLE", migrated = false } = {}): Promise<string> {
   const url = new URL(await freshDatabase({ migrated }));
   const [name, role] = [url.pathname.slice(1), `role_${randomBytes(6).toString("hex")}`];
   const admin = new pg.Client({ connectionString: inject("serverUrl") });
@@ -38,7 +38,7 @@ const SETTINGS: [string, Record<string, string>][] = [
 
 describe.each(["ROLE", "DATABASE"])("settings of a DBA by ALTER %s", (on) => {
   it.each(SETTINGS)("%s: Octogauge migrates, accepts deliveries and counts them once", async (_, settings) => {
-    const instance = await startInstance({}, await hostile(settings, { on }));
+    const instance = await startInstance({}, await databaseWith(settings, { on }));
     const database = rowsOf(instance.databaseUrl, "SELECT 1");
     await database;
     // Concurrent deliveries, some with equal ids, cause serialization failures under serializable.
@@ -52,7 +52,7 @@ describe.each(["ROLE", "DATABASE"])("settings of a DBA by ALTER %s", (on) => {
 });
 
 it("under serializable, concurrent deliveries and batches of several workers cause no 503 and no conflict", async () => {
-  const url = await hostile({ default_transaction_isolation: "serializable" }, { migrated: true });
+  const url = await databaseWith({ default_transaction_isolation: "serializable" }, { migrated: true });
   const overrides = { WORKER_CONCURRENCY: "4", DATABASE_POOL_SIZE: "12" };
   const instances = [await startInstance(overrides, url), await startInstance(overrides, url)];
   const count = 200;
@@ -74,7 +74,7 @@ it("under serializable, concurrent deliveries and batches of several workers cau
 });
 
 it("single statements and transactions run at read committed with our own limits", async () => {
-  const url = await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }, { migrated: true });
+  const url = await databaseWith({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }, { migrated: true });
   const database = (await stillFleet({}, url)).get(Database);
   const shown = "SELECT current_setting('transaction_isolation') AS isolation, current_setting('lock_timeout') AS wait";
   expect(await sql(database, shown)).toEqual([{ isolation: "read committed", wait: "0" }]);
@@ -86,7 +86,7 @@ it.each([
   ["local", "local"],
   ["remote_apply", "remote_apply"],
 ])("with synchronous_commit=%s, a delivery commits with %s", async (setting, expected) => {
-  const database = (await stillFleet({}, await hostile({ synchronous_commit: setting }, { migrated: true }))).get(Database);
+  const database = (await stillFleet({}, await databaseWith({ synchronous_commit: setting }, { migrated: true }))).get(Database);
   const shown = [{ synchronous_commit: expected }];
   expect(await sql(database, "SHOW synchronous_commit")).toEqual(shown);
   expect(await database.transaction((on) => sql(on, "SHOW synchronous_commit"))).toEqual(shown);
@@ -115,7 +115,7 @@ it("with ordinary settings, a single statement stays one round trip", async () =
 });
 
 it("the transaction of the migration lock is neither idle nor ended by a timeout", async () => {
-  const url = await hostile({ idle_in_transaction_session_timeout: "60ms", statement_timeout: "60ms" });
+  const url = await databaseWith({ idle_in_transaction_session_timeout: "60ms", statement_timeout: "60ms" });
   const config = loadConfig(testEnvironment(url));
   const runners = await Promise.all([migrateDatabase(config), migrateDatabase(config)]);
   expect(new Set(runners.flat()).size).toBe(runners.flat().length);
@@ -123,7 +123,7 @@ it("the transaction of the migration lock is neither idle nor ended by a timeout
 });
 
 it.runIf(hasPgBouncer)("the same is true behind PgBouncer in transaction mode", async () => {
-  const url = await throughPgBouncer(await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }), 5);
+  const url = await throughPgBouncer(await databaseWith({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }), 5);
   const database = (await stillFleet({}, (await migrateDatabase(loadConfig(testEnvironment(url))), url))).get(Database);
   expect(await sql(database, "SHOW transaction_isolation")).toEqual([{ transaction_isolation: "read committed" }]);
 });

@@ -64,7 +64,7 @@ it.each<[string, string, Answers, RegExp]>([
   ["no pg_hba entry for plain text, then no TLS: reports the server's error", "allow", { toTls: noTls, toPlain: NO_ENTRY }, /pg_hba/],
   ["silence, then no TLS: reports the timeout", "allow", { toTls: noTls, toPlain: silence }, /timeout/],
 ])("sslmode: %s", async (_, mode, answers, expected) => {
-  const said = await failureOf(await serverWith(answers), mode);
-  expect(said).toMatch(expected);
-  expect(said).not.toMatch(/does not support SSL/);
+  const output = await failureOf(await serverWith(answers), mode);
+  expect(output).toMatch(expected);
+  expect(output).not.toMatch(/does not support SSL/);
 });

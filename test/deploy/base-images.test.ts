@@ -18,6 +18,9 @@ it("every base image of the Dockerfile can be set by digest, and scripts/base-im
   onTestFinished(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, "docker"), `#!/bin/sh\necho ${digest}\n`);
   chmodSync(join(directory, "docker"), 0o755);
-  const said = execFileSync(join(ROOT, "scripts/base-images"), { encoding: "utf8", env: { PATH: `${directory}:${process.env["PATH"]}` } });
-  expect(said.trim().split("\n")).toEqual(names.map((name) => expect.stringMatching(`^--build-arg ${name}=\\S+@${digest}$`) as string));
+  const output = execFileSync(join(ROOT, "scripts/base-images"), {
+    encoding: "utf8",
+    env: { PATH: `${directory}:${process.env["PATH"]}` },
+  });
+  expect(output.trim().split("\n")).toEqual(names.map((name) => expect.stringMatching(`^--build-arg ${name}=\\S+@${digest}$`) as string));
 });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { generateHistory } from "../../src/simulator/history.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js";
 import { guid } from "../truth/histories.js";
 import { asApp, refusal, withToken } from "./clients.js";
@@ -139,10 +139,10 @@ describe("a job", () => {
 test("REST's answers do not depend on the order of events", async () => {
   const history = [...generateHistory({ deliveries: 800, owners: 1, repositories: 2 })];
   const names = [...new Set(history.map(({ body }) => (JSON.parse(body) as { repository: { full_name: string } }).repository.full_name))];
-  const told = [];
+  const answers = [];
   for (const deliveries of [history, history.toReversed()]) {
     const { github, request } = await setUp();
-    await tellHistory(github, deliveries, { hooks: [] });
+    await replayHistory(github, deliveries, { hooks: [] });
     const shown: string[] = [];
     for (const name of names) {
       const [owner = "", repo = ""] = name.split("/");
@@ -153,11 +153,11 @@ test("REST's answers do not depend on the order of events", async () => {
         shown.push(JSON.stringify(jobs.data));
       }
     }
-    told.push(shown.map((text) => text.replaceAll(github.url, "")));
+    answers.push(shown.map((text) => text.replaceAll(github.url, "")));
     expect(github.unexpected).toEqual([]);
   }
-  expect(told[0]?.length).toBeGreaterThan(20);
-  expect(told[0]).toEqual(told[1]);
+  expect(answers[0]?.length).toBeGreaterThan(20);
+  expect(answers[0]).toEqual(answers[1]);
 });
 
 describe("lists", () => {

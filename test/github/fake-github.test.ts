@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { generateHistory } from "../../src/simulator/history.js";
 import { DeliveryLog } from "../support/fake-github/delivery-log.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import type { HookSpec } from "../support/fake-github/hook.js";
 import type { FakeGitHubOptions } from "../support/fake-github/options.js";
 import { startReceiver } from "../support/fake-github/receiver.js";
@@ -266,13 +266,13 @@ test("a simulated history is replayed with its losses: a GUID and its copies are
   const history = [...generateHistory({ deliveries: 300, duplicateRate: 0.2 })];
   const ids = history.map(({ deliveryId }) => deliveryId);
   const fates = ["failed", "unsent", "deliver", "deliver", "deliver"] as const;
-  const { told, lost, lostIds } = await tellHistory(github, history, {
+  const { total, lost, lostIds } = await replayHistory(github, history, {
     hooks: [HOOK],
     fateOf: (_, index) => fates[index % 5] ?? "deliver",
     deliveredAt: ({ deliveryId }) => new Date(Date.UTC(2026, 10, 1) + ids.indexOf(deliveryId)),
     concurrency: 4,
   });
-  expect([told, lost]).toEqual([300, lostIds.size]);
+  expect([total, lost]).toEqual([300, lostIds.size]);
   expect(lost).toBeGreaterThan(50);
   const posted = receiver.received.map(({ headers }) => String(headers["x-github-delivery"]));
   expect(posted.sort()).toEqual(ids.filter((id) => !lostIds.has(id)).sort());

@@ -151,12 +151,12 @@ describe.skipIf(!HELM)("the chart", () => {
   });
 
   it.each(CI_VALUES)("ci/%s: the notes give the next steps", async (name) => {
-    const said = await notes(join(CHART, "ci", name));
-    expect(said).toContain("helm test rel -n ns");
-    expect(said).toMatch(/octogauge-database: ur[il]/);
-    expect(said).toMatch(/Connections to PostgreSQL: up to \d+/);
-    expect(said).toContain("kubectl -n ns get secret octogauge-github -o jsonpath='{.data.webhook-secret}' | base64 -d");
-    expect(said).not.toMatch(/%!|<no value>|<nil>/);
+    const output = await notes(join(CHART, "ci", name));
+    expect(output).toContain("helm test rel -n ns");
+    expect(output).toMatch(/octogauge-database: ur[il]/);
+    expect(output).toMatch(/Connections to PostgreSQL: up to \d+/);
+    expect(output).toContain("kubectl -n ns get secret octogauge-github -o jsonpath='{.data.webhook-secret}' | base64 -d");
+    expect(output).not.toMatch(/%!|<no value>|<nil>/);
   });
 
   it("the notes print the command for the webhook secret, whatever its key is", async () => {
@@ -181,9 +181,9 @@ describe.skipIf(!HELM)("the chart", () => {
     const blind = /alerts on processes have nothing to look at/;
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true } } }))).toMatch(blind);
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true }, process: { enabled: true } } }))).not.toMatch(blind);
-    const said = await notes(valuesFile(open));
-    expect(said).not.toMatch(blind);
-    const lines = said.split("\n");
+    const output = await notes(valuesFile(open));
+    expect(output).not.toMatch(blind);
+    const lines = output.split("\n");
     const yaml = lines.slice(lines.findIndex((line) => line.includes("- job_name"))).filter((line) => /^ {3}(- job_name| )/.test(line));
     const jobs = parse(yaml.join("\n")) as Manifest[];
     expect(jobs.map(({ job_name, metrics_path }) => [job_name, metrics_path])).toEqual([
@@ -363,8 +363,8 @@ describe.skipIf(!HELM)("the chart rejects", () => {
   });
 
   it("several problems, all reported at once", async () => {
-    const said = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
-    expect(said).toContain("The values have 3 problem(s)");
+    const output = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
+    expect(output).toContain("The values have 3 problem(s)");
   });
 
   it("a preStop sleep if the Kubernetes version has none", async () => {

@@ -70,13 +70,13 @@ describe("helm test", () => {
   it("waits for a Service without pods", async () => {
     const { webhook, managementUrl } = await startInstance();
     const late = await Promise.all([webhook, managementUrl].map(forwardLater));
-    const said = helmTest(`${late[0]!.url}/webhook`, late[1]!.url, { "webhook-secret": SECRET });
+    const output = helmTest(`${late[0]!.url}/webhook`, late[1]!.url, { "webhook-secret": SECRET });
     // The script reads the metrics first.
     for (const service of [late[1]!, late[0]!]) {
       await service.refused;
       service.open();
     }
-    expect(await said).toBe("A signed ping was stored once, and /metrics counts it.");
+    expect(await output).toBe("A signed ping was stored once, and /metrics counts it.");
   });
 });
 
@@ -103,9 +103,9 @@ describe.skipIf(!HELM)("KEDA's database query", () => {
     // Both values grow during the test, so the later reading is not smaller.
     const oldest = Math.max(...backlog.map(({ oldestAge }) => oldestAge));
     expect(oldest).toBeGreaterThan(170);
-    const told = await answer(age!);
-    expect(told).toBeGreaterThanOrEqual(Math.floor(oldest));
-    expect(told).toBeLessThanOrEqual(Math.max(...(await readBacklog(client)).map(({ oldestAge }) => oldestAge)) + 1);
+    const reported = await answer(age!);
+    expect(reported).toBeGreaterThanOrEqual(Math.floor(oldest));
+    expect(reported).toBeLessThanOrEqual(Math.max(...(await readBacklog(client)).map(({ oldestAge }) => oldestAge)) + 1);
   });
 });
 

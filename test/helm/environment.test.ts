@@ -137,8 +137,8 @@ config:
       const [words, refused] = [value ? ["on", "true"] : ["off", "false"], [] as string[]];
       for (const name of known) if (!words.some((word) => takes(name, word))) refused.push(name);
       expect(refused.length).toBeGreaterThan(known.length - 7);
-      const said = await refusal({ config: Object.fromEntries(refused.map((name) => [name, value])) });
-      for (const name of refused) expect(said).toContain(`/config/${name}'`);
+      const output = await refusal({ config: Object.fromEntries(refused.map((name) => [name, value])) });
+      for (const name of refused) expect(output).toContain(`/config/${name}'`);
       const taken = Object.fromEntries(known.filter((name) => !refused.includes(name)).map((name) => [name, value]));
       const [gateway] = serving(await render({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...taken } }));
       for (const name of Object.keys(taken)) expect(takes(name as keyof typeof variables, envOf(gateway)[name]!)).toBe(true);

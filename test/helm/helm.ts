@@ -43,8 +43,8 @@ const YAML_1_1 = { version: "1.1" } as const;
 
 /** The notes that `helm install` prints. */
 export async function notes(file: string): Promise<string> {
-  const said = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", file);
-  return said.slice(said.indexOf("NOTES:"));
+  const output = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", file);
+  return output.slice(output.indexOf("NOTES:"));
 }
 
 /** Runs helm on the chart. @throws helm's error output */

@@ -9,7 +9,7 @@ import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { Gate } from "../support/gate.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 import { deliveryHeaders, post, sign, startInstance } from "../support/octogauge.js";
 import { jobPayload, RAN } from "../support/payloads.js";
 
@@ -37,7 +37,7 @@ describe("LOG_DELIVERIES", () => {
     await fetch(instance.webhook, { method: "POST", headers: { ...headers, "x-github-event": `Star ${CANARY}` }, body });
     await fetch(instance.webhook);
     const bytes = Buffer.byteLength(body);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was taken" },
       { level: "info", room: "processing", ...ofJob(id), age_seconds: "some", msg: "a delivery was applied" },
       { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was taken" },
@@ -116,7 +116,7 @@ describe("a failing delivery", () => {
     const message = 'new row for relation "workflow_jobs" violates check constraint "refused"';
     const error = { class: "error", code: "23514", message };
     const failed = { ...ofJob(ids[1]!), source: "apply" };
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "warn", room: "processing", deliveries: 2, error, msg: "a batch was refused, trying its deliveries one by one" },
       {
         level: "warn",
@@ -172,7 +172,7 @@ describe("a failing delivery", () => {
     await fleet.accept("workflow_job", payload(1), id);
     await fleet.get(BatchJournal).begin(randomUUID(), await rowsOf<InboxKey>(fleet.url, "SELECT priority, seq FROM octogauge.inbox"));
     await fleet.process();
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       {
         level: "warn",
         room: "processing",

@@ -8,7 +8,7 @@ import { loadConfig } from "../../src/config/config.js";
 import { LOG_ROOMS } from "../../src/config/log-levels.js";
 import { logEntry } from "../../src/logging/fields.js";
 import { OctogaugeLogger, prettyStream } from "../../src/logging/octogauge-logger.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 
 const METHODS = ["fatal", "error", "warn", "log", "debug", "verbose"] as const;
 
@@ -20,7 +20,7 @@ describe("a log line", () => {
     logger.warn(logEntry("a delivery is odd", { delivery_id: "d", event: "star", status: 202 }));
     expect(lines[0]?.["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(lines[0]?.["pid"]).toBe(process.pid);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       ...["fatal", "error", "warn", "info", "debug", "trace"].map((level) => ({
         level,
         room: "processing",
@@ -44,7 +44,7 @@ describe("a log line", () => {
     new Logger("RouterExplorer").log("Mapped {/metrics, GET} route");
     new Logger("RouterExplorer").warn("odd");
     Logger.error(new TypeError("no context"));
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "warn", room: "nest", loop: "RouterExplorer", msg: "odd" },
       { level: "error", room: "nest", error: { class: "TypeError", message: "no context" }, msg: "no context" },
     ]);
@@ -54,7 +54,7 @@ describe("a log line", () => {
     const { lines } = captureLog({ LOG_LEVELS: "nest=info", GITHUB_TOKEN: "a-token-of-mine" });
     const error = new Error("boom a-token-of-mine");
     Logger.error(error, error.stack);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "error", room: "nest", error: { class: "Error", message: "boom [redacted]" }, msg: "boom [redacted]" },
     ]);
   });
@@ -95,7 +95,7 @@ describe("a log line", () => {
 });
 
 describe("levels", () => {
-  const said = (overrides: Record<string, string>, room: string) => {
+  const levelsOf = (overrides: Record<string, string>, room: string) => {
     const { lines } = captureLog(overrides);
     for (const method of METHODS) new Logger(room)[method]("said");
     return lines.map(({ level }) => level);
@@ -113,7 +113,7 @@ describe("levels", () => {
     [{ LOG_LEVELS: "processing=debug", LOG_LEVEL: "error" }, "ingest", 2],
     [{ LOG_LEVELS: "nest=error" }, "InjectorOfSomething", 2],
   ])("%j: %s logs the first %i levels", (overrides, room, count) => {
-    expect(said(overrides as Record<string, string>, room)).toEqual(ALL.slice(0, count));
+    expect(levelsOf(overrides as Record<string, string>, room)).toEqual(ALL.slice(0, count));
   });
 
   it.each(["procesing=debug", "processing=loud", "processing", "processing=debug=x", "%s is a configuration error"])(

@@ -3,15 +3,15 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { type LogFields, logEntry } from "../../src/logging/fields.js";
 import { traceFields } from "../../src/logging/trace-fields.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 
 /** LogFields that a caller could only pass with a cast. */
-const odd = (fields: object) => fields as LogFields;
+const uncheckedFields = (fields: object) => fields as LogFields;
 
 const lineOf = (message: unknown, overrides: Record<string, string> = {}) => {
   const { lines } = captureLog(overrides);
   new Logger("inbox").warn(message);
-  const { level: _level, room: _room, ...line } = told(lines)[0]!;
+  const { level: _level, room: _room, ...line } = comparable(lines)[0]!;
   return line;
 };
 
@@ -22,7 +22,7 @@ describe("fields", () => {
       lineOf(
         logEntry(
           "m",
-          odd({
+          uncheckedFields({
             delivery_id: "d",
             body,
             payload: "a body",
@@ -113,7 +113,7 @@ describe("secrets", () => {
         `${"x".repeat(3_970)}${one}`,
       ]) {
         loggers.error(`it said ${form} indeed`);
-        loggers.error(logEntry(`it said ${form}`, odd({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
+        loggers.error(logEntry(`it said ${form}`, uncheckedFields({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
         loggers.error(`it said ${form}`, `Error: ${form}\n at x`);
       }
     expect(lines.length).toBe(all.length * 15);
@@ -150,5 +150,5 @@ describe("secrets", () => {
 it("a header that names a tenant is not a secret, and a header with credentials is", () => {
   const { lines } = captureLog({ OTEL_EXPORTER_OTLP_HEADERS: "x-scope-orgid=acme,x-api-key=k3yk3y,x-odd=0123456789abcdef" });
   new Logger("inbox").warn("of acme/api with k3yk3y and 0123456789abcdef");
-  expect(told(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
+  expect(comparable(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
 });

@@ -35,8 +35,8 @@ async function serve(overrides: Record<string, string>) {
     ...overrides,
   });
   const primary = spawn(process.execPath, [CLI, "serve"], { env: childEnvironment(environment), detached: true });
-  let said = "";
-  for (const stream of [primary.stdout, primary.stderr]) stream.on("data", (text) => (said += text));
+  let output = "";
+  for (const stream of [primary.stdout, primary.stderr]) stream.on("data", (text) => (output += text));
   onTestFinished(() => {
     try {
       process.kill(-primary.pid!, "SIGKILL");
@@ -46,7 +46,7 @@ async function serve(overrides: Record<string, string>) {
   });
   const management = `http://127.0.0.1:${managementPort}`;
   const webhook = `http://127.0.0.1:${port}/webhook`;
-  return { url, primary, management, webhook, said: () => said, children: () => childrenOf(primary) };
+  return { url, primary, management, webhook, output: () => output, children: () => childrenOf(primary) };
 }
 
 const childrenOf = ({ pid }: ChildProcess): number[] =>
@@ -104,10 +104,10 @@ describe("WEB_CONCURRENCY", () => {
     expect(text).toMatch(/^octogauge_build_info\{[^}]*\} 1$/m);
     const open = await fetch(`${cluster.management}/metrics/process`, { headers: { accept: "application/openmetrics-text" } });
     expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    const told = await open.text();
-    expect(told).toContain(`\n${ACCEPTED}} ${await total(cluster.management, ACCEPTED)}\n`);
-    expect(told).toContain("# TYPE octogauge_deliveries counter\n");
-    expect(told.endsWith("# EOF\n")).toBe(true);
+    const openMetrics = await open.text();
+    expect(openMetrics).toContain(`\n${ACCEPTED}} ${await total(cluster.management, ACCEPTED)}\n`);
+    expect(openMetrics).toContain("# TYPE octogauge_deliveries counter\n");
+    expect(openMetrics.endsWith("# EOF\n")).toBe(true);
     expect((await fetch(`${cluster.webhook}`)).status).toBe(405);
 
     // A killed process is replaced, and its counts remain.
@@ -119,7 +119,7 @@ describe("WEB_CONCURRENCY", () => {
     expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted);
     for (let sent = 0; sent < 10; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
     expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted + 10);
-    expect(cluster.said()).toContain("ended (SIGKILL)");
+    expect(cluster.output()).toContain("ended (SIGKILL)");
   });
 
   it("children that end before they are ready are fast crashes, however long they lived", async () => {
@@ -127,8 +127,8 @@ describe("WEB_CONCURRENCY", () => {
     const cluster = await serve({ WEB_CONCURRENCY: "2", HOST: "203.0.113.1", NODE_OPTIONS: `${QUICK_CLOCK} ${SLOW_CHILD}` });
     const [code] = (await once(cluster.primary, "exit")) as [number];
     expect(code).toBe(1);
-    expect(cluster.said()).toContain("2 processes in a row ended before they were ready");
-    expect(cluster.said().match(/ended \(code 1\) before it was ready/g)).toHaveLength(2);
+    expect(cluster.output()).toContain("2 processes in a row ended before they were ready");
+    expect(cluster.output().match(/ended \(code 1\) before it was ready/g)).toHaveLength(2);
   });
 
   it.runIf(isFullSize)(
@@ -154,7 +154,7 @@ describe("WEB_CONCURRENCY", () => {
       // The life of the first child depends on the speed of the machine.
       expect(
         cluster
-          .said()
+          .output()
           .match(/ended \(SIGKILL\)( within| before it was ready)?/g)
           ?.slice(1),
       ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) before it was ready"]);
@@ -194,7 +194,7 @@ describe("WEB_CONCURRENCY", () => {
       else process.kill(-cluster.primary.pid!, "SIGINT");
       expect((await ended)[0]).toBe(0);
       expect(children.every(isGone)).toBe(true);
-      expect(cluster.said()).not.toContain("ended (");
+      expect(cluster.output()).not.toContain("ended (");
     }
     expect(await rowsOf(gateway.url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
   });
@@ -202,7 +202,7 @@ describe("WEB_CONCURRENCY", () => {
   it("0 is a configuration error", async () => {
     const cluster = await serve({ WEB_CONCURRENCY: "0" });
     expect((await once(cluster.primary, "exit"))[0]).toBe(1);
-    expect(cluster.said()).toContain('WEB_CONCURRENCY is "0"; allowed: a whole number from 1 to 256, or auto');
+    expect(cluster.output()).toContain('WEB_CONCURRENCY is "0"; allowed: a whole number from 1 to 256, or auto');
   });
 
   it.each(["-1", "1.5", "two", "257"])("%s is rejected", (value) => {

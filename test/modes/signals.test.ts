@@ -20,12 +20,12 @@ it.each<[string, () => Promise<string>, Record<string, string>, RegExp]>([
   const env = testEnvironment(await database(), { LOG_LEVEL: "info", DRAIN_TIMEOUT: "5m", ...settings });
   const child = spawn(process.execPath, [CLI, "serve"], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "exit");
-  let said = "";
+  let output = "";
   await new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
-        said += data.toString();
-        if (sign.test(said)) resolve();
+        output += data.toString();
+        if (sign.test(output)) resolve();
       });
   });
   child.kill("SIGTERM");

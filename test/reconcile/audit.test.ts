@@ -11,13 +11,13 @@ import {
   HOOK,
   hookRow,
   letAuditBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -47,7 +47,7 @@ describe("the audit of a delivery log", () => {
 
   it("ends at the last verified point instead of reading the whole log again", async () => {
     const { url, replica, lose, pages } = await setUpAudit();
-    await remember(url, await lose(950, { ago: 7_200 }));
+    await addToLedger(url, await lose(950, { ago: 7_200 }));
     const fleet = await replica();
     const began = Math.floor(Date.now() / 1_000);
     await expectRest(url, 300, () => audit(fleet));
@@ -153,7 +153,7 @@ describe("the audit of a delivery log", () => {
     await slow.get(AuditLoop).runOnce();
     const stale = await slow.get(HookAudits).next([HOOK]);
     const page = await slow.get(HookLog).page(slow.config.GITHUB_HOOKS[0]!, stale?.cursor ?? undefined);
-    await unseat(url);
+    await expireLeader(url);
     // The old leader's write changes neither the cursor nor the rest.
     await expectRest(url, 300, () => audit(quick));
     const due = await rowsOf(url, "SELECT walk_cursor, due_at::text FROM octogauge.audited_hooks");
@@ -169,7 +169,7 @@ describe("the audit of a delivery log", () => {
   it("accepts log ids greater than 2^53 without rounding", async () => {
     const url = await freshDatabase();
     const [id, logId] = [randomUUID(), "9007199254740993"];
-    await remember(url, [randomUUID()], 86_400);
+    await addToLedger(url, [randomUUID()], 86_400);
     const entry = `{"id": ${logId}, "guid": "${id}", "event": "push", "delivered_at": "${new Date(Date.now() - 60_000).toISOString()}"}`;
     const github = await startScripted(({ method }) => (method === "GET" ? { text: `[${entry}]` } : { status: 202, text: "{}" }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK, AUDIT_SETTLE: "0" }, url);
@@ -188,7 +188,7 @@ describe("a delivery is missed", () => {
   it("once, however many attempts the log has, and is as old as its first attempt", async () => {
     const { url, replica, lose } = await setUpAudit();
     const [id] = await lose(1, { ago: 3_000 });
-    await lose(150, { ago: 2_000, fate: "unsent" }).then((ids) => remember(url, ids));
+    await lose(150, { ago: 2_000, fate: "unsent" }).then((ids) => addToLedger(url, ids));
     await lose(2, { id: id!, ago: 1_000 });
     const fleet = await replica();
     await audit(fleet);
@@ -203,10 +203,10 @@ describe("a delivery is missed", () => {
   it("if our ledger does not have it, whatever status GitHub shows", async () => {
     const { url, replica, lose } = await setUpAudit();
     const cameAfterAll = await lose(2, { fate: "failed" });
-    await remember(url, cameAfterAll);
+    await addToLedger(url, cameAfterAll);
     const swallowed = await lose(2, { fate: "unsent" });
     const failed = await lose(2, { fate: "failed" });
-    await remember(url, await lose(2, { fate: "unsent" }));
+    await addToLedger(url, await lose(2, { fate: "unsent" }));
     await audit(await replica());
     expect(await missed(url)).toEqual(new Set([...swallowed, ...failed]));
   });
@@ -245,7 +245,7 @@ describe("hooks", () => {
   it("take turns page by page, so that a long log does not delay the others", async () => {
     const other = "repo:acme/api:8";
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
-    await remember(url, await lose(500));
+    await addToLedger(url, await lose(500));
     await lose(1, { hooks: [other] });
     const fleet = await replica();
     await fleet.get(AuditLoop).runOnce();
@@ -267,7 +267,7 @@ const DELIVERIES = 100 * PAGES;
 
 describe("after an outage of a day", () => {
   it(`${DELIVERIES} deliveries are checked exactly, in ${PAGES} requests and with the memory of one page`, async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, pages } = await setUpAudit();
     const lost: string[] = [];
     const came: string[] = [];
@@ -279,7 +279,7 @@ describe("after an outage of a day", () => {
       const fate = isLost && index % 2 === 0 ? "failed" : "unsent";
       await github.happen({ deliveryId, event: "workflow_job", body: "{}" }, { hooks: [HOOK], fate, deliveredAt });
     }
-    await remember(url, came, 86_400);
+    await addToLedger(url, came, 86_400);
     const fleet = await replica();
     for (let page = 0; page < 20; page += 1) await fleet.get(AuditLoop).runOnce();
     const before = usedHeap();

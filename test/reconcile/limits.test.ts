@@ -11,13 +11,13 @@ import {
   expectRest,
   HOOK,
   letAuditBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
@@ -33,10 +33,10 @@ const TOKEN = 'principal="token"';
 const BY_HOOKS = "repo:acme/api:8";
 
 /** Ends the backoff of hooks and deliveries, but not the pauses. */
-async function pressOn(url: string): Promise<void> {
+async function makeAllDue(url: string): Promise<void> {
   await rowsOf(url, "UPDATE octogauge.audited_hooks SET due_at = now()");
   await rowsOf(url, "UPDATE octogauge.missed_deliveries SET due_at = now()");
-  await unseat(url);
+  await expireLeader(url);
 }
 
 const setting = { purpose: "lookup", reserve: 0 };
@@ -56,7 +56,7 @@ describe("GitHub's rate limits", () => {
     expectLeft(await sample(two, PAUSE, TOKEN));
     expect(await sample(two, SUCCESS)).toBe(0);
     for (const fleet of [one, two]) {
-      await pressOn(url);
+      await makeAllDue(url);
       await audit(fleet);
       await redeliver(fleet);
       const lookup = fleet.get(Actions).defaultBranch({ owner: "acme", repo: "api" }, setting);
@@ -81,7 +81,7 @@ describe("GitHub's rate limits", () => {
     expect(github.requests.map(({ status }) => status)).toEqual([403]);
     expect([await sample(two, REMAINING, TOKEN), await sample(two, SUCCESS)]).toEqual([0, 0]);
     expectLeft(await sample(two, PAUSE, TOKEN));
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(two);
     expect(github.requests).toHaveLength(1);
     github.setRateLimit("token", { remaining: 5_000 });
@@ -99,7 +99,7 @@ describe("GitHub's rate limits", () => {
       async () => {
         github.setRateLimit("token", { limit: 5_000, remaining: 102, resetInSeconds: 1_000 });
         for (const fleet of [one, one, two, two]) {
-          await pressOn(url);
+          await makeAllDue(url);
           await audit(fleet);
         }
       },
@@ -135,7 +135,7 @@ describe("GitHub's rate limits", () => {
 
 describe("credentials", () => {
   it("that are revoked pause the fleet and log why; requests resume once they are valid again", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const ids = await lose(3);
     const [one, two] = [await replica(), await replica()];
@@ -143,7 +143,7 @@ describe("credentials", () => {
     const expectLeft = countdown(300);
     await expectRest(url, 300, async () => {
       await audit(one);
-      await pressOn(url);
+      await makeAllDue(url);
       await audit(two);
     });
     expect(github.requests.map(({ status }) => status)).toEqual([401]);
@@ -171,10 +171,10 @@ describe("credentials", () => {
       await replica(),
     ];
     await audit(wrong);
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(alsoWrong);
     expect(github.requests.map(({ status }) => status)).toEqual([401]);
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(right);
     expect(github.requests.map(({ status }) => status)).toEqual([401, 200]);
     expect([await sample(right, PAUSE, TOKEN), await sample(right, SUCCESS)]).toEqual([0, 1]);
@@ -224,7 +224,7 @@ describe("credentials", () => {
   });
 
   it("of an App that is not installed give a clear message, and the other hooks continue", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, "org:globex:9"] });
     await lose(1, { hooks: ["org:globex:9"] });
     github.uninstall("acme");
@@ -272,7 +272,7 @@ function beImpatient(): () => void {
 describe("a failing GitHub", () => {
   it.each(["server", "hang", "drop", "cut", "garbage"] as const)("makes the backoff of the hook longer each time: %s", async (fault) => {
     const bePatient = beImpatient();
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const ids = await lose(3);
     const fleet = await replica();
@@ -303,9 +303,9 @@ describe("a failing GitHub", () => {
     ["a link without a host", { link: '<?cursor=x>; rel="next"' }],
     ["a link that always leads to the same page", { link: '<https://api.github.com/x?cursor=same>; rel="next"' }],
   ])("that answers with %s does not cause endless requests", async (_what, headers) => {
-    listen();
+    captureLogLines();
     const url = await freshDatabase();
-    await remember(url, ["00000000-0000-4000-8000-000000000000"], 86_400);
+    await addToLedger(url, ["00000000-0000-4000-8000-000000000000"], 86_400);
     const github = await startScripted(() => ({ headers: headers as Record<string, string>, text: "[]" }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
     for (let round = 0; round < 10; round += 1) await fleet.get(AuditLoop).runOnce();
@@ -314,7 +314,7 @@ describe("a failing GitHub", () => {
   });
 
   it("for one deleted hook gives a log line with a hint, and the other hooks continue", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, BY_HOOKS] });
     const ids = await lose(150, { hooks: [HOOK, BY_HOOKS] });
     github.deleteHook(HOOK);

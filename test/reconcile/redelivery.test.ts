@@ -10,13 +10,13 @@ import {
   hookRow,
   letAuditBeDue,
   letRedeliveriesBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { rowsOf } from "../support/database.js";
 import { until } from "../support/wait.js";
@@ -81,7 +81,7 @@ describe("a missed delivery is requested again", () => {
     // Each replica leads in turn, and both send as fast as allowed.
     await until("four writes", async () => {
       await Promise.all([one, two].map((fleet) => fleet.get(RedeliveryLoop).runOnce()));
-      await unseat(url);
+      await expireLeader(url);
       return github.writes.length >= 4;
     });
     // A request may be late, which shortens the gap to the next one. None is before its slot.
@@ -112,7 +112,7 @@ describe("a missed delivery is requested again", () => {
   });
 
   it("until it arrives", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const [id, another] = await lose(2);
     const fleet = await replica();
@@ -134,7 +134,7 @@ describe("a missed delivery is requested again", () => {
   });
 
   it("until it is older than AUDIT_WINDOW: then it is given up, counted and logged", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const [id] = await lose(1, { ago: 3_500 });
     await lose(1, { ago: 60 });
@@ -165,7 +165,7 @@ describe("a missed delivery is requested again", () => {
     const fleet = await replica({ REDELIVERY: "off" });
     await audit(fleet);
     await redeliver(fleet);
-    await remember(url, ids.slice(0, 1));
+    await addToLedger(url, ids.slice(0, 1));
     await rowsOf(url, "UPDATE octogauge.missed_deliveries SET delivered_at = now() - interval '4 d' WHERE delivery_id = $1", [ids[1]]);
     await fleet.get(MissedDeliveries).settle();
     expect(github.writes).toEqual([]);
@@ -177,7 +177,7 @@ describe("a missed delivery is requested again", () => {
 
 describe("a redelivery that GitHub refuses", () => {
   it("because the entry is gone keeps its backoff step, and the others continue", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ github: { redeliverableDays: 0.01 } });
     await lose(1, { ago: 3_600 });
     await lose(2, { ago: 60 });
@@ -192,7 +192,7 @@ describe("a redelivery that GitHub refuses", () => {
   });
 
   it("for a missing permission pauses the others with a hint, and the log is still read", async () => {
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, replica, lose, pages } = await setUpAudit();
     await lose(350);
     const fleet = await replica();

@@ -8,7 +8,7 @@ import { createRandom } from "../../src/simulator/random.js";
 import { staleRuns } from "../../src/workflow-state/lookups.sql.js";
 import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import { SECRET, startInstance, type TestInstance } from "../support/octogauge.js";
 import { until } from "../support/wait.js";
 
@@ -72,8 +72,8 @@ async function hookTo(github: FakeGitHub, instance: TestInstance): Promise<void>
   await until("the first audit", async () => (await ofHook(instance, "last_verified_timestamp_seconds")) !== undefined, 200);
 }
 
-const tell = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
-  tellHistory(github, all, { hooks: [HOOK], fateOf: fatesOf(all), deliveredAt: () => new Date() });
+const replay = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
+  replayHistory(github, all, { hooks: [HOOK], fateOf: fatesOf(all), deliveredAt: () => new Date() });
 
 const LOOKED_UP = "SELECT run_id || '/' || run_attempt AS attempt FROM octogauge.lookups";
 const GAUGES = /^github_workflow_(runs|jobs)\{/;
@@ -84,7 +84,7 @@ describe("deliveries that GitHub lost", () => {
     const instance = await startInstance(environment(github));
     await hookTo(github, instance);
     const all = history(51, DELIVERIES);
-    const { lost } = await tell(github, all);
+    const { lost } = await replay(github, all);
     expect(lost).toBeGreaterThan(DELIVERIES / 25);
     const expected = expectationOf(all);
     await expectShown(instance, /^github_/, async () => expected);
@@ -104,7 +104,7 @@ describe("deliveries that GitHub lost", () => {
     const receiver = await startInstance({ ...environment(github), REDELIVERY: "off" });
     await hookTo(github, receiver);
     const all = history(52, DELIVERIES);
-    const { lost, lostIds } = await tell(github, all);
+    const { lost, lostIds } = await replay(github, all);
     // Look-ups start after all deliveries are sent, because a later loss could affect an attempt that was already looked up.
     await until("an empty inbox", async () => (await rowsOf(receiver.databaseUrl, "SELECT FROM octogauge.inbox")).length === 0);
     await receiver.stop();
@@ -138,6 +138,6 @@ function attemptOf({ event, body }: SimulatedDelivery): string {
     "workflow_run" | "workflow_job",
     { id: number; run_id?: number; run_attempt?: number } | undefined
   >;
-  const told = event === "workflow_run" ? payload.workflow_run : event === "workflow_job" ? payload.workflow_job : undefined;
-  return told ? `${told.run_id ?? told.id}/${told.run_attempt ?? 1}` : "";
+  const subject = event === "workflow_run" ? payload.workflow_run : event === "workflow_job" ? payload.workflow_job : undefined;
+  return subject ? `${subject.run_id ?? subject.id}/${subject.run_attempt ?? 1}` : "";
 }

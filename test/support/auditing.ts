@@ -33,7 +33,7 @@ export async function setUpAudit({
   const github = await FakeGitHub.start(options);
   for (const hook of hooks) github.addHook(hook, { webhookUrl: "http://127.0.0.1:1/webhook", secret: SECRET });
   const url = await freshDatabase();
-  await remember(url, [randomUUID()], 2 * DAY);
+  await addToLedger(url, [randomUUID()], 2 * DAY);
   return {
     github,
     url,
@@ -64,7 +64,7 @@ export async function setUpAudit({
 }
 
 /** Adds deliveries to the ledger, as if they had arrived. */
-export async function remember(url: string, ids: readonly string[], ago = 60): Promise<void> {
+export async function addToLedger(url: string, ids: readonly string[], ago = 60): Promise<void> {
   await rowsOf(
     url,
     "INSERT INTO octogauge.delivery_ledger SELECT unnest($1::uuid[]), now() - make_interval(secs => $2) ON CONFLICT DO NOTHING",
@@ -93,7 +93,7 @@ export async function letAuditBeDue(url: string): Promise<void> {
 export const letRedeliveriesBeDue = (url: string) => rowsOf(url, "UPDATE octogauge.missed_deliveries SET due_at = now()");
 
 /** Lets the leader's lease expire, so that another replica may lead. */
-export const unseat = (url: string) => rowsOf(url, "UPDATE octogauge.leaders SET expires_at = now()");
+export const expireLeader = (url: string) => rowsOf(url, "UPDATE octogauge.leaders SET expires_at = now()");
 
 export interface HookRow {
   readonly walk_cursor: string | null;
@@ -161,7 +161,7 @@ export async function sample(fleet: Fleet, name: string, labels = `hook="${HOOK}
 }
 
 /** The log lines from now on, as `level text`. */
-export function listen(): readonly string[] {
+export function captureLogLines(): readonly string[] {
   const lines: string[] = [];
   for (const level of ["log", "warn", "error"] as const) {
     const spy = vi.spyOn(Logger.prototype, level).mockImplementation((text: unknown) => void lines.push(`${level} ${String(text)}`));

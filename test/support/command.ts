@@ -8,20 +8,20 @@ export async function runCommand(
   url: string,
   args: readonly string[],
 ): Promise<{ stdout: string; stderr: string }> {
-  const said = { stdout: "", stderr: "" };
+  const output = { stdout: "", stderr: "" };
   const spies = [
-    vi.spyOn(console, "log").mockImplementation((line: string) => void (said.stdout += `${line}\n`)),
-    vi.spyOn(console, "error").mockImplementation((line: string) => void (said.stderr += `${line}\n`)),
+    vi.spyOn(console, "log").mockImplementation((line: string) => void (output.stdout += `${line}\n`)),
+    vi.spyOn(console, "error").mockImplementation((line: string) => void (output.stderr += `${line}\n`)),
   ];
   const command = group(() => loadConfig({ DATABASE_URL: url, MODE: "worker" }));
   for (const each of [command, ...command.commands])
-    each.exitOverride().configureOutput({ writeErr: (text) => void (said.stderr += text) });
+    each.exitOverride().configureOutput({ writeErr: (text) => void (output.stderr += text) });
   try {
     await command.parseAsync(args, { from: "user" });
   } catch (error) {
-    said.stderr += (error as Error).message;
+    output.stderr += (error as Error).message;
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
-  return said;
+  return output;
 }

@@ -189,9 +189,9 @@ export function owner(
     await ended;
   };
   const interrupt = async (): Promise<void> => {
-    const told = once(lines, "line");
+    const firstLine = once(lines, "line");
     process.kill(-(child.pid ?? 0), "SIGINT");
-    await told;
+    await firstLine;
   };
   return { child, answer, end, interrupt, kill9 };
 }

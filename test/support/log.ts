@@ -19,7 +19,7 @@ export function captureLog(overrides: Record<string, string> = {}): { readonly l
 }
 
 /** Log lines without the fields that differ per line. */
-export const told = (lines: readonly Line[]): Line[] =>
+export const comparable = (lines: readonly Line[]): Line[] =>
   lines.map(({ time: _time, pid: _pid, ...line }) => {
     for (const name of ["duration_seconds", "age_seconds", "pause_seconds"]) if (name in line) line = { ...line, [name]: "some" };
     return line;

@@ -44,13 +44,13 @@ ${settings}
     stdio: ["ignore", "ignore", "pipe"],
     ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
   });
-  let said = "";
-  child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+  let output = "";
+  child.stderr.on("data", (data: Buffer) => (output += data.toString()));
   onTestFinished(() => stop(child, directory));
   const url = new URL(databaseUrl);
   url.port = String(port);
   const probe = settings.includes("client_tls_sslmode") ? { ssl: { rejectUnauthorized: false } } : {};
-  await answers(url.href, probe, () => `PgBouncer (exit code ${child.exitCode}) said: ${said}`);
+  await answers(url.href, probe, () => `PgBouncer (exit code ${child.exitCode}) output: ${output}`);
   return url.href;
 }
 

@@ -29,8 +29,8 @@ export class Prometheus {
       [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`, ...more],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
-    let said = "";
-    child.stderr.on("data", (data: Buffer) => (said = (said + data.toString()).slice(-5_000)));
+    let output = "";
+    child.stderr.on("data", (data: Buffer) => (output = (output + data.toString()).slice(-5_000)));
     onTestFinished(async () => {
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, "exit");
@@ -41,7 +41,7 @@ export class Prometheus {
     });
     const prometheus = new Prometheus(`http://${address}`);
     for (const until = performance.now() + LIMIT_MS; !(await prometheus.#isReady());) {
-      if (child.exitCode !== null || performance.now() > until) throw new Error(`Prometheus did not become ready: ${said}`);
+      if (child.exitCode !== null || performance.now() > until) throw new Error(`Prometheus did not become ready: ${output}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return prometheus;

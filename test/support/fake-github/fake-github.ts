@@ -7,7 +7,7 @@ import { type Delivery, payloadOf } from "./delivery-log.js";
 import { type FaultKind, type FaultOptions, Faults } from "./faults.js";
 import type { HookSpec, HookTarget } from "./hook.js";
 import { Hooks } from "./hooks.js";
-import type { FakeGitHubOptions, Telling } from "./options.js";
+import type { FakeGitHubOptions, EventRoute } from "./options.js";
 import { type RateLimit, type RateLimitChange, RateLimits } from "./rate-limits.js";
 import { factsOf, Repositories, type RepositoryChange } from "./repositories.js";
 import { Router } from "./route.js";
@@ -120,7 +120,10 @@ export class FakeGitHub {
   }
 
   /** Applies an event: REST shows it, and each named hook sends it or not. @returns the log entries */
-  async happen(delivery: Delivery, { hooks, fate = "deliver", deliveredAt = new Date(Date.now() - 60_000) }: Telling): Promise<LogEntry[]> {
+  async happen(
+    delivery: Delivery,
+    { hooks, fate = "deliver", deliveredAt = new Date(Date.now() - 60_000) }: EventRoute,
+  ): Promise<LogEntry[]> {
     const payload = payloadOf(delivery);
     if (payload) this.#remember(delivery, payload);
     const entries = await Promise.all(hooks.map((spec) => this.#hooks.send(spec, delivery, payload, fate, deliveredAt)));

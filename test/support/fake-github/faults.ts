@@ -49,7 +49,7 @@ export class Faults {
 }
 
 /** Answers as the fault says. @returns the status that was sent, 0 for none */
-export function inflict(fault: Fault, response: ServerResponse, headers: Record<string, string>): number {
+export function applyFault(fault: Fault, response: ServerResponse, headers: Record<string, string>): number {
   const send = (status: number, type: string, body: string, more: Record<string, string> = {}) => {
     response.writeHead(status, { ...headers, "content-type": type, ...more }).end(body);
     return status;

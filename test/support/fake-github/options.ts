@@ -15,7 +15,7 @@ export interface FakeGitHubOptions {
 }
 
 /** The hooks that an event goes through, and its fate there. */
-export interface Telling {
+export interface EventRoute {
   readonly hooks: readonly HookSpec[];
   /** Default `deliver`. */
   readonly fate?: Fate;

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Credentials, nobody, type Principal, type PrincipalName } from "./credentials.js";
-import { type Faults, inflict } from "./faults.js";
+import { type Faults, applyFault } from "./faults.js";
 import type { RateLimits } from "./rate-limits.js";
 import { type Answer, type Match, notFound, problem, type Router } from "./route.js";
 
@@ -69,7 +69,7 @@ export class ApiServer {
 
     const fault = this.faults.take(method, path);
     if (fault) {
-      note(inflict(fault, response, this.#headers(principal.name)));
+      note(applyFault(fault, response, this.#headers(principal.name)));
       return;
     }
     const refusal = this.#refusal(request, identified, principal, match);

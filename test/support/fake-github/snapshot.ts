@@ -29,11 +29,11 @@ export const attemptOf = (payload: JsonObject): number => asNumber(payload["run_
 
 export function runSnapshot(action: string | undefined, run: JsonObject, guid: string): Snapshot {
   const conclusion = asText(run["conclusion"]) ?? null;
-  const said = asText(run["status"]) ?? "queued";
+  const ownStatus = asText(run["status"]) ?? "queued";
   const common = { conclusion, seconds: asSeconds(run["updated_at"]) ?? 0, ticks: ticksOfEventId(guid) ?? 0n, payload: run };
   // GitHub calls a fork's run that waits for an approval "completed". After the approval the same attempt continues.
-  if (conclusion === "action_required") return { ...common, status: said, terminal: false, rank: 0 };
-  const status = action === "in_progress" || action === "completed" ? action : said;
+  if (conclusion === "action_required") return { ...common, status: ownStatus, terminal: false, rank: 0 };
+  const status = action === "in_progress" || action === "completed" ? action : ownStatus;
   return { ...common, status, terminal: status === "completed", rank: rankOf(status) };
 }
 
