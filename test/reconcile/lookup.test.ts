@@ -156,9 +156,9 @@ describe("a stale open attempt", () => {
     await receive("workflow_run", runPayload("in_progress"));
     await receive("workflow_job", jobPayload("queued"));
     await ageRows(601);
-    const [asked] = await staleRuns(fleet.get(Database), 600, 1);
+    const [stale] = await staleRuns(fleet.get(Database), 600, 1);
     await fleet.deliver("workflow_run", runPayload("in_progress", { updated_at: at("10:01:00") }));
-    await closeGone(fleet.get(Database), asked!);
+    await closeGone(fleet.get(Database), stale!);
     expect(await fleet.samples("github_workflow_runs{")).toHaveLength(1);
     expect(await fleet.samples("github_workflow_jobs{")).toEqual([]);
   });
