@@ -120,11 +120,11 @@ describe.each([
   ["that it waited for an approval", { conclusion: "action_required", updated_at: at("10:59:00") }],
   ["that it ended earlier", { conclusion: "cancelled", updated_at: at("10:00:05") }],
 ])("a run ends with its real conclusion, although the same batch says %s", (_, fields) => {
-  it.each([1, 0])("at place %i", async (place) => {
+  it.each([1, 0])("with that event at position %i of the batch", async (position) => {
     const { collector, deliverAll, send } = await prepareTraces();
     const end = ciRun(7).at(-1)!;
     const run = end.payload["workflow_run"] as { conclusion: string };
-    await deliverAll([end].toSpliced(place, 0, { ...end, payload: { ...end.payload, workflow_run: { ...run, ...fields } } }));
+    await deliverAll([end].toSpliced(position, 0, { ...end, payload: { ...end.payload, workflow_run: { ...run, ...fields } } }));
     await send();
     expect(collector.spans.map(({ attributes }) => attributes["github.conclusion"])).toEqual([run.conclusion]);
   });

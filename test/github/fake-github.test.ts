@@ -214,7 +214,7 @@ describe("redelivery", () => {
     const [first, second] = github.log(HOOK);
     expect(second).toMatchObject({ guid: event.deliveryId, redelivery: true, status: "OK", status_code: 202, action: "queued" });
     expect(second?.id).toBeGreaterThan(first?.id ?? 0);
-    // In whole seconds.
+    // GitHub's times are whole seconds.
     expect(Date.parse(second?.delivered_at ?? "")).toBeGreaterThan(before - 1_000);
     expect(first).toMatchObject({ status: "failed to connect to host", redelivery: false });
     expect(github.log("app")).toHaveLength(1);
