@@ -19,7 +19,7 @@ const SEED = Number(process.env["SIMULATION_SEED"] ?? 4711);
 
 async function ownPostgres(): Promise<ChaosPostgres> {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-outage-"));
-  // Started by root, the database runs as the user nobody, so the path must be accessible.
+  // Started by root, the database runs as an unprivileged user, so the path must be accessible.
   chmodSync(directory, 0o755);
   const postgres = await ChaosPostgres.create(join(directory, "data"));
   onTestFinished(async () => {

@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
 /** One PostgreSQL for the run, with a migrated template that test files clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "octogauge-test-"));
-  // If root starts it, the server runs as the user nobody, so this path must be accessible.
+  // If root starts it, the server runs as an unprivileged user, so this path must be accessible.
   chmodSync(dataDir, 0o755);
   // Most tests do not need durability. Tests that do start their own server.
   // TCP, so that tests can put a proxy in between.
