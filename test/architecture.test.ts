@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 const SRC = fileURLToPath(new URL("../src/", import.meta.url));
 
 interface Room {
-  /** The rooms that it may import. Arrows run one way: a room only imports rooms that stand above it in this table. */
+  /** The rooms that this room may import, all above it in this table. */
   readonly imports: readonly string[];
   /** The files that other rooms may import, at most five. */
   readonly door: readonly string[];
@@ -76,7 +76,7 @@ interface Import {
   readonly to: string;
 }
 
-/** The imports that the table does not allow, as sentences. */
+/** The imports that the table forbids, as sentences. */
 function violations(imports: readonly Import[]): string[] {
   return imports.flatMap(({ from, to }) => {
     const [room, target] = [roomOf(from), roomOf(to)];
@@ -136,7 +136,7 @@ describe("rooms", () => {
     expect(upwards).toEqual([]);
   });
 
-  it("ingest, metrics and health are imported by the root alone, but for the version that the command line prints", () => {
+  it("ingest, metrics and health are imported only by the root, except the version for the command line", () => {
     const importers = all.filter(
       ({ from, to }) =>
         ["ingest", "metrics", "health"].includes(roomOf(to)) && !["", roomOf(to)].includes(roomOf(from)) && to !== "metrics/build.js",
@@ -144,7 +144,7 @@ describe("rooms", () => {
     expect(importers).toEqual([]);
   });
 
-  it("a planted violation is found, in each form of import", () => {
+  it("a forbidden import is found in each form of import", () => {
     const planted = [
       'import { Counters } from "../counters/counters.js";',
       'const late = await import("../metrics/scrape.js");',

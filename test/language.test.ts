@@ -8,14 +8,14 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const REFUSED = /(?<!["'`])\b(nobody|somebody|whoever|meanwhile)\b(?!["'`])/i;
 
 /** Recorded payloads of GitHub are JSON, so they are not read. */
-const files = [
-  ...["src", "docs", "test"].flatMap((folder) =>
+const files = ["src", "docs", "test"]
+  .flatMap((folder) =>
     readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: "utf8" })
       .filter((name) => /\.(ts|mjs|md)$/.test(name))
       .map((name) => `${folder}/${name}`),
-  ),
-  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"],
-].filter((file) => file !== "test/language.test.ts");
+  )
+  .concat("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+  .filter((file) => file !== "test/language.test.ts");
 
 const refused = (file: string, text: string): string[] =>
   text.split("\n").flatMap((line, index) => {

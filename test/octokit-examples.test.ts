@@ -14,7 +14,7 @@ const root = dirname(createRequire(import.meta.url).resolve("@octokit/webhooks-e
 const folders = readdirSync(root).filter((name) => /^(api\.github\.com|ghes-\d+)$/.test(name));
 const read = (folder: string) => JSON.parse(readFileSync(join(root, folder, "index.json"), "utf8")) as Example[];
 
-// The examples are years old; what they left open must not be lost while we look.
+// The examples are years old, and their open runs must not become lost during the test.
 const AGELESS = { JOB_QUEUED_LIMIT: "9000d", JOB_RUNNING_LIMIT: "9000d", RUN_LIMIT: "9000d" };
 
 describe.each(folders)("the real examples of %s", (folder) => {
@@ -26,7 +26,7 @@ describe.each(folders)("the real examples of %s", (folder) => {
     databaseUrl = await freshDatabase();
   });
 
-  it("are accepted, and none ends in a dead letter", async () => {
+  it("are accepted, and none becomes a dead letter", async () => {
     const instance = await startInstance(AGELESS, databaseUrl);
     for (const { name, examples } of read(folder)) {
       for (const example of examples) {
@@ -58,7 +58,7 @@ describe.each(folders)("the real examples of %s", (folder) => {
     const env = 'owner="lineville",repo="elastic-machines-testing",workflow="Env Test",runs_on="k8s,self-hosted"';
     const manual = 'owner="Codertocat",repo="Hello-World",workflow="Manually triggered workflow",branch="other"';
     const dispatched = 'owner="octo-org",repo="octo-repo",workflow="test",branch="default"';
-    // Two examples complete the same job, one with failure and one with success: a job completes once.
+    // Two examples complete the same job, with failure and with success. The job completes once.
     const conclusion = /jobs_completed_total\{.*conclusion="(\w+)"/.exec(lines.join("\n"))?.[1];
     expect(["failure", "success"]).toContain(conclusion);
     expect(lines.sort()).toEqual(

@@ -2,7 +2,7 @@ import { Logger } from "@nestjs/common";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { BackgroundLoop, type Outcome } from "../../src/background/background-loop.js";
 
-/** Runs its outcomes one after the other, then rests for ever, and remembers when each round started. */
+/** Returns its outcomes in order, then rests forever, and records the start of each round. */
 class Script extends BackgroundLoop {
   readonly startedMs: number[] = [];
 
@@ -40,13 +40,13 @@ it("`again` starts the next round at once, `idle` after the interval, `restSecon
   expect(await pausesMs("again", "idle", { restSeconds: 3 })).toEqual([0, 10_000, 3_000]);
 });
 
-it("failed rounds are followed by a backoff that doubles, at most 2 s, and starts again after a success", async () => {
+it("failed rounds have a backoff that doubles up to 2 s and starts again after a success", async () => {
   const failure = new Error("away");
   const pauses = await pausesMs(...Array.from({ length: 7 }, () => failure), "again", failure);
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 0, 50]);
 });
 
-it("a stop ends a rest", async () => {
+it("a stop request ends a rest", async () => {
   const loop = new Script([{ restSeconds: 60 }]);
   loop.start();
   await vi.advanceTimersByTimeAsync(1_000);

@@ -28,7 +28,7 @@ async function fetchAll(broker: Broker, count: number) {
 }
 
 describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
-  it.skipIf(!isThere)("gives back what it got, to the byte, and once only when it was acknowledged", async () => {
+  it.skipIf(!isThere)("returns the stored bytes unchanged, and only once after their acknowledgement", async () => {
     const prepared = await prepare();
     const broker = brokerOf(prepared);
     expect(broker.isUp).toBe(false);
@@ -44,7 +44,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     expect(await broker.fetch()).toEqual([]);
   });
 
-  it.skipIf(!isThere)("a fetch is bounded in bytes, and a body larger than that comes all the same", async () => {
+  it.skipIf(!isThere)("a fetch is limited in bytes, and a body larger than the limit is still returned", async () => {
     const prepared: PreparedBroker = await (kind === "nats" ? prepareNats(33_554_432) : prepare());
     await prepared.server.start();
     const broker = brokerOf(prepared);
@@ -63,7 +63,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     expect(got.sort()).toEqual(sizes.sort());
   });
 
-  it.skipIf(!isThere)("is made anew where it was deleted, and comes back where it was killed", async () => {
+  it.skipIf(!isThere)("is created again after its deletion, and keeps its content after a kill", async () => {
     const prepared = await prepare();
     await prepared.server.start();
     const broker = brokerOf(prepared);
@@ -80,7 +80,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     await prepared.server.start();
     await isUp(broker);
     await broker.publish(deliveryWith(Buffer.from("three")), 3_000);
-    // What was not acknowledged when it was killed may come a second time, before or after.
+    // Messages without an acknowledgement before the kill may be returned a second time, in any order.
     const after = await fetchAll(broker, 1);
     const bodies = () => after.map(({ delivery }) => delivery!.body.toString());
     if (!bodies().includes("three")) after.push(...(await fetchAll(broker, 1)));
@@ -90,7 +90,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
   });
 });
 
-it.skipIf(!hasRedis)("a Redis that is full takes nothing, gives what it has, and takes again when there is room", async () => {
+it.skipIf(!hasRedis)("a full Redis rejects new messages, returns stored ones, and accepts again once it has room", async () => {
   const redis = await prepareRedis();
   await redis.server.start();
   const broker = brokerOf(redis);

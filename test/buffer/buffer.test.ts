@@ -28,7 +28,7 @@ const star = (id: string = randomUUID(), bytes = 0): Delivery => {
 
 const readiness = async (management: string) => (await fetch(`${management}/health/ready`)).status;
 
-/** Octogauge before a database that can be shut, with a broker that is up; nothing runs by itself but the connections. */
+/** Octogauge with a running broker and a database that the test can cut off. Only its connections run by themselves. */
 async function still(broker: PreparedBroker, overrides: Record<string, string> = {}) {
   const url = await freshDatabase();
   const gate = await Gate.before(url);
@@ -39,7 +39,7 @@ async function still(broker: PreparedBroker, overrides: Record<string, string> =
     for (const delivery of deliveries) await fleet.get(Broker).publish({ ...delivery, receivedAt: Date.now() }, 5_000);
     return deliveries.map(({ id }) => id);
   };
-  /** Drains until so many deliveries are in the ledger. */
+  /** Drains until the ledger has this many deliveries. */
   const drainedTo = async (count: number, drain = fleet.get(DrainLoop)) => {
     const stored = async () => (await rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).length;
     await until(`${count} deliveries in the ledger`, async () => {
@@ -52,7 +52,7 @@ async function still(broker: PreparedBroker, overrides: Record<string, string> =
 }
 
 describe.each(BROKERS)("%s", (_, isThere, prepare) => {
-  it.skipIf(!isThere)("what the database refuses is taken, stored when it is back, and counted once", async () => {
+  it.skipIf(!isThere)("a delivery that the database cannot store is buffered, stored after the outage, and counted once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
@@ -63,7 +63,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     expect(await send(ids[0]!)).toEqual({ status: "accepted" });
     gate.refuse();
     for (const id of ids.slice(1)) expect(await send(id)).toEqual({ status: "accepted" });
-    // Nobody knows yet that it is a repeat.
+    // The gateway cannot detect the duplicate during the outage.
     expect(await send(ids[1]!)).toEqual({ status: "accepted" });
     await expect.poll(() => readiness(instance.managementUrl)).toBe(200);
     gate.open();
@@ -74,7 +74,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     expect(await counted()).toEqual(['github_events_total{event="star",action="created"} 12']);
   });
 
-  it.skipIf(!isThere)("a database that hangs is waited for once, and what was handed over does not wait for it", async () => {
+  it.skipIf(!isThere)("only probes wait for a hanging database; other deliveries go to the buffer at once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -83,7 +83,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     fleet.gate.hang();
     await Promise.all(Array.from({ length: 40 }, () => intake.accept(star())));
     let [most, sent, probes] = [0, 0, 0];
-    // A delivery that waits for BUFFER_AFTER is a probe.
+    // A delivery that waits for BUFFER_AFTER is the probe.
     while (sent < 600 || probes < 2) {
       const began = performance.now();
       await intake.accept(star());
@@ -91,7 +91,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
       sent += 1;
       most = Math.max(most, inbox.waiting);
     }
-    // Only a probe waits at all.
+    // Only the probe waits.
     expect(most).toBeLessThanOrEqual(1);
     fleet.gate.open();
     await expect
@@ -102,7 +102,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
       .toBe(0);
   });
 
-  it.skipIf(!isThere)("both away: 503; the broker back: taken, without a restart", async () => {
+  it.skipIf(!isThere)("if both are down the answer is 503; with the broker back, deliveries are accepted without a restart", async () => {
     const broker = await prepare();
     await broker.server.start();
     const gate = await Gate.before(await freshDatabase());
@@ -118,13 +118,13 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await broker.server.start();
     await expect.poll(async () => (await post(instance.webhook, "star", {})).status).toBe(202);
     await expect.poll(() => readiness(instance.managementUrl)).toBe(200);
-    // And the database alone will do as well.
+    // The database alone is enough as well.
     gate.open();
     await broker.server.kill();
     await expect.poll(async () => (await post(instance.webhook, "star", {})).status).toBe(202);
   });
 
-  it.skipIf(!isThere)("a gateway starts without its database, and takes deliveries", async () => {
+  it.skipIf(!isThere)("a gateway starts without its database and accepts deliveries", async () => {
     const broker = await prepare();
     await broker.server.start();
     const url = await freshDatabase({ migrated: false });
@@ -142,7 +142,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await expect.poll(() => rowsOf(url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(2);
   });
 
-  it.skipIf(!isThere)("the time of receipt goes along, and none is of the future", async () => {
+  it.skipIf(!isThere)("the buffer keeps the time of receipt, and a time in the future is replaced", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker, { MODE: "standalone" });
@@ -166,7 +166,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     expect(at.get(early.id)).toBeLessThan(Date.now() + 1_000);
   });
 
-  it.skipIf(!isThere)("what is drained is verified again: a message that another writer put there is not stored", async () => {
+  it.skipIf(!isThere)("draining verifies the signature again and does not store a message of another writer", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -178,7 +178,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     expect(await rowsOf(fleet.url, "SELECT delivery_id AS id FROM octogauge.inbox")).toEqual([{ id: real }]);
   });
 
-  it.skipIf(!isThere)("a database that is away while it is drained loses nothing", async () => {
+  it.skipIf(!isThere)("a database outage during draining loses nothing", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -195,7 +195,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await expect.poll(() => fleet.get(Broker).pending()).toBe(0);
   });
 
-  it.skipIf(!isThere)("a broker that is killed while it is drained loses nothing and doubles nothing", async () => {
+  it.skipIf(!isThere)("a broker killed during draining loses and duplicates nothing", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -225,7 +225,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 450']);
   });
 
-  it.skipIf(!isThere)("what was deleted at the broker is made anew, and drained", async () => {
+  it.skipIf(!isThere)("a stream deleted at the broker is created again, and drained", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -241,7 +241,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await expect.poll(() => fleet.get(Broker).pending()).toBe(0);
   });
 
-  it.skipIf(!isThere)("what a worker had stored and not acknowledged when it died comes again, and is stored once", async () => {
+  it.skipIf(!isThere)("a delivery stored but not acknowledged before a crash is delivered again and stored once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const dead = brokerOf(broker, 500);
@@ -255,18 +255,25 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
       fleet.get(Database),
       batch.slice(0, 10).sort((a, b) => (a.delivery.id < b.delivery.id ? -1 : 1)),
     );
-    const heir = brokerOf(broker, 500);
+    const successor = brokerOf(broker, 500);
     let drained = 0;
     const metrics = { drained: (count: number) => (drained += count), setBack: () => undefined };
-    const drain = new DrainLoop(heir, fleet.get(BatchIntake), metrics as never, fleet.get(LiveConfig), fleet.get(SchemaGate), fleet.config);
+    const drain = new DrainLoop(
+      successor,
+      fleet.get(BatchIntake),
+      metrics as never,
+      fleet.get(LiveConfig),
+      fleet.get(SchemaGate),
+      fleet.config,
+    );
     await fleet.drainedTo(20, drain);
     expect(drained).toBe(20);
     await fleet.process();
     expect(await fleet.samples('github_events_total{event="star"')).toEqual(['github_events_total{event="star",action="created"} 20']);
-    await expect.poll(() => heir.pending()).toBe(0);
+    await expect.poll(() => successor.pending()).toBe(0);
   });
 
-  it.skipIf(!isThere)("what waits in the buffer is not judged as missed", async () => {
+  it.skipIf(!isThere)("a buffered delivery does not count as missed", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -278,7 +285,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     await expect.poll(() => audits.next(["org:acme:1"])).toMatchObject({ hook: "org:acme:1" });
   });
 
-  it.skipIf(!isThere)("what is no delivery, or what the database refuses for its data, holds nothing up and stays", async () => {
+  it.skipIf(!isThere)("an invalid message, or data that the database rejects, stays in the buffer and delays nothing", async () => {
     const broker = await prepare();
     await broker.server.start();
     const fleet = await still(broker);
@@ -291,7 +298,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
   });
 });
 
-it.skipIf(!hasRedis)("what the database refuses for its data is not buffered, and says that the database is there", async () => {
+it.skipIf(!hasRedis)("a delivery that the database rejects for its data is not buffered, and proves that the database is up", async () => {
   const broker = await prepareRedis();
   await broker.server.start();
   const fleet = await still(broker);
@@ -301,7 +308,7 @@ it.skipIf(!hasRedis)("what the database refuses for its data is not buffered, an
   fleet.gate.refuse();
   await intake.accept(star());
   fleet.gate.open();
-  // Until the probe is one that is refused.
+  // Repeat until this delivery is the probe.
   const probe = () => intake.accept({ ...star(), hookId: 666 }).catch((error: Error) => error.message);
   await expect.poll(probe).toContain("check constraint");
   const before = await fleet.get(Broker).pending();
@@ -309,12 +316,12 @@ it.skipIf(!hasRedis)("what the database refuses for its data is not buffered, an
   expect(await fleet.get(Broker).pending()).toBe(before);
 });
 
-it.skipIf(!hasNats)("a body over the limit of NATS goes to the database alone", async () => {
+it.skipIf(!hasNats)("a body over the limit of NATS goes only to the database", async () => {
   const broker = await prepareNats(65_536);
   await broker.server.start();
   const fleet = await still(broker);
   const intake = fleet.get(Intake);
-  // To the byte: what fits is taken, headers included.
+  // The limit is exact to the byte, headers included.
   fleet.gate.refuse();
   const dated = (bytes: number) => ({ ...star(randomUUID(), bytes), receivedAt: Date.now() });
   let [fits, over] = [0, 70_000];

@@ -9,17 +9,17 @@ import { hasNats } from "../support/nats-server.js";
 import { hasRedis } from "../support/redis-server.js";
 import { ServerProcess } from "../support/server-process.js";
 
-/** The first warning of a broker at this URL. */
+/** The first warning for a broker at this URL. */
 async function warningOf(url: string): Promise<string> {
-  const said: string[] = [];
-  Logger.overrideLogger({ log: () => undefined, error: () => undefined, warn: (text: unknown) => void said.push(String(text)) });
+  const output: string[] = [];
+  Logger.overrideLogger({ log: () => undefined, error: () => undefined, warn: (text: unknown) => void output.push(String(text)) });
   const broker = url.startsWith("redis")
     ? new RedisBroker({ BUFFER_STREAM: "octogauge", REDIS_URL: url })
     : new NatsBroker({ BUFFER_STREAM: "octogauge", NATS_URL: [url], NATS_REPLICAS: 1 });
   onTestFinished(() => broker.onApplicationShutdown());
   broker.onApplicationBootstrap();
-  await expect.poll(() => said.length, { timeout: 20_000 }).toBeGreaterThan(0);
-  return said[0]!;
+  await expect.poll(() => output.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  return output[0]!;
 }
 
 it.each([
@@ -31,20 +31,20 @@ it.each([
   ["nats://u:hunter2@no-such.invalid", /: NATS_URL cannot be reached: no-such\.invalid:4222 is no name that resolves; allowed: /],
   ["redis://u:hunter2@no-such.invalid", /: REDIS_URL cannot be reached: no-such\.invalid is no name that resolves; allowed: /],
 ])("the warning about %s names the variable, the address and what is allowed", async (url, expected) => {
-  const said = await warningOf(url.replace("PORT", String(await freePort())));
-  expect(said).toMatch(expected);
-  expect(said).not.toContain("hunter2");
+  const output = await warningOf(url.replace("PORT", String(await freePort())));
+  expect(output).toMatch(expected);
+  expect(output).not.toContain("hunter2");
 });
 
-it.runIf(hasRedis)("a wrong password for Redis is named", async () => {
+it.runIf(hasRedis)("a wrong password for Redis is reported", async () => {
   const server = await ServerProcess.prepare("redis-server", (port) => ["--port", String(port), "--requirepass", "right", "--save", ""]);
   await server.start();
-  const said = await warningOf(`redis://:hunter2@127.0.0.1:${server.port}`);
-  expect(said).toMatch(/REDIS_URL has credentials that the server at 127\.0\.0\.1:\d+ refuses \(WRONGPASS/);
-  expect(said).not.toContain("hunter2");
+  const output = await warningOf(`redis://:hunter2@127.0.0.1:${server.port}`);
+  expect(output).toMatch(/REDIS_URL has credentials that the server at 127\.0\.0\.1:\d+ refuses \(WRONGPASS/);
+  expect(output).not.toContain("hunter2");
 });
 
-it.runIf(hasNats)("a NATS without JetStream is named", async () => {
+it.runIf(hasNats)("a NATS server without JetStream is reported", async () => {
   const server = await ServerProcess.prepare("nats-server", (port) => ["--port", String(port)]);
   await server.start();
   expect(await warningOf(`nats://127.0.0.1:${server.port}`)).toMatch(
@@ -52,7 +52,7 @@ it.runIf(hasNats)("a NATS without JetStream is named", async () => {
   );
 });
 
-it("a reason of no known kind is told as it is", () => {
+it("an unknown error is reported unchanged", () => {
   expect(brokerTrouble("the stream octogauge is full", "NATS_URL", ["a:1"])).toBe("the stream octogauge is full");
 });
 
@@ -61,6 +61,6 @@ it.each([
   ["nats", "NATS_URL", "http://host"],
   ["redis", "REDIS_URL", "redis://host/name"],
   ["redis", "REDIS_URL", "redis://u:%zz@host"],
-])("BUFFER=%s with %s=%s is refused by the configuration", (BUFFER, name, value) => {
+])("the configuration rejects BUFFER=%s with %s=%s", (BUFFER, name, value) => {
   expect(() => loadConfig({ BUFFER, [name]: value })).toThrow(name);
 });

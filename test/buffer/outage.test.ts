@@ -10,7 +10,7 @@ import { Replica } from "../support/replica.js";
 import { roundRobin } from "../support/round-robin.js";
 import { expectMetrics, simulate } from "../support/simulation.js";
 
-/** How long PostgreSQL is away. Seconds. */
+/** Duration of the PostgreSQL outage in seconds. */
 const OUTAGE = Number(process.env["OCTOGAUGE_OUTAGE_SECONDS"] ?? 8);
 const RATE = 80;
 const BEFORE = 3;
@@ -19,7 +19,7 @@ const SEED = Number(process.env["SIMULATION_SEED"] ?? 4711);
 
 async function ownPostgres(): Promise<ChaosPostgres> {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-outage-"));
-  // Started by root, the database runs as nobody, who must be able to get here.
+  // Started by root, the database runs as an unprivileged user, so the path must be accessible.
   chmodSync(directory, 0o755);
   const postgres = await ChaosPostgres.create(join(directory, "data"));
   onTestFinished(async () => {
@@ -35,12 +35,12 @@ const publishedBy = async (replica: Replica): Promise<number> => {
 };
 
 describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
-  it.skipIf(!isThere)("three gateways and three workers refuse nothing while PostgreSQL is away, and count all of it once", async () => {
+  it.skipIf(!isThere)("three gateways and three workers refuse nothing during a PostgreSQL outage and count all once", async () => {
     const broker = await prepare();
     await broker.server.start();
     const postgres = await ownPostgres();
     const start = (mode: string) => Replica.start(postgres.urlOf(SERVICE), { ...broker.environment, MODE: mode, LOG_LEVEL: "fatal" });
-    // The first one migrates the database.
+    // The first process migrates the database.
     const first = await start("gateway");
     const [second, third] = await Promise.all([start("gateway"), start("gateway")]);
     const workers = await Promise.all([start("worker"), start("worker"), start("worker")]);

@@ -17,14 +17,14 @@ const delivery: Delivery = {
   receivedAt: 5,
 };
 
-it("a breaker that is open lets one delivery through about every second, until one succeeds", () => {
+it("an open circuit breaker lets about one delivery per second through, until one succeeds", () => {
   let now = 0;
   const breaker = new Breaker(() => now);
   expect([breaker.admits(true), breaker.admits(false)]).toEqual([true, true]);
   breaker.failed();
   expect(breaker.admits(true)).toBe(false);
   now += 1_300;
-  // A large body proves nothing.
+  // A large body gives no result for the breaker.
   expect(breaker.admits(false)).toBe(false);
   expect([breaker.admits(true), breaker.admits(true)]).toEqual([true, false]);
   now += 60_000;
@@ -36,7 +36,7 @@ it("a breaker that is open lets one delivery through about every second, until o
   expect([breaker.admits(true), breaker.admits(true)]).toEqual([true, true]);
 });
 
-it("whatever hook ingest takes comes back out of a message", () => {
+it("a message keeps every hook id that ingest accepts", () => {
   for (const hook of ["1", "123456789012345", "1234567890123456", "9007199254740991"]) {
     const { hookId } = readHeaders({
       "content-type": "application/json",
@@ -49,7 +49,7 @@ it("whatever hook ingest takes comes back out of a message", () => {
   }
 });
 
-it("a message that is not as we write it is none", () => {
+it("a message in another format is rejected", () => {
   const read = (fields: Record<string, string>) => deliveryOf((name) => fields[name], delivery.body);
   const fields = fieldsOf(delivery);
   expect(read(fields)).toEqual(delivery);
@@ -64,13 +64,13 @@ it("a message that is not as we write it is none", () => {
   }
 });
 
-it("credentials of NATS are read from the addresses", () => {
+it("NATS credentials are read from the addresses", () => {
   expect(serversOf(["nats://a", "nats://b:5"])).toEqual({ servers: ["a:4222", "b:5"] });
   expect(serversOf(["tls://me:p%40ss@a", "tls://b"])).toEqual({ servers: ["a:4222", "b:4222"], user: "me", pass: "p@ss", tls: {} });
   expect(serversOf(["nats://token@a"])).toEqual({ servers: ["a:4222"], token: "token" });
 });
 
-it("what is given up leaves the queue, unless its flush is under way", async () => {
+it("a request that times out leaves the queue, unless its flush is already in progress", async () => {
   let release!: () => void;
   const held = new Promise<void>((resolve) => (release = resolve));
   let begin!: () => void;

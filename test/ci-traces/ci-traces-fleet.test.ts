@@ -25,7 +25,7 @@ async function prepare(settle: string) {
 
 const seed = Number(process.env["PROPERTY_SEED"] ?? Date.now() % 1_000_000);
 
-it(`every run is one trace, whatever the order and the copies, with two workers (PROPERTY_SEED=${seed})`, async () => {
+it(`every run is one trace, in any order and with copies, with two workers (PROPERTY_SEED=${seed})`, async () => {
   const random = createRandom(String(seed));
   const { collector, url, gateway, workers, drained } = await prepare("4s");
   const runs = Array.from({ length: 30 }, (_, index) => index + 1);
@@ -34,7 +34,7 @@ it(`every run is one trace, whatever the order and the copies, with two workers 
     for (const event of ciRun(run)) {
       const first = { ...event, id: randomUUID() };
       sent.push(first);
-      // The same delivery again, or what another hook says of the same.
+      // The same delivery again, or the same event from another hook.
       if (random.chance(0.2)) sent.push(first);
       if (random.chance(0.2)) sent.push({ ...event, id: randomUUID() });
     }
@@ -50,7 +50,7 @@ it(`every run is one trace, whatever the order and the copies, with two workers 
   for (const run of runs) expect(linesOf(collector, traceOf(run))).toEqual(expectedSpans(run));
   expect(collector.spans).toHaveLength(runs.length * SPANS);
 
-  // All of it again, under new ids, as if nobody had taken it the first time.
+  // Send all of it again under new ids.
   for (const order = inRandomOrder(); order.length > 0;)
     await Promise.all(order.splice(0, 20).map(({ event: { event, payload } }) => post(gateway.webhook, event, payload, randomUUID())));
   await drained();
@@ -66,7 +66,7 @@ it(`every run is one trace, whatever the order and the copies, with two workers 
   expect(counts[0]! + counts[1]!).toBe(collector.requests.length);
 });
 
-it("a worker that is killed before it knows that its trace was taken: another sends the same again", async () => {
+it("if a worker is killed before it records that its trace was sent, another worker sends the same trace again", async () => {
   const { collector, url, gateway, workers, drained } = await prepare("10ms");
   await workers[1].kill("SIGKILL");
   collector.mute(true);
@@ -78,13 +78,13 @@ it("a worker that is killed before it knows that its trace was taken: another se
   collector.mute(false);
   await workers[1].start();
   const due = () => rowsOf<{ due: boolean }>(url, "SELECT due_at <= now() AS due FROM octogauge.ci_trace_outbox WHERE due_at IS NOT NULL");
-  // Nobody takes what is leased.
+  // Other workers skip a leased trace.
   expect(await due()).toEqual([{ due: false }]);
   await rowsOf(url, "UPDATE octogauge.ci_trace_outbox SET due_at = now()");
   await until("a trace that is sent", async () => (await due()).length === 0);
   const all = linesOf(collector, traceOf(1));
   expect([...new Set(all)]).toEqual(expectedSpans(1));
-  // To the letter the same, so that a store that goes by ids has it once.
+  // The trace is identical, so a store that goes by ids has it once.
   const root = collector.spans.filter(({ name }) => name === "RUN CI");
   expect(root.length).toBeGreaterThanOrEqual(2);
   for (const span of root) expect(span).toEqual(before.find(({ name }) => name === "RUN CI"));

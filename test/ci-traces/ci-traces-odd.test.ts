@@ -11,7 +11,7 @@ import { post, startInstance } from "../support/octogauge.js";
 import { OtlpCollector } from "../support/otlp-collector.js";
 import { at } from "../support/clock.js";
 
-describe("what is not as usual", () => {
+describe("unusual payloads", () => {
   const job = (id: number, fields: Record<string, unknown>): CiEvent => {
     const completed = ciRun(7).find(isJob(0, "completed"));
     return {
@@ -23,7 +23,7 @@ describe("what is not as usual", () => {
 
   it.each([
     [
-      "skipped, and created after it ended",
+      "skipped and created after its end",
       {
         conclusion: "skipped",
         runner_id: null,
@@ -40,12 +40,12 @@ describe("what is not as usual", () => {
       ["0 2-30 cancellation build"],
     ],
     [
-      "timed out, with a step that never began",
+      "timed out, with a step that never started",
       { conclusion: "timed_out", steps: [{ number: 1, name: "a", conclusion: null, started_at: null, completed_at: null }] },
       ["0 2-12 - queue", "2 12-60 timeout build"],
     ],
-    ["failed before it began", { conclusion: "startup_failure", steps: [] }, ["0 2-12 - queue", "2 12-60 error build"]],
-    ["of a conclusion that nobody knows", { conclusion: "abducted", steps: [] }, ["0 2-12 - queue", "0 12-60 abducted build"]],
+    ["failed before its start", { conclusion: "startup_failure", steps: [] }, ["0 2-12 - queue", "2 12-60 error build"]],
+    ["completed with an unknown conclusion", { conclusion: "abducted", steps: [] }, ["0 2-12 - queue", "0 12-60 abducted build"]],
     ["without conclusion and name", { conclusion: null, name: null, steps: [] }, ["0 2-12 - queue", "0 12-60 unknown job:5"]],
     [
       "running backwards",
@@ -64,7 +64,7 @@ describe("what is not as usual", () => {
     expect(lines.sort()).toEqual([...expected].sort());
   });
 
-  it("a body whose details are nonsense is counted, and traced without them", async () => {
+  it("a body with invalid details is counted, and traced without them", async () => {
     const { collector, deliverAll, send, samples } = await prepareTraces();
     const nonsense = {
       steps: [null, 3, { number: "x" }, { number: 1.5 }, []],
@@ -92,7 +92,7 @@ describe("what is not as usual", () => {
     expect(await samples("octogauge_dead_letters")).toEqual([]);
   });
 
-  it("a body that is no JSON behind what is projected is counted all the same", async () => {
+  it("a body that is invalid JSON after the projected members is still counted", async () => {
     const { accept, process, outbox, samples } = await prepareTraces();
     for (const { event, payload } of [job(5, {}), runCompleted]) await accept(event, `${JSON.stringify(payload).slice(0, -1)},"x":tru}`);
     await process();
@@ -101,7 +101,7 @@ describe("what is not as usual", () => {
     expect(await outbox()).toEqual([]);
   });
 
-  it("an answer to a question of ours is traced like an event", async () => {
+  it("the result of a look-up is traced like an event", async () => {
     const { collector, get, process, send } = await prepareTraces();
     const { putLookupResults } = await import("../../src/intake/lookup-results.js");
     const answers = [job(5, {}), runCompleted].map(({ event, payload }, index) => ({
@@ -118,19 +118,19 @@ describe("what is not as usual", () => {
 
 describe.each([
   ["that it waited for an approval", { conclusion: "action_required", updated_at: at("10:59:00") }],
-  ["of an earlier end", { conclusion: "cancelled", updated_at: at("10:00:05") }],
-])("a run ends as it ended, though in the same batch it is said %s", (_, fields) => {
-  it.each([1, 0])("at place %i", async (place) => {
+  ["that it ended earlier", { conclusion: "cancelled", updated_at: at("10:00:05") }],
+])("a run ends with its real conclusion, although the same batch says %s", (_, fields) => {
+  it.each([1, 0])("with that event at position %i of the batch", async (position) => {
     const { collector, deliverAll, send } = await prepareTraces();
     const end = ciRun(7).at(-1)!;
     const run = end.payload["workflow_run"] as { conclusion: string };
-    await deliverAll([end].toSpliced(place, 0, { ...end, payload: { ...end.payload, workflow_run: { ...run, ...fields } } }));
+    await deliverAll([end].toSpliced(position, 0, { ...end, payload: { ...end.payload, workflow_run: { ...run, ...fields } } }));
     await send();
     expect(collector.spans.map(({ attributes }) => attributes["github.conclusion"])).toEqual([run.conclusion]);
   });
 });
 
-it("a run of thousands of steps is sent in parts, all of it", async () => {
+it("a run of thousands of steps is sent in several requests, complete", async () => {
   const { collector, deliverAll, send, outbox } = await prepareTraces();
   const completed = ciRun(7).find(isJob(0, "completed"))!;
   const steps = Array.from({ length: 500 }, (_, index) => ({
@@ -147,14 +147,14 @@ it("a run of thousands of steps is sent in parts, all of it", async () => {
   const jobs = [101, 102, 103, 104, 105].map(withSteps);
   await deliverAll([...jobs, ciRun(7).at(-1)!]);
   await send();
-  // The run, and of each job itself, its time in the queue and its steps.
+  // One span for the run, and for each job its own span, its queue time and its steps.
   expect(collector.spans).toHaveLength(1 + 5 * 502);
   expect(new Set(collector.spans.map(({ spanId }) => spanId)).size).toBe(1 + 5 * 502);
   expect(collector.requests).toHaveLength(3);
   expect(await outbox()).toMatchObject([{ due: false, sent: true }]);
 });
 
-it("a collector that thinks does not hold a stop up, and what it thought about is sent by others", async () => {
+it("a collector that does not answer does not delay shutdown, and another worker sends its traces", async () => {
   const collector = await OtlpCollector.start();
   onTestFinished(() => collector.stop());
   const settings = { CI_TRACES: "on", CI_TRACES_SETTLE: "0", OTEL_TRACES_EXPORTER: "none", ...collector.environment };
@@ -170,7 +170,7 @@ it("a collector that thinks does not hold a stop up, and what it thought about i
   await collector.waitFor(({ requests }) => requests.length > before);
 });
 
-it("what is counted is the same with traces and without", async () => {
+it("counters are the same with and without traces", async () => {
   const history = [...generateHistory({ seed: 11, deliveries: 1_500, pad: true })];
   const counted = async (CI_TRACES: string) => {
     const { accept, process, samples, outbox } = await prepareTraces({ CI_TRACES });
@@ -186,7 +186,7 @@ it("what is counted is the same with traces and without", async () => {
 });
 
 describe("CI_TRACES=off", () => {
-  it("keeps nothing", async () => {
+  it("stores nothing", async () => {
     const { deliverAll, outbox, jobs, samples } = await prepareTraces({ CI_TRACES: "off" });
     await deliverAll(ciRun(7));
     expect([await outbox(), await jobs(), await samples("octogauge_ci_traces")]).toEqual([[], 0, []]);
@@ -194,10 +194,10 @@ describe("CI_TRACES=off", () => {
   });
 });
 
-it("docs/observability.md tells a job the ids of its trace", () => {
+it("docs/observability.md computes the same trace ids for a job", () => {
   const page = readFileSync(fileURLToPath(new URL("../../docs/observability.md", import.meta.url)), "utf8");
   const script = /```sh\n(id\(\)[^`]+)```/.exec(page)?.[1] ?? "";
   const environment = { PATH: process.env["PATH"], GITHUB_RUN_ID: "7", GITHUB_RUN_ATTEMPT: "2" };
-  const said = execFileSync("sh", ["-c", `${script}\nprintf %s "$TRACEPARENT"`], { env: environment, encoding: "utf8" });
-  expect(said).toBe(`00-${traceOf(7, 2)}-${spanOf(7, "run", 2)}-01`);
+  const output = execFileSync("sh", ["-c", `${script}\nprintf %s "$TRACEPARENT"`], { env: environment, encoding: "utf8" });
+  expect(output).toBe(`00-${traceOf(7, 2)}-${spanOf(7, "run", 2)}-01`);
 });

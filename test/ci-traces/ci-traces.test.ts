@@ -74,7 +74,7 @@ describe("a finished run", () => {
     expect(await jobs()).toBe(0);
   });
 
-  it("comes once, whatever is repeated, before it was sent and after", async () => {
+  it("is sent once, however often its events repeat, before and after it is sent", async () => {
     const { collector, deliverAll, send, makeDue } = await prepareTraces();
     await deliverAll([...ciRun(7), ...ciRun(7)]);
     await deliverAll(ciRun(7));
@@ -86,10 +86,10 @@ describe("a finished run", () => {
     expect(collector.requests).toHaveLength(1);
   });
 
-  it("and its re-run are two traces that are linked; jobs that are not run again are in the first alone", async () => {
+  it("and its re-run are two linked traces; jobs that are not run again are only in the first", async () => {
     const { collector, deliverAll, send } = await prepareTraces();
     await deliverAll(ciRun(7));
-    // GitHub repeats the job that had succeeded, with its times, under the new attempt.
+    // GitHub repeats the successful job under the new attempt, with its old times.
     const again = ciRun(7, 2).map(({ event, payload }): CiEvent => {
       const text = JSON.stringify(payload).replaceAll(`"run_started_at":"${at("10:00:00")}"`, `"run_started_at":"${at("10:01:05")}"`);
       return { event, payload: JSON.parse(text) as Record<string, unknown> };
@@ -105,17 +105,17 @@ describe("a finished run", () => {
     expect(root?.resource["cicd.pipeline.run.url.full"]).toBe("https://github.com/acme/api/actions/runs/7/attempts/2");
   });
 
-  it("is not traced where its repository is not measured", async () => {
+  it("is not traced if its repository is not measured", async () => {
     const { deliverAll, outbox, jobs } = await prepareTraces({ REPOSITORY_DENY: "acme/*" });
     await deliverAll(ciRun(7));
     expect([await outbox(), await jobs()]).toEqual([[], 0]);
   });
 });
 
-describe("jobs that come late", () => {
+describe("late jobs", () => {
   const late = isJob(1, "completed");
 
-  it("are waited for while they are known to be open, but not for ever", async () => {
+  it("delay the trace while they are known to be open, up to a limit", async () => {
     const { collector, deliverAll, send, makeDue, url } = await prepareTraces();
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     await send();
@@ -128,10 +128,10 @@ describe("jobs that come late", () => {
     expect(collector.spans).toHaveLength(12);
   });
 
-  it("are in the trace where they come in time", async () => {
+  it("are part of the trace if they arrive in time", async () => {
     const { collector, deliverAll, send, makeDue, checkLost } = await prepareTraces();
     await deliverAll(ciRun(7).filter((event) => !late(event)));
-    // It is closed by then: its run has completed.
+    // The job is already closed, because its run has completed.
     await checkLost();
     await send();
     await deliverAll(ciRun(7).filter(late));
@@ -141,7 +141,7 @@ describe("jobs that come late", () => {
     expect(linesOf(collector, traceOf(7))).toEqual(expectedSpans(7));
   });
 
-  it("are sent by themselves after the trace, and complete it", async () => {
+  it("are sent on their own after the trace, and complete it", async () => {
     const { collector, deliverAll, send, outbox } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     await send();
@@ -154,14 +154,14 @@ describe("jobs that come late", () => {
     expect(await outbox()).toEqual([{ due: false, sent: true, attempts: 2, error: "" }]);
   });
 
-  it("are not lost where they come while their run is being sent", async () => {
+  it("are not lost if they arrive while their run is being sent", async () => {
     const { collector, deliverAll, get, outbox, send, url } = await prepareTraces({ CI_TRACES_WAIT: "0" });
     const database = get(Database);
     await deliverAll(ciRun(7).filter((event) => !late(event)));
     const waiting = { leaseSeconds: 60, maxWaitSeconds: 0, recheckSeconds: 0 };
     const { sendings } = await claimDue(database, 1, waiting);
     const jobs = await jobsOf(database, sendings);
-    // Nobody but this transaction has seen the job, when the trace is marked as sent.
+    // When the trace is marked as sent, only this open transaction has the job.
     let marked: Promise<void> | undefined;
     await database.transaction(async (transaction) => {
       const record = { ...jobs[0]!, jobId: 99, name: "late" };
@@ -185,7 +185,7 @@ describe("jobs that come late", () => {
   });
 });
 
-describe("a collector that is away", () => {
+describe("a collector that is down", () => {
   const gone = (collector: OtlpCollector) => collector.stop();
   const refusing = (status: number) => async (collector: OtlpCollector) => collector.fail(status);
 
@@ -194,8 +194,8 @@ describe("a collector that is away", () => {
     ["gone", "grpc", gone],
     ["overloaded", "http/protobuf", refusing(503)],
     ["overloaded", "grpc", refusing(503)],
-    ["against it", "http/json", refusing(400)],
-  ])("is waited for when it is %s, by %s; all is sent, once", async (_, protocol, leave) => {
+    ["refusing", "http/json", refusing(400)],
+  ])("is retried if it is %s, over %s; every trace arrives once", async (_, protocol, leave) => {
     const { collector, deliverAll, send, sendUntil, outbox, samples, makeDue } = await prepareTraces({}, protocol);
     const [failed, sent] = [await counter("octogauge_ci_traces_failed_total"), await counter("octogauge_ci_traces_sent_total")];
     await leave(collector);
@@ -220,20 +220,20 @@ describe("a collector that is away", () => {
     ]);
   });
 
-  it("is not asked again and again", async () => {
+  it("is retried with backoff", async () => {
     const { collector, deliverAll, get, makeDue } = await prepareTraces();
     collector.fail(400);
     for (let run = 1; run <= 12; run += 1) await deliverAll(ciRun(run));
-    // Without pauses each round would be a request or more.
+    // Without backoff, each round would send at least one request.
     for (let round = 0; round < 60; round += 1) {
       await makeDue();
       await get(SendLoop).runOnce();
     }
-    // Ten at first, then one at a time, in pauses that grow.
+    // Ten at first, then one at a time with growing pauses.
     expect(collector.requests.length).toBeLessThan(30);
   });
 
-  it("does not get the outbox grow for ever: what is too old is dropped and counted", async () => {
+  it("does not let the outbox grow without limit: old traces are dropped and counted", async () => {
     const { collector, deliverAll, get, url, outbox, jobs, send } = await prepareTraces();
     collector.fail(400);
     await deliverAll([...ciRun(1), ...ciRun(2)]);
@@ -242,7 +242,7 @@ describe("a collector that is away", () => {
     await get(CiTracesRetention).runOnce();
     expect(await counter("octogauge_ci_traces_dropped_total")).toBe(dropped + 1);
     expect([(await outbox()).length, await jobs()]).toEqual([1, 3]);
-    // What was sent is remembered for as long, and jobs of runs that never complete wait for as long.
+    // Sent traces and jobs of runs that never complete are deleted after the same time.
     collector.fail(undefined);
     await send();
     await rowsOf(url, "UPDATE octogauge.ci_trace_outbox SET sent_at = now() - interval '4 days'");

@@ -15,30 +15,30 @@ async function gitHub(status: number): Promise<string> {
 
 it.each<[string, () => Promise<Record<string, string>>, boolean, RegExp]>([
   [
-    "both that work",
+    "a working database and token",
     async () => ({ GITHUB_TOKEN: "token-of-tests", GITHUB_API_URL: await gitHub(200) }),
     true,
     /^database: works, and its schema is up to date\nGitHub: works, with GITHUB_TOKEN$/,
   ],
   [
-    "a schema that is missing",
+    "a missing schema",
     async () => ({ DATABASE_URL: await freshDatabase({ migrated: false }) }),
     true,
     /^database: works; \d+ migrations are missing \(octogauge migrate\)\nGitHub: not tried/,
   ],
   [
-    "a database that is away",
+    "an unreachable database",
     async () => ({ DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/x" }),
     false,
     /^database: .*DATABASE_URL cannot be reached at 127\.0\.0\.1:1/s,
   ],
   [
-    "a token that GitHub refuses",
+    "a token that GitHub rejects",
     async () => ({ GITHUB_TOKEN: "token-of-tests", GITHUB_API_URL: await gitHub(401) }),
     false,
     /GitHub: http:\S+ does not accept GITHUB_TOKEN/,
   ],
-])("config check --connect tells of %s", async (_, overrides, works, expected) => {
+])("config check --connect reports %s", async (_, overrides, works, expected) => {
   const result = await connectLines(loadConfig(testEnvironment(await freshDatabase(), await overrides())));
   expect(result.works).toBe(works);
   expect(result.lines.join("\n")).toMatch(expected);
@@ -53,6 +53,6 @@ it.each([
   [{ ...OTLP, HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "26.1.0", []],
   [{ ...OTLP, https_proxy: "http://p:1" }, "26.1.0", [expect.stringContaining("set NODE_USE_ENV_PROXY=1")]],
   [{ ...OTLP, HTTPS_PROXY: "http://p:1", NODE_USE_ENV_PROXY: "1" }, "20.19.0", [expect.stringContaining("node 20.19.0 cannot use it")]],
-])("a proxy that traces would not use is named: %j on node %s", (environment, version, lines) => {
+])("a proxy that the trace exporter would ignore is reported: %j on node %s", (environment, version, lines) => {
   expect(unusedProxy(environment, version)).toEqual(lines);
 });

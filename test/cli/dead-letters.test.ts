@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 const octogauge = (url: string, ...args: string[]) => runCommand(deadLettersCommand, url, args);
 
-/** Runs it as an operator does. @returns what it said, and its exit code */
+/** Runs the command as an operator does. @returns its output and exit code */
 async function asProcess(url: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   try {
     const { stdout, stderr } = await run(process.execPath, [CLI, "dead-letters", ...args], {
@@ -29,7 +29,7 @@ async function asProcess(url: string, ...args: string[]): Promise<{ code: number
 
 const ids = [1, 2, 3].map((number) => `00000000-0000-4000-8000-00000000000${number}`);
 
-/** Two jobs that the database refused, and a body that is none. */
+/** Two jobs that the database refused, and a body that is not JSON. */
 async function withDeadLetters() {
   const fleet = await stillFleet({ MAX_ATTEMPTS: "1" });
   await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT refused CHECK (job_id <> 3)");
@@ -42,7 +42,7 @@ async function withDeadLetters() {
   return fleet;
 }
 
-it("lists by event, repository, error and time, and shows one", async () => {
+it("lists by event, repository, error and time, and shows one dead letter", async () => {
   const { url } = await withDeadLetters();
   const listed = async (...args: string[]) => {
     const { stdout } = await octogauge(url, "list", "--json", ...args);
@@ -66,7 +66,7 @@ it("lists by event, repository, error and time, and shows one", async () => {
   expect((await asProcess(url, "show", ids[2]!, "--body")).stdout).toBe('{"ref":"\u001b[31mred');
 });
 
-it("replays under the same ids, once, and what is mended is counted", async () => {
+it("replays each delivery once under its id, and counts it if its cause is fixed", async () => {
   const fleet = await withDeadLetters();
   const { url } = fleet;
   expect((await octogauge(url, "replay", "--event", "workflow_job", "--dry-run")).stdout).toBe("would replay 2 dead letters\n");
@@ -81,7 +81,7 @@ it("replays under the same ids, once, and what is mended is counted", async () =
   expect(await rowsOf(url, "SELECT FROM octogauge.dead_letters")).toHaveLength(2);
 });
 
-it("what dies again is a dead letter again, and the replay ends", async () => {
+it("a replayed delivery that fails again is a dead letter again, and the replay ends", async () => {
   const fleet = await withDeadLetters();
   expect((await octogauge(fleet.url, "replay", "--all")).stdout).toBe("replayed 3 dead letters\n");
   await fleet.process();
@@ -89,18 +89,18 @@ it("what dies again is a dead letter again, and the replay ends", async () => {
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toHaveLength(3);
 });
 
-it("discards what is meant, and only that", async () => {
+it("discards only the selected dead letters", async () => {
   const { url } = await withDeadLetters();
   const refused = await asProcess(url, "discard");
   expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("ids, filters, or --all")]);
-  // As of a variable of a script that was never set.
+  // An empty value, as from an unset variable in a script.
   expect((await octogauge(url, "discard", "--error", "")).stderr).toContain("not empty");
   expect(await rowsOf(url, "SELECT FROM octogauge.dead_letters")).toHaveLength(3);
   expect((await octogauge(url, "discard", "--repository", "other/web")).stdout).toBe("discarded 1 dead letter\n");
   expect(await rowsOf(url, "SELECT FROM octogauge.dead_letters")).toHaveLength(2);
 });
 
-it("says what is allowed", async () => {
+it("reports what is allowed", async () => {
   const { url } = await withDeadLetters();
   expect((await octogauge(url, "replay", "17")).stderr).toContain("a delivery id, which is a GUID");
   expect((await octogauge(url, "list", "--since", "yesterday")).stderr).toContain("or a duration such as 2h");

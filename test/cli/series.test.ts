@@ -7,7 +7,7 @@ import { jobPayload, RAN } from "../support/payloads.js";
 
 const octogauge = (url: string, ...args: string[]) => runCommand(seriesCommand, url, args);
 
-it("lists what takes up the budget, and prunes a repository's so that others have room again", async () => {
+it("lists the series by use of the budget, and deletes a repository's series to make room", async () => {
   const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "4" });
   const send = async (id: number, name: string, workflow: string) =>
     fleet.deliver(
@@ -39,7 +39,7 @@ it("lists what takes up the budget, and prunes a repository's so that others hav
   expect((await octogauge(fleet.url, "prune", ...which)).stdout).toBe("pruned 2 label sets\n");
   expect(await used()).toEqual([{ used: 1 }]);
 
-  // Another process, which remembers nothing of what was full.
+  // A second process, without a cache of full metrics.
   const next = await stillFleet({ MAX_SERIES_PER_METRIC: "4" }, fleet.url);
   await next.deliver(
     "workflow_job",

@@ -33,9 +33,9 @@ afterAll(() => {
 
 const as = (user: string, password = "right-password") => Object.assign(new URL(url), { username: user, password }).href;
 
-/** Where an attempt fails that is made again until the time is over. */
+/** For failures that are retried until the timeout. */
 const UNREACHABLE = { DATABASE_CONNECT_TIMEOUT: "0.2" };
-/** The same, where the server has to have its say in this time. */
+/** The same, for failures that need an answer of the server within this time. */
 const REFUSED = { DATABASE_CONNECT_TIMEOUT: "2" };
 
 async function failure(overrides: Record<string, string>): Promise<string> {
@@ -47,7 +47,7 @@ async function failure(overrides: Record<string, string>): Promise<string> {
   );
 }
 
-/** A server that speaks TLS with this certificate, and nothing else. */
+/** A server with this certificate that only does TLS handshakes. */
 async function tlsServer(subjectAltName: string, { expired = false } = {}): Promise<{ port: number; ca: string }> {
   const [cert, key] = ["cert", "key"].map((name) => join(directory, `${name}-${randomBytes(4).toString("hex")}.pem`)) as [string, string];
   const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", subjectAltName];
@@ -71,7 +71,7 @@ const has = (program: string): boolean => spawnSync(program, [program === "opens
 const hasOpenssl = has("openssl");
 if (!hasOpenssl || !has("faketime")) console.warn("*** SKIPPED: tests of TLS certificates need openssl and faketime ***");
 
-describe.runIf(hasOpenssl)("a certificate of the database that does not verify is named with what to do", () => {
+describe.runIf(hasOpenssl)("an invalid certificate of the database is reported with advice", () => {
   it("self-signed", async () => {
     const { port } = await tlsServer("subjectAltName=IP:127.0.0.1");
     expect(await failure({ DATABASE_URL: `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full` })).toMatch(
@@ -79,7 +79,7 @@ describe.runIf(hasOpenssl)("a certificate of the database that does not verify i
     );
   });
 
-  it("of another host", async () => {
+  it("for another host", async () => {
     const { port, ca } = await tlsServer("subjectAltName=DNS:db.internal");
     const url = `postgres://u:hunter2@127.0.0.1:${port}/d?sslmode=verify-full&sslrootcert=${ca}`;
     expect(await failure({ DATABASE_URL: url })).toMatch(
@@ -106,10 +106,10 @@ it.each([
   expect((explained(new StageError(stage, error), config) as Error).message).toMatch(expected);
 });
 
-describe("a start that fails names the variable, its value without secrets, and what to do", () => {
+describe("a failed start names the variable, its value without secrets, and what to do", () => {
   it.each<[string, () => Record<string, string>, RegExp]>([
     [
-      "a CA file that is not there",
+      "a missing CA file",
       () => ({ DATABASE_URL: `${url}?sslmode=verify-full&sslrootcert=/no/ca.pem` }),
       /^DATABASE_URL has sslrootcert=\/no\/ca.pem cannot be read \(ENOENT\); allowed: a file/,
     ],
@@ -119,22 +119,22 @@ describe("a start that fails names the variable, its value without secrets, and 
       /^DATABASE_URL has sslrootcert=\/.* cannot be read \(EISDIR\); allowed: a file/,
     ],
     [
-      "TLS with a server without it",
+      "TLS with a server that has none",
       () => ({ ...REFUSED, DATABASE_URL: `${url}?sslmode=require` }),
       /^DATABASE_URL requires TLS, which 127\.0\.0\.1:\d+ does not support; allowed: sslmode=prefer/,
     ],
     [
-      "a socket that is not there",
+      "a missing socket",
       () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@/db?host=/no/such" }),
       /^DATABASE_URL points to the socket \/no\/such\/\.s\.PGSQL\.5432, which cannot be opened \(ENOENT\)/,
     ],
     [
-      "a name that does not resolve",
+      "a host name that does not resolve",
       () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u@no-such-host.invalid/db" }),
       /^DATABASE_URL cannot be reached: no-such-host\.invalid:5432 does not resolve/,
     ],
     [
-      "a port where nothing listens",
+      "a port without a listener",
       () => ({ ...UNREACHABLE, DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db" }),
       /^DATABASE_URL cannot be reached at 127\.0\.0\.1:1 \(.*ECONNREFUSED/,
     ],
@@ -144,17 +144,17 @@ describe("a start that fails names the variable, its value without secrets, and 
       /^DATABASE_URL contains the user "role_\w+", but the server at .* refuses it/,
     ],
     [
-      "a database that is not there",
+      "a missing database",
       () => ({ ...REFUSED, DATABASE_URL: Object.assign(new URL(as(role)), { pathname: "/no_such" }).href }),
       /^DATABASE_URL contains a database that does not exist at /,
     ],
     [
-      "a role that may not create",
+      "a role that may not create the schema",
       () => ({ DATABASE_URL: as(role) }),
       /^DATABASE_URL contains the user "role_\w+", which lacks a required privilege \(permission denied for database/,
     ],
     [
-      "a role that only reads",
+      "a role that may only read",
       () => ({ DATABASE_URL: as(`${role}_ro`) }),
       /^DATABASE_URL points to a database that accepts no writes \(cannot execute CREATE SCHEMA in a read-only transaction\); allowed: the primary/,
     ],
@@ -168,20 +168,20 @@ describe("a start that fails names the variable, its value without secrets, and 
       () => ({ MANAGEMENT_HOST: "192.0.2.1" }),
       /^MANAGEMENT_HOST is "192\.0\.2\.1", which is not an address of this machine/,
     ],
-    ["a port that is taken", () => ({ PORT: String(taken) }), /^PORT is "\d+", which another process uses/],
+    ["a port that is in use", () => ({ PORT: String(taken) }), /^PORT is "\d+", which another process uses/],
     [
-      "a management port that is taken",
+      "a management port that is in use",
       () => ({ MANAGEMENT_PORT: String(taken) }),
       /^MANAGEMENT_PORT is "\d+", which another process uses/,
     ],
     [
-      "a directory that cannot be made",
+      "a directory that cannot be created",
       () => ({ DATABASE_URL: "", DATA_DIR: join(directory, "file", "x") }),
       /^DATA_DIR is ".*file\/x", where the embedded PostgreSQL cannot store its data \(ENOTDIR\)/,
     ],
   ])("%s", async (_, overrides, expected) => {
-    const said = await failure(overrides());
-    expect(said).toMatch(expected);
-    expect(said).not.toMatch(/hunter2|wrong-password|right-password/);
+    const output = await failure(overrides());
+    expect(output).toMatch(expected);
+    expect(output).not.toMatch(/hunter2|wrong-password|right-password/);
   });
 });

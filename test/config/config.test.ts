@@ -30,7 +30,7 @@ const octogauge = (args: readonly string[], environment: Record<string, string>)
   });
 
 describe("configuration", () => {
-  it("reads numbers, durations, lists and buckets, and is frozen", () => {
+  it("parses numbers, durations, lists and buckets, and is frozen", () => {
     const config = loadConfig({
       ...COMPLETE,
       PORT: "9000",
@@ -53,7 +53,7 @@ describe("configuration", () => {
     expect(Object.isFrozen(config)).toBe(true);
   });
 
-  it("tells what does not go together, beside what is wrong by itself", () => {
+  it("reports settings that contradict each other next to single invalid values", () => {
     const problems = problemsOf({
       ...COMPLETE,
       DATABASE_POOL_SIZE: "3",
@@ -67,7 +67,7 @@ describe("configuration", () => {
     expect(problemsOf({ ...COMPLETE, MODE: "gateway", DATABASE_POOL_SIZE: "2" })).toEqual([]);
   });
 
-  it("lists every problem at once, with name, value and what is allowed", () => {
+  it("reports every problem at once, with name, value and what is allowed", () => {
     const problems = problemsOf({
       DATABASE_URL: "mysql://root:hunter2@db",
       PORT: "eighty",
@@ -86,17 +86,17 @@ describe("configuration", () => {
     expect(text).not.toContain("hunter2");
   });
 
-  it("needs no secret in a worker, nor for the embedded quick start", () => {
+  it("needs no webhook secret in a worker or for the embedded quick start", () => {
     expect(problemsOf({ DATABASE_URL: COMPLETE.DATABASE_URL, MODE: "worker" })).toEqual([]);
     expect(problemsOf({})).toEqual([]);
     expect(problemsOf({ ...COMPLETE, GITHUB_WEBHOOK_SECRET: " , " })).toHaveLength(1);
   });
 
-  it("refuses one port for both listeners", () => {
+  it("rejects the same port for both listeners", () => {
     expect(problemsOf({ ...COMPLETE, PORT: "9000", MANAGEMENT_PORT: "9000" })[0]).toMatch(/MANAGEMENT_PORT is "9000", the same as PORT/);
   });
 
-  it("traces of runs need somewhere to go", () => {
+  it("requires an OTLP endpoint for CI traces", () => {
     const [problem] = problemsOf({ ...COMPLETE, CI_TRACES: "on" });
     expect(problem).toBe("OTEL_EXPORTER_OTLP_ENDPOINT is empty; with CI_TRACES=on, allowed: the URL of an OpenTelemetry collector");
     expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://c:4318" })).toEqual([]);
@@ -106,7 +106,7 @@ describe("configuration", () => {
     expect(problemsOf({ ...COMPLETE, CI_TRACES: "on", OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "http://c:4318/v1/traces" })).toEqual([]);
   });
 
-  it("a buffer needs its server's address, and a budget within the request's", () => {
+  it("requires the buffer's server address, and a buffer budget within the request deadline", () => {
     const problems = (environment: Record<string, string>) => {
       try {
         loadConfig({ GITHUB_WEBHOOK_SECRET: "s", ...environment });
@@ -127,7 +127,7 @@ describe("configuration", () => {
     expect(problems({ BUFFER: "nats", NATS_URL: "nats://user:pass@a:4222, tls://b" })).toEqual([]);
   });
 
-  it("reads NAME_FILE, and says when it cannot or when both are set", () => {
+  it("reads NAME_FILE, and reports an unreadable file or both variables set", () => {
     const directory = mkdtempSync(join(tmpdir(), "octogauge-config-"));
     const file = join(directory, "secret");
     writeFileSync(file, "from a file\n");
@@ -143,7 +143,7 @@ describe("configuration", () => {
     rmSync(directory, { recursive: true });
   });
 
-  it("is shown without its secrets", () => {
+  it("is printed without its secrets", () => {
     const text = configLines(loadConfig({ ...COMPLETE, METRICS_TOKEN: "t0ken" })).join("\n");
     expect(text).toContain("PORT=8080");
     expect(text).toContain("GITHUB_WEBHOOK_SECRET=(redacted)");
@@ -152,7 +152,7 @@ describe("configuration", () => {
 });
 
 describe("octogauge on the command line", () => {
-  it("ends with one clear message and a non-zero code on a bad configuration", () => {
+  it("exits with one clear message and a non-zero code on a bad configuration", () => {
     const result = octogauge(["serve"], { DATABASE_URL: COMPLETE.DATABASE_URL, PORT: "junk", MODE: "gatewy" });
     expect(result.status).toBe(1);
     expect(result.stderr.trim().split("\n")).toEqual([
@@ -163,7 +163,7 @@ describe("octogauge on the command line", () => {
     ]);
   });
 
-  it("says which database it cannot reach, without the password", () => {
+  it("names the unreachable database without its password", () => {
     const result = octogauge(["serve"], {
       ...COMPLETE,
       DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/x",
@@ -176,20 +176,20 @@ describe("octogauge on the command line", () => {
     expect(result.stderr + result.stdout).not.toContain("hunter2");
   });
 
-  it("config check shows the configuration, or its problems", () => {
+  it("config check prints the configuration, or its problems", () => {
     expect(octogauge(["config", "check"], COMPLETE).stdout).toContain("MODE=standalone");
     const bad = octogauge(["config", "check"], { PORT: "junk" });
     expect([bad.status, bad.stderr]).toEqual([1, expect.stringContaining('PORT is "junk"')]);
   });
 
-  it("explains itself", () => {
+  it("prints its help", () => {
     const help = execFileSync(process.execPath, [CLI, "--help"], { encoding: "utf8" });
     for (const command of ["serve", "migrate", "simulate", "config"]) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(octogauge(["nonsense"], {}).status).toBe(1);
   });
 });
 
-it("shows attributes as they could have been written, and no secret of a header or an address", () => {
+it("prints OTEL attributes in their input form, without secrets of headers or addresses", () => {
   const lines = configLines(
     loadConfig({
       OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=prod,team=a%20b",

@@ -20,7 +20,7 @@ function problemsOf(environment: Record<string, string>): readonly string[] {
 }
 
 describe("GITHUB_HOOKS", () => {
-  it("names the App's hook, those of organisations and those of repositories", () => {
+  it("accepts the App's hook and hooks of organisations and repositories", () => {
     expect(readHooks("app, org:acme:7\nrepo:acme/my.api_2-x:123456789012345,")).toEqual([
       { name: "app", path: "/app/hook", scope: { kind: "app" } },
       { name: "org:acme:7", path: "/orgs/acme/hooks/7", scope: { kind: "org", org: "acme" } },
@@ -48,16 +48,16 @@ describe("GITHUB_HOOKS", () => {
     "repo:acme/..%2f:7",
     "org:acme:7,org:acme:7",
     "app app",
-  ])("is not %j", (value) => {
+  ])("rejects %j", (value) => {
     expect(readHooks(value)).toBeUndefined();
     expect(problemsOf({ GITHUB_HOOKS: value, GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("repo:<owner>/<name>:<hook id>")]);
   });
 
-  it.each(["org:..:7", "repo:../x:7", "repo:acme/..:7", "repo:./x:7"])("is not %j, which would lead elsewhere in the API", (value) => {
+  it.each(["org:..:7", "repo:../x:7", "repo:acme/..:7", "repo:./x:7"])("rejects %j, which leaves the hook's API path", (value) => {
     expect(readHooks(value)).toBeUndefined();
   });
 
-  it("needs credentials that may read those logs", () => {
+  it("requires credentials that may read those delivery logs", () => {
     const app = { GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: pem("pkcs1") };
     expect(problemsOf({ GITHUB_HOOKS: "org:acme:7" })).toEqual([expect.stringContaining("no credentials to read the delivery logs")]);
     expect(problemsOf({ GITHUB_HOOKS: "app", GITHUB_TOKEN: "t" })).toEqual([expect.stringContaining("which a GITHUB_TOKEN may not read")]);
@@ -70,18 +70,18 @@ describe("the App's private key", () => {
   const lines = (text: string) => text.replaceAll("\n", "\\n");
 
   it.each([
-    ["as GitHub gives it", pem("pkcs1")],
+    ["as GitHub provides it", pem("pkcs1")],
     ["in PKCS #8", pem("pkcs8")],
-    ["on one line, as environment files have it", lines(pem("pkcs1"))],
-    ["with the line ends of Windows", pem("pkcs1").replaceAll("\n", "\r\n")],
+    ["on one line, as in environment files", lines(pem("pkcs1"))],
+    ["with Windows line ends", pem("pkcs1").replaceAll("\n", "\r\n")],
     ["in quotes", `"${lines(pem("pkcs1"))}"`],
     ["in single quotes", `'${pem("pkcs1")}'`],
-    ["with the line ends of Windows written out", pem("pkcs1").replaceAll("\n", "\\r\\n")],
-    ["on one line, with spaces for line ends", pem("pkcs1").replaceAll("\n", " ")],
+    ["with escaped Windows line ends", pem("pkcs1").replaceAll("\n", "\\r\\n")],
+    ["on one line, with spaces instead of line ends", pem("pkcs1").replaceAll("\n", " ")],
     ["in base64", Buffer.from(pem("pkcs1")).toString("base64")],
-    ["in base64 of several lines", Buffer.from(pem("pkcs8")).toString("base64").replace(/.{76}/g, "$&\n")],
-    ["in base64 of what is on one line", Buffer.from(lines(pem("pkcs1"))).toString("base64")],
-  ])("is taken %s", (_how, text) => {
+    ["in base64 on several lines", Buffer.from(pem("pkcs8")).toString("base64").replace(/.{76}/g, "$&\n")],
+    ["in base64 of the one-line form", Buffer.from(lines(pem("pkcs1"))).toString("base64")],
+  ])("is accepted %s", (_how, text) => {
     expect(createPrivateKey(readPrivateKey(text) ?? "").export({ type: "pkcs8", format: "pem" })).toBe(pem("pkcs8"));
     expect(problemsOf({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: text })).toEqual([]);
   });
@@ -89,16 +89,16 @@ describe("the App's private key", () => {
   it.each([
     ["nonsense", "nonsense"],
     ["a public key", KEY.publicKey.export({ type: "spki", format: "pem" }).toString()],
-    ["half of one", pem("pkcs1").slice(0, 800)],
+    ["half of a key", pem("pkcs1").slice(0, 800)],
     ["a key that is not RSA", generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString()],
-  ])("is not %s, and is not shown", (_what, text) => {
+  ])("rejects %s without printing it", (_what, text) => {
     expect(readPrivateKey(text)).toBeUndefined();
     expect(problemsOf({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: text })).toEqual([
       expect.stringMatching(/^GITHUB_APP_PRIVATE_KEY is \(redacted\); allowed: an RSA private key in PEM/),
     ]);
   });
 
-  it("goes with the App's id, and without a token; neither is shown", () => {
+  it("requires the App's id and excludes a token; neither is printed", () => {
     const key = { GITHUB_APP_PRIVATE_KEY: pem("pkcs1") };
     expect(problemsOf(key)).toEqual([expect.stringContaining("GITHUB_APP_ID is empty")]);
     expect(problemsOf({ GITHUB_APP_ID: "1" })).toEqual([expect.stringContaining("GITHUB_APP_PRIVATE_KEY is empty")]);
@@ -110,10 +110,10 @@ describe("the App's private key", () => {
   });
 });
 
-it("GitHub forgets no delivery that our ledger still has to know", () => {
+it("keeps GitHub's redelivery window within the retention of our ledger", () => {
   const hooks = { GITHUB_HOOKS: "org:acme:1", GITHUB_TOKEN: "t" };
   expect(problemsOf({ ...hooks, AUDIT_WINDOW: "7d" })).toEqual([expect.stringContaining("a day less than DEDUP_RETENTION")]);
   expect(problemsOf({ ...hooks, AUDIT_WINDOW: "7d", DEDUP_RETENTION: "8d" })).toEqual([]);
-  // Without hooks there is nothing to be missed.
+  // Without hooks, no delivery can be missed.
   expect(problemsOf({ AUDIT_WINDOW: "7d" })).toEqual([]);
 });

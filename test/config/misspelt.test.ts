@@ -8,11 +8,11 @@ it.each([
   ["RECONCILE_AFETR", "RECONCILE_AFTER"],
   ["Github_Token", "GITHUB_TOKEN"],
   ["GITHUB_TOKEN_FLIE", "GITHUB_TOKEN_FILE"],
-])("%s looks like %s", (name, meant) => {
+])("%s is reported as a misspelling of %s", (name, meant) => {
   expect(misspelt({ [name]: "x", PATH: "/bin" })).toEqual([`${name} is set, but Octogauge does not read it; did you mean ${meant}?`]);
 });
 
-it("what is read, or looks like nothing of ours, is left alone", () => {
+it("known variables, and variables unlike ours, are not reported", () => {
   const others = {
     GITHUB_HOOKS: "app",
     GITHUB_TOKEN_FILE: "/x",

@@ -24,7 +24,7 @@ function secretFile(text: string): { path: string; write(text: string): void; re
   return { path, write: (next) => writeFileSync(path, next), remove: () => rmSync(path) };
 }
 
-it("a webhook secret is rotated by its file, and a file that is away or empty changes nothing", async () => {
+it("a webhook secret rotates by its file, and a missing or empty file changes nothing", async () => {
   const file = secretFile("first\n");
   const instance = await startInstance({ GITHUB_WEBHOOK_SECRET: "", GITHUB_WEBHOOK_SECRET_FILE: file.path });
   const status = async (secret: string) => {
@@ -43,14 +43,14 @@ it("a webhook secret is rotated by its file, and a file that is away or empty ch
   const uses = ["", ",", " , "].map((useless) => () => file.write(useless));
   for (const [index, spoil] of [...uses, () => file.remove()].entries()) {
     spoil();
-    // A file is read again after a second.
+    // The file is read again after a second.
     clock.advance(1_001);
     expect(await status("second")).toBe(202);
     expect(warnings()).toBe(index + 1);
   }
 });
 
-it("the metrics token is rotated by its file", async () => {
+it("the metrics token rotates by its file", async () => {
   const file = secretFile("first");
   const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
   const status = async (token: string) =>
@@ -61,7 +61,7 @@ it("the metrics token is rotated by its file", async () => {
   expect(await status("first")).toBe(401);
 });
 
-it("a database password that is rotated is used by the next connections", async () => {
+it("new connections use a rotated database password", async () => {
   const url = new URL(await freshDatabase());
   const role = `rotating_${randomUUID().slice(0, 8)}`;
   await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD 'first'`);
@@ -79,39 +79,39 @@ it("a database password that is rotated is used by the next connections", async 
   await expect.poll(() => database.query("SELECT 1").then(({ rows }) => rows.length, String)).toBe(1);
 });
 
-it("a secret that was rotated is in no log line, neither is the one before", async () => {
+it("neither the old nor the new value of a rotated secret is in any log line", async () => {
   const [first, second] = [`canary-${randomUUID()}`, `canary-${randomUUID()}`];
   const file = secretFile(first);
   const instance = await startInstance({ METRICS_TOKEN_FILE: file.path });
   const log = captureLog();
   const say = () => {
-    for (const secret of [first, second]) new Logger("github").warn(`somebody said ${secret}`);
+    for (const secret of [first, second]) new Logger("github").warn(`a caller said ${secret}`);
   };
   const status = async (token: string) =>
     (await fetch(`${instance.managementUrl}/metrics`, { headers: { authorization: `Bearer ${token}` } })).status;
   expect(await status(first)).toBe(200);
   say();
   expect(log.text()).not.toContain(first);
-  // Nobody has told us yet.
+  // The new value is not loaded yet.
   expect(log.text()).toContain(second);
   const before = log.text().length;
   file.write(second);
   await expect.poll(() => status(second)).toBe(200);
   say();
   const after = log.text().slice(before);
-  expect(after.match(/somebody said \[redacted\]"/g)).toHaveLength(2);
+  expect(after.match(/a caller said \[redacted\]"/g)).toHaveLength(2);
   expect([first, second].filter((secret) => after.includes(secret))).toEqual([]);
 });
 
-it("no secret is in a log line or an answer, whatever goes wrong", async () => {
+it("no secret is in a log line or an answer, whatever fails", async () => {
   const canary = `canary-${randomUUID()}`;
   const [port, management, nowhere] = [await freePort(), await freePort(), await freePort()];
   const cli = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
-  let said = "";
+  let output = "";
   const run = (args: string[], environment: Record<string, string>) => {
     const child = spawn(process.execPath, [cli, ...args], { env: childEnvironment(environment) });
-    child.stdout.on("data", (data: Buffer) => (said += data.toString()));
-    child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (output += data.toString()));
     return { child, ended: once(child, "exit") };
   };
   const secrets = { GITHUB_WEBHOOK_SECRET: canary, METRICS_TOKEN: canary };
@@ -121,9 +121,9 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await run(["migrate"], unreachable).ended;
   await run(["dead-letters", "list"], unreachable).ended;
   await run(["serve"], { ...unreachable, PORT: "junk", DATABASE_URL: `mysql://user:${canary}@localhost/none` }).ended;
-  expect(said).toContain("DATABASE_URL cannot be reached");
+  expect(output).toContain("DATABASE_URL cannot be reached");
 
-  // A server whose password is the canary, and then is not.
+  // The password of this server first is the canary, and then is not.
   const url = new URL(await freshDatabase());
   const role = `canary_${randomUUID().slice(0, 8)}`;
   await rowsOf(url.href, `CREATE ROLE ${role} LOGIN SUPERUSER PASSWORD '${canary}'`);
@@ -171,13 +171,13 @@ it("no secret is in a log line or an answer, whatever goes wrong", async () => {
   await rowsOf(inject("serverUrl"), `ALTER ROLE ${role} PASSWORD 'another'`);
   await rowsOf(inject("serverUrl"), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${role}'`);
   await provoke();
-  await expect.poll(() => said).toContain("password authentication failed");
+  await expect.poll(() => output).toContain("password authentication failed");
   serving.child.kill("SIGTERM");
   await serving.ended;
   expect(answers.map((answer) => answer.slice(0, 3))).toEqual(expect.arrayContaining(["200", "202", "401", "503", "404"]));
-  expect(said.length).toBeGreaterThan(500);
+  expect(output.length).toBeGreaterThan(500);
   for (const line of ["a delivery was accepted", "a delivery was refused", "a delivery is a dead letter", "a delivery could not be stored"])
-    expect(said).toContain(`"msg":"${line}"`);
-  expect(said).not.toContain("sha256");
-  expect([...answers, said].filter((text) => text.includes(canary))).toEqual([]);
+    expect(output).toContain(`"msg":"${line}"`);
+  expect(output).not.toContain("sha256");
+  expect([...answers, output].filter((text) => text.includes(canary))).toEqual([]);
 });

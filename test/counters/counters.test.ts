@@ -6,13 +6,13 @@ import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 const inRepository = (name: string) => ({ repository: { full_name: name, default_branch: "main" } });
 
 describe("the cardinality budget", () => {
-  it("folds new label sets into `other` beyond it, says so, and keeps raising the old ones", async () => {
+  it("folds label sets beyond the budget into `other`, reports it, and keeps counting the old series", async () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "2" });
     const complete = (id: number, repo: string) =>
       fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id }, inRepository(`acme/${repo}`)));
     for (const [id, repo] of ["one", "two", "three", "four", "one", "three"].entries()) {
       await complete(id + 1, repo);
-      // Each alone: what is known to be full, or there, is remembered.
+      // One event per batch, because the process caches which series exist and which metrics are full.
       await fleet.rollUp();
     }
     const series = (repo: string, n: number) =>
@@ -29,7 +29,7 @@ describe("the cardinality budget", () => {
     expect(counts.map((line) => Number(line.split(" ").at(-1)))).toEqual([2, 1, 3]);
   });
 
-  it("holds with many processes at once, and holds for gauges", async () => {
+  it("holds with many concurrent processes, also for gauges", async () => {
     const fleets = [await stillFleet({ MAX_SERIES_PER_METRIC: "5", BATCH_SIZE: "3" })];
     const [fleet] = fleets as [Awaited<ReturnType<typeof stillFleet>>];
     for (let process = 1; process < 4; process += 1)
@@ -57,7 +57,7 @@ describe("the cardinality budget", () => {
 });
 
 describe("histograms", () => {
-  it("carry their counts over to changed bounds, lose none, and never go backwards", async () => {
+  it("carry counts over to changed bounds, lose none, and never go backwards", async () => {
     const old = await stillFleet({ HISTOGRAM_BUCKETS: "10 50 100" });
     const ran = (fleet: typeof old, id: number, seconds: number) =>
       fleet.deliver(
@@ -72,7 +72,7 @@ describe("histograms", () => {
     const buckets = (await young.samples("github_workflow_job_duration_seconds_bucket")).map((line) =>
       /le="(.*?)"\} (\d+)$/.exec(line)!.slice(1),
     );
-    // 500 s was above every old bound, so it is known to be above 100 s and no more.
+    // 500 s was above every old bound, so the new buckets know only that it is above 100 s.
     expect(buckets).toEqual([
       ["20", "2"],
       ["50", "3"],
@@ -82,7 +82,7 @@ describe("histograms", () => {
     expect((await young.samples("github_workflow_job_duration_seconds_sum"))[0]).toMatch(/ 550$/);
   });
 
-  it("take bounds per metric", async () => {
+  it("take different bounds per metric", async () => {
     const fleet = await stillFleet({ HISTOGRAM_BUCKETS: "1 2; github_workflow_job_queue_seconds=7" });
     await fleet.deliver("workflow_job", jobPayload("completed", RAN));
     expect(await fleet.samples("github_workflow_job_queue_seconds_bucket")).toHaveLength(2);
@@ -91,7 +91,7 @@ describe("histograms", () => {
 });
 
 describe("the label policy", () => {
-  it("leaves denied labels empty and adds their series up", async () => {
+  it("clears denied labels and adds up their series", async () => {
     const fleet = await stillFleet({ LABEL_DENY: "workflow,runs_on" });
     await fleet.deliver("workflow_job", jobPayload("completed", RAN));
     await fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, id: 2, workflow_name: "other one" }));
@@ -100,7 +100,7 @@ describe("the label policy", () => {
     ]);
   });
 
-  it("with an allow list leaves every other label empty, status and conclusion excepted", async () => {
+  it("with an allow list clears every other label except status and conclusion", async () => {
     const fleet = await stillFleet({ LABEL_ALLOW: "owner" });
     await fleet.deliver("workflow_job", jobPayload("in_progress"));
     expect(await fleet.samples("github_workflow_jobs{")).toEqual([
@@ -108,7 +108,7 @@ describe("the label policy", () => {
     ]);
   });
 
-  it("measures the repositories that the globs let through, and counts the others' events alone", async () => {
+  it("measures only the repositories that match the globs, and counts other repositories as events only", async () => {
     const fleet = await stillFleet({ REPOSITORY_ALLOW: "acme/*", REPOSITORY_DENY: "*/secret-*" });
     for (const [index, name] of ["acme/api", "acme/secret-x", "rival/api", "ACME/web"].entries()) {
       await fleet.deliver("workflow_job", jobPayload("queued", { id: index + 1, run_id: index + 1 }, inRepository(name)));
@@ -122,14 +122,14 @@ describe("the label policy", () => {
     ["name", "feature/x"],
     ["off", ""],
     ["class", "other"],
-  ])("shows branches by BRANCH_LABEL=%s as %j", async (mode, shown) => {
+  ])("with BRANCH_LABEL=%s shows branches as %j", async (mode, shown) => {
     const fleet = await stillFleet({ BRANCH_LABEL: mode });
     await fleet.deliver("workflow_run", runPayload("requested", { head_branch: "feature/x" }));
     expect((await fleet.samples("github_workflow_runs_requested_total"))[0]).toContain(`branch="${shown}"`);
   });
 });
 
-it("label values cannot break out of the exposition, whatever a payload says", async () => {
+it("label values from a payload cannot break out of the exposition", async () => {
   const fleet = await stillFleet();
   const evil = 'x"} 1\nfake_metric{a="b\\';
   await fleet.deliver(
@@ -149,7 +149,7 @@ it("label values cannot break out of the exposition, whatever a payload says", a
   expect(text.split("\n").filter((line) => line && !line.startsWith("#") && !sample.test(line))).toEqual([]);
 });
 
-describe("a share of the budget for each", () => {
+describe("fair shares of the cardinality budget", () => {
   const fill = async (fleet: Awaited<ReturnType<typeof stillFleet>>, name: string, from: number, workflows: number) => {
     for (let n = 0; n < workflows; n += 1)
       await fleet.deliver(
@@ -159,7 +159,7 @@ describe("a share of the budget for each", () => {
     await fleet.rollUp();
   };
 
-  it("repository: one takes at most half of what is left, whatever it sends, and the next ones have room", async () => {
+  it("repository: one repository takes at most half of the remaining budget, so the next ones have room", async () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16" });
     await fill(fleet, "mallory/greedy", 1_000, 40);
     await fill(fleet, "mallory/greedy", 2_000, 40);
@@ -171,13 +171,13 @@ describe("a share of the budget for each", () => {
     expect(queued.map((line) => Number(line.split(" ").at(-1))).reduce((a, b) => a + b)).toBe(84);
   });
 
-  it("holds with labels that name no repository: then there is one for all", async () => {
+  it("labels without a repository: all label sets share one budget", async () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16", LABEL_DENY: "owner,repo" });
     await fill(fleet, "acme/api", 1_000, 16);
     expect(await fleet.samples("github_workflow_jobs_queued_total")).toHaveLength(16);
   });
 
-  it("event: names that GitHub does not have are `other`, and an event whose actions are anything leaves room for others", async () => {
+  it("event: names that GitHub does not have become `other`, and an event with arbitrary actions leaves room for others", async () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "16" });
     for (let n = 0; n < 20; n += 1) {
       await fleet.deliver(`made_up_${n}`, { action: "created" });
@@ -195,7 +195,7 @@ describe("a share of the budget for each", () => {
     );
   });
 
-  it("a gauge beyond it keeps its greatest label sets, not the first of the alphabet", async () => {
+  it("a gauge beyond the budget keeps its greatest label sets, not the alphabetically first", async () => {
     const fleet = await stillFleet({ MAX_SERIES_PER_METRIC: "2" });
     for (const [index, repo] of ["a", "b", "y", "y", "z", "z", "z"].entries())
       await fleet.accept("workflow_job", jobPayload("queued", { id: index + 1, run_id: index + 1 }, inRepository(`acme/${repo}`)));

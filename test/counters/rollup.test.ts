@@ -23,7 +23,7 @@ afterEach(() => {
 
 const EVENTS = ["star", "push", "fork"];
 
-/** Counts one event, in a transaction of its own. */
+/** Counts one event in its own transaction. */
 async function count(fleet: Fleet, event = "star"): Promise<void> {
   const delta = fleet.get(Counters).newDelta();
   delta.add(COUNTERS.events, [event, ""]);
@@ -46,7 +46,7 @@ async function counted(fleet: Fleet): Promise<number> {
 
 const waiting = (fleet: Fleet) => rowsOf(fleet.url, "SELECT FROM octogauge.tallies");
 
-it("has added all that was committed before it was called, once, whoever adds at the same time", async () => {
+it("adds every delta committed before it starts exactly once, with concurrent rollups", async () => {
   const one = await stillFleet();
   const other = await stillFleet({}, one.url);
   let committed = 0;
@@ -68,7 +68,7 @@ it("has added all that was committed before it was called, once, whoever adds at
   expect(await waiting(one)).toEqual([]);
 });
 
-it("adds more than it takes at once, once, with others at it", async () => {
+it("adds more deltas than fit into one transaction exactly once, with concurrent rollups", async () => {
   const fleets = [await stillFleet()];
   for (let process = 1; process < 3; process += 1) fleets.push(await stillFleet({}, fleets[0]!.url));
   const [fleet] = fleets as [Fleet, Fleet, Fleet];
@@ -81,7 +81,7 @@ it("adds more than it takes at once, once, with others at it", async () => {
   expect(await waiting(fleet)).toEqual([]);
 });
 
-it("gives up what another process holds for long, and says so", async () => {
+it("times out if another process holds the deltas for long, and reports the failure", async () => {
   const fleet = await stillFleet();
   await count(fleet);
   const other = await connectionTo(fleet);
@@ -99,7 +99,7 @@ it("gives up what another process holds for long, and says so", async () => {
   expect((await fleet.samples("github_events_total")).at(0)).toMatch(/ 1$/);
 });
 
-it("is run once for a scrape, and anew for the next", async () => {
+it("runs once per scrape, and again for the next scrape", async () => {
   const fleet = await stillFleet();
   const plans = explainAll(fleet.get(Database));
   const runs = () => plans.filter(({ text }) => text.includes("DELETE FROM octogauge.tallies")).length;
@@ -111,7 +111,7 @@ it("is run once for a scrape, and anew for the next", async () => {
   expect(runs()).toBe(2);
 });
 
-it("has seen to a moment only where it began later, and ended well", async () => {
+it("covers a moment only if it started after that moment and succeeded", async () => {
   const fleet = await stillFleet();
   const rollup = fleet.get(Rollup);
   const before = performance.now();
@@ -126,7 +126,7 @@ it("has seen to a moment only where it began later, and ended well", async () =>
   expect(await counted(fleet)).toBe(1);
 });
 
-it("has not seen to a moment where it began before, and ended after", async () => {
+it("does not cover a moment if it started before and ended after it", async () => {
   const fleet = await stillFleet();
   const rollup = fleet.get(Rollup);
   await count(fleet);
@@ -145,13 +145,13 @@ it("has not seen to a moment where it began before, and ended after", async () =
   expect(await counted(fleet)).toBe(2);
 });
 
-it("a worker adds without being asked", async () => {
+it("a worker rolls up without a scrape", async () => {
   const instance = await startInstance();
   await post(instance.webhook, "star", {});
   await expect.poll(() => rowsOf(instance.databaseUrl, "SELECT value FROM octogauge.counter_series")).toEqual([{ value: "1" }]);
 });
 
-it("waits for what another process is adding, and adds it where that one fails", async () => {
+it("waits for deltas that another process is adding, and adds them if that process fails", async () => {
   const fleet = await stillFleet();
   await count(fleet);
   const other = await connectionTo(fleet);
@@ -168,7 +168,7 @@ it("waits for what another process is adding, and adds it where that one fails",
   expect(await counted(fleet)).toBe(1);
 });
 
-it("finds what was written down long ago and is committed now", async () => {
+it("finds a delta that was written long before its commit", async () => {
   const fleet = await stillFleet();
   const late = await connectionTo(fleet);
   const delta = fleet.get(Counters).newDelta();
@@ -184,7 +184,7 @@ it("finds what was written down long ago and is committed now", async () => {
   expect(await counted(fleet)).toBe(3);
 });
 
-it("puts back what it could not add, and adds it once it can", async () => {
+it("returns deltas that it could not add, and adds them later", async () => {
   const fleet = await stillFleet();
   await count(fleet);
   await count(fleet, "push");
@@ -196,7 +196,7 @@ it("puts back what it could not add, and adds it once it can", async () => {
   expect(await counted(fleet)).toBe(2);
 });
 
-it("adds nothing where its commit fails", async () => {
+it("adds nothing if its commit fails", async () => {
   const fleet = await stillFleet();
   await count(fleet);
   await rowsOf(
@@ -211,7 +211,7 @@ it("adds nothing where its commit fails", async () => {
   expect(await counted(fleet)).toBe(1);
 });
 
-it("looks at everything after a failure and each minute, since a restored server counts its transactions from further back", async () => {
+it("reads all deltas after a failure and once a minute, because a restored server may have lower transaction ids", async () => {
   const fleet = await stillFleet();
   const countFromFurtherBack = async () => {
     await count(fleet);
@@ -234,7 +234,7 @@ it("looks at everything after a failure and each minute, since a restored server
   expect(await counted(fleet)).toBe(3);
 });
 
-it("does not walk over what it has added, while a snapshot keeps that from being cleaned away", async () => {
+it("skips deleted deltas that an old snapshot keeps from being vacuumed", async () => {
   const fleet = await stillFleet();
   const reader = await connectionTo(fleet);
   await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT");
@@ -255,7 +255,7 @@ it("does not walk over what it has added, while a snapshot keeps that from being
   expect(await buffers()).toBeLessThanOrEqual(atFirst + 10);
 });
 
-it("adds up what processes with different bounds have counted", async () => {
+it("adds up counts of processes with different histogram bounds", async () => {
   const old = await stillFleet({ HISTOGRAM_BUCKETS: "10 50 100" });
   const young = await stillFleet({ HISTOGRAM_BUCKETS: "20 50 1000" }, old.url);
   const ran = (fleet: Fleet, id: number, seconds: number) =>
@@ -280,7 +280,7 @@ it("adds up what processes with different bounds have counted", async () => {
   expect((await young.samples("github_workflow_job_duration_seconds_sum"))[0]).toMatch(/ 550$/);
 });
 
-it("reads what was written", () => {
+it("a written delta reads back unchanged", () => {
   const increments = new Increments();
   increments.add("a_total", 'b="\\"\\n\\\\ü"', 3);
   increments.add("a_total", "", 0);
@@ -302,7 +302,7 @@ it("reads what was written", () => {
   ]);
 });
 
-it("refuses to write down what could not be stored, and stores all else", async () => {
+it("rejects deltas that PostgreSQL cannot store, and stores the longest labels allowed", async () => {
   const fleet = await stillFleet();
   const written = (labels: string) => {
     const increments = new Increments();
@@ -311,7 +311,7 @@ it("refuses to write down what could not be stored, and stores all else", async 
     return writeIncrements(increments);
   };
   expect(() => written('a="b\0"')).toThrow(/U\+0000/);
-  // What compresses fits into an index row anyhow.
+  // Random, because a compressible value fits into an index row at any length.
   const value = randomBytes(1_950).toString("base64");
   const longest = `${value.slice(0, 200)}${"ü".repeat(3)}${value.slice(206)}`;
   expect(Buffer.byteLength(longest)).toBe(2_600);

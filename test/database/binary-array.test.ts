@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { int8Array, textArray, timestamptzArray, uuidArray } from "../../src/database/binary-array.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 
-it("the server reads the arrays as they were meant", async () => {
+it("the server decodes binary arrays to the encoded values", async () => {
   const url = await freshDatabase();
   const read = async (type: string, array: Buffer) =>
     (await rowsOf<{ value: string | null }>(url, `SELECT u::text AS value FROM unnest($1::${type}[]) AS u`, [array])).map(

@@ -6,7 +6,7 @@ import { sql } from "../../src/database/sql.js";
 import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 
-it("a connection that breaks while nobody listens does not end the process, and the next one works", async () => {
+it("a checked-out connection that breaks does not end the process, and the next connection works", async () => {
   const fleet = await stillFleet();
   const database = fleet.get(Database);
   const client = await database.pool.connect();
@@ -25,23 +25,23 @@ it("a connection that breaks while nobody listens does not end the process, and 
   expect(await sql(database, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
-it("the server ends a transaction whose client has frozen: its locks would stop every replica", async () => {
+it("the server ends the transaction of a frozen client, because its locks would stop every replica", async () => {
   const fleet = await stillFleet();
   const shown = await fleet.get(Database).transaction((transaction) => sql(transaction, "SHOW idle_in_transaction_session_timeout"));
   expect(shown).toEqual([{ idle_in_transaction_session_timeout: "10s" }]);
-  // For the transaction alone, so that poolers keep working.
+  // The setting applies to the transaction only, so that poolers work.
   expect(await sql(fleet.get(Database), "SHOW idle_in_transaction_session_timeout")).toEqual([
     { idle_in_transaction_session_timeout: "0" },
   ]);
 });
 
-it("a statement without an answer is given up in time, and the pool goes on", async () => {
+it("a statement without an answer times out, and the pool continues", async () => {
   const fleet = await stillFleet();
   await expect(fleet.get(Database).within(0.2).query("SELECT pg_sleep(30)")).rejects.toThrow(/timeout/);
   expect(await sql(fleet.get(Database), "SELECT 1 AS one")).toEqual([{ one: 1 }]);
 });
 
-it("where one connection gives no answer, those of its time are replaced before they are used", async () => {
+it("if one connection does not answer, connections of the same age are replaced before their next use", async () => {
   const database = (await stillFleet()).get(Database);
   const pids = async () => {
     const pid = () => sql<{ pid: number }>(database, "SELECT pg_backend_pid() AS pid, pg_sleep(0.1)");
@@ -51,13 +51,13 @@ it("where one connection gives no answer, those of its time are replaced before 
   expect(new Set(await pids())).toEqual(new Set(before));
   await expect(database.within(0.2).query("SELECT pg_sleep(30)")).rejects.toThrow(/timeout/);
   expect((await pids()).filter((pid) => before.includes(pid))).toEqual([]);
-  // An error that the server told is no reason.
+  // An error that the server reports does not replace connections.
   const after = await pids();
   await expect(database.query("SELECT 1 / 0")).rejects.toThrow(/division/);
   expect(new Set(await pids())).toEqual(new Set(after));
 });
 
-it("a statement that is slow gets its time, whatever quick ones run beside it", async () => {
+it("a slow statement gets its full timeout, even while fast statements run", async () => {
   const database = (await stillFleet()).get(Database);
   const slow = () => database.transaction((transaction) => sql(transaction, "SELECT pg_sleep(6)"));
   const beside = new AbortController();
@@ -70,19 +70,19 @@ it("a statement that is slow gets its time, whatever quick ones run beside it", 
   await quick;
 });
 
-it("waits for a slow server longer each time, and for a quick one less and less", () => {
-  const patience = new AdaptiveTimeout(5);
-  expect(patience.seconds).toBe(5);
-  for (let round = 0; round < 6; round += 1) patience.timedOut();
-  expect(patience.seconds).toBe(60);
-  patience.answered(50);
-  expect(patience.seconds).toBe(60);
-  patience.answered(20);
-  expect(patience.seconds).toBe(54);
-  for (let round = 0; round < 100; round += 1) patience.answered(20);
-  expect(patience.seconds).toBe(40);
-  for (let round = 0; round < 100; round += 1) patience.answered(0.01);
-  expect(patience.seconds).toBe(5);
+it("the timeout grows for a slow server and shrinks for a fast one", () => {
+  const adaptive = new AdaptiveTimeout(5);
+  expect(adaptive.seconds).toBe(5);
+  for (let round = 0; round < 6; round += 1) adaptive.timedOut();
+  expect(adaptive.seconds).toBe(60);
+  adaptive.answered(50);
+  expect(adaptive.seconds).toBe(60);
+  adaptive.answered(20);
+  expect(adaptive.seconds).toBe(54);
+  for (let round = 0; round < 100; round += 1) adaptive.answered(20);
+  expect(adaptive.seconds).toBe(40);
+  for (let round = 0; round < 100; round += 1) adaptive.answered(0.01);
+  expect(adaptive.seconds).toBe(5);
 });
 
 it.each([

@@ -25,7 +25,7 @@ it.each([
   ["postgres://db/x?ssl=true", { sslmode: "require" }],
   ["postgres://db/x?sslmode=no-verify", { sslmode: "require" }],
   ["postgres://db/x?options=-c%20search_path%3Da%2Cb&application_name=x", { options: "-c search_path=a,b", applicationName: "x" }],
-])("%s is read as libpq reads it", (url, expected) => {
+])("%s is parsed as libpq parses it", (url, expected) => {
   expect(readDatabaseUrl(url)).toMatchObject(expected);
   expect(checked(url)).toBe(url);
 });
@@ -50,13 +50,13 @@ it.each([
   ["postgres://db/x?pgbouncer=true", /the parameter pgbouncer/],
   ["postgres://db/x?sslmode", /sslmode has no value/],
   ["host=db dbname=x", /begins with postgres:\/\//],
-])("%s is refused by name, and without its secrets", (url, message) => {
+])("%s is rejected by name, without its secrets", (url, message) => {
   expect(() => checked(url)).toThrow(message);
   expect(() => checked(url)).toThrow("DATABASE_URL is (redacted); allowed: ");
   expect(() => checked(url.replace("u:100", "u:hunter2").replace("u:a", "u:hunter2"))).toThrow(/^(?!.*hunter2)/s);
 });
 
-it("the password of a URL with several hosts is redacted like any other", () => {
+it("the password of a URL with several hosts is redacted", () => {
   rememberSecrets({ DATABASE_URL: "postgres://u:correct%2Fhorse@a:1,b:2/x" });
   expect(withoutSecrets("it was correct/horse, or correct%2Fhorse")).toBe("it was [redacted], or [redacted]");
 });

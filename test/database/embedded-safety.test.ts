@@ -6,7 +6,7 @@ import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-post
 import { isPostgres, nobody, owner, postmasterOf, query, scratch, start } from "../support/embedded.js";
 import { until } from "../support/wait.js";
 
-/** A process namespace of its own, as a container has: the processes of others cannot be seen. */
+/** A separate process namespace, as in a container: processes outside are invisible. */
 const CONTAINER = ["unshare", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc"];
 const canUnshare = spawnSync(CONTAINER[0]!, [...CONTAINER.slice(1), "true"]).status === 0;
 if (!canUnshare)
@@ -17,11 +17,11 @@ const messageOf = (error: Error): string => error.message;
 const stateFile = (dataDir: string): string => join(dataDir, "embedded.json");
 const pidFile = (dataDir: string): string => join(dataDir, "postgres", "postmaster.pid");
 const alter = (path: string, change: (text: string) => string): void => fs.writeFileSync(path, change(fs.readFileSync(path, "utf8")));
-/** A number that no process has. */
+/** A process id that no process has. */
 const NO_PROCESS = "4194999";
 
 describe("one data directory", () => {
-  it.runIf(canUnshare)("is refused in a second container while the first lives, and is free as soon as that was killed", async () => {
+  it.runIf(canUnshare)("is refused in a second container while the first lives, and free once the first is killed", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir }, undefined, {}, CONTAINER);
     const { url } = await first.answer;
@@ -30,13 +30,13 @@ describe("one data directory", () => {
     expect(second.error).toMatch(/another Octogauge .*DATA_DIR.*DATABASE_URL/);
     await expect(startEmbeddedPostgres({ dataDir })).rejects.toThrow(/another Octogauge/);
     expect(await query(url, "SELECT answer FROM kept")).toEqual([42]);
-    // Process 1 of a namespace takes all others with it.
+    // Killing process 1 of a namespace kills all its processes.
     await first.kill9();
     await until("the first server is gone", () => spawnSync("pgrep", ["-f", `postgres -D ${dataDir}`]).status !== 0);
     expect(await query((await start({ dataDir })).url, "SELECT answer FROM kept")).toEqual([42]);
   });
 
-  it("is refused while an owner lives whose number means nothing here", async () => {
+  it("is refused while its owner lives, even if the owner's process id means nothing in this namespace", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir });
     const { url } = await first.answer;
@@ -47,7 +47,7 @@ describe("one data directory", () => {
     expect(await query(url, "SELECT 1")).toEqual([1]);
   });
 
-  it("is refused while a server runs on it that cannot be seen, though its owner is gone", async () => {
+  it("is refused while an invisible server runs on it, although its owner has ended", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir });
     await first.answer;
@@ -64,7 +64,7 @@ describe("one data directory", () => {
 });
 
 describe("the server", () => {
-  it("listens at a socket in its own directory alone, however long its path", async () => {
+  it("listens only at a socket in its own directory, however long the path is", async () => {
     const dataDir = join(scratch(), "d".repeat(90), "data");
     const server = await start({ dataDir });
     expect(await query(server.url, "SHOW listen_addresses")).toEqual([""]);
@@ -73,7 +73,7 @@ describe("the server", () => {
     expect(fs.statSync(directory).mode & 0o077).toBe(0);
   });
 
-  it("is started again where it died, at the same address, until it is stopped", async () => {
+  it("is restarted at the same address after a crash, until it is stopped", async () => {
     const dataDir = join(scratch(), "data");
     const log: string[] = [];
     const server = await start({ dataDir, log: (line) => log.push(line) });
@@ -85,7 +85,7 @@ describe("the server", () => {
       await expect.poll(() => query(server.url, "SELECT answer FROM kept").catch(() => [])).toEqual([42]);
     }
     expect(log.join()).toContain("starting it again");
-    // Also while it is being started again.
+    // Also during the restart.
     process.kill(postmasterOf(dataDir)!, "SIGKILL");
     await server.stop();
     expect(postmasterOf(dataDir)).toBeNull();
@@ -107,7 +107,7 @@ describe.runIf(nobody !== null)("root", () => {
     startEmbeddedPostgres({ dataDir }).then(async (server) => (await server.stop(), "started"), messageOf);
   const [MALLORY, ALICE] = [61_234, 61_235];
 
-  it("serves no cluster as a user that another user named: by a link, by a file of that user, or by a directory that others can write", async () => {
+  it("does not start a cluster as a user chosen by another user: by a link, by a file of that user, or by a directory that others can write", async () => {
     const alices = join(scratch(), "PG_VERSION");
     fs.writeFileSync(alices, "18\n");
     fs.chownSync(alices, ALICE, ALICE);
@@ -137,7 +137,7 @@ describe.runIf(nobody !== null)("root", () => {
     expect(await refusal(mallorys.dataDir)).toMatch(/postgres.*link/);
   });
 
-  it("follows no link in place of a file it reads, and ends no process of another user", async () => {
+  it("follows no link in place of a file that it reads, and kills no process of another user", async () => {
     const dataDir = join(scratch(), "data");
     const first = await start({ dataDir });
     const { password } = new URL(first.url);

@@ -22,8 +22,8 @@ import { until } from "../support/wait.js";
 
 if (nobody === null) console.warn("NOT ROOT: what the embedded PostgreSQL does for root is not tested in this run");
 
-describe("a database", () => {
-  it("starts from nothing, for this machine alone, and keeps its rows over stop and start", async () => {
+describe("an embedded database", () => {
+  it("starts from nothing, for this machine only, and keeps its rows over stop and start", async () => {
     const dataDir = join(scratch(), "data");
     const server = await start({ dataDir, settings: { listen_addresses: "*", work_mem: "7MB" } });
     expect(server).toMatchObject({ owned: true, dataDir });
@@ -49,7 +49,7 @@ describe("a database", () => {
     expect(new URL(again.url).password).toBe(password);
   });
 
-  it("survives kill -9 of its owner, and Ctrl+C at the owner's terminal before", async () => {
+  it("survives Ctrl+C at its owner's terminal and kill -9 of its owner", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir });
     const { url } = await first.answer;
@@ -68,7 +68,7 @@ describe("a database", () => {
     expect(log.join()).toContain(`pid ${orphan}`);
   });
 
-  it("starts after everything was killed, though a stranger has the number in postmaster.pid by now", async () => {
+  it("starts after all its processes were killed, although another process now has the id in postmaster.pid", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir });
     const { url } = await first.answer;
@@ -88,11 +88,11 @@ describe("a database", () => {
     expect(stranger.exitCode ?? stranger.signalCode).toBeNull();
   });
 
-  it("is joined, or refused with the owner's number, while its owner lives", async () => {
+  it("is joined while its owner lives, or refused with the owner's process id", async () => {
     const dataDir = join(scratch(), "data");
     const [one, other] = [owner({ dataDir, join: true }), owner({ dataDir, join: true })];
     const answers = await Promise.all([one.answer, other.answer]);
-    // Both started at once: one of them made the database, and the other waited for it.
+    // Both processes started at once: one created the database, and the other waited for it.
     expect(answers.map(({ owned }) => owned).sort()).toEqual([false, true]);
     expect(answers[0].url).toBe(answers[1].url);
     const [living, joined] = answers[0].owned ? [one, other] : [other, one];
@@ -110,7 +110,7 @@ describe("a database", () => {
     expect(postmasterOf(dataDir)).toBeNull();
   });
 
-  it("recovers from kill -9 in the middle of its creation, and from half-made files in its place", async () => {
+  it("recovers from kill -9 during its creation, and from incomplete files in its place", async () => {
     const dataDir = join(scratch(), "data");
     const first = owner({ dataDir });
     const drafts = (): string[] => (fs.existsSync(dataDir) ? fs.readdirSync(dataDir).filter((name) => name.includes(".draft-")) : []);
@@ -118,7 +118,7 @@ describe("a database", () => {
     await first.kill9();
     expect(fs.existsSync(join(dataDir, "postgres"))).toBe(false);
     expect(drafts()).not.toEqual([]);
-    // The killed process holds the lock.
+    // The killed process still holds the lock.
     expect(fs.readlinkSync(join(dataDir, "embedded.lock"))).toContain(`${first.child.pid}`);
     fs.mkdirSync(join(dataDir, "postgres"));
     fs.writeFileSync(join(dataDir, "postgres", "PG_VERSION"), "18\n");
@@ -130,7 +130,7 @@ describe("a database", () => {
     expect(log.join()).toContain("holds no complete database");
   });
 
-  it("gets in again after its password was lost", async () => {
+  it("can be opened again after its password was lost", async () => {
     const dataDir = join(scratch(), "data");
     const first = await start({ dataDir });
     await query(first.url, "CREATE TABLE kept AS SELECT 42 AS answer");
@@ -142,12 +142,12 @@ describe("a database", () => {
   });
 });
 
-describe("the programs", () => {
-  it("that are missing are missed with advice", async () => {
+describe("the PostgreSQL programs", () => {
+  it("give advice if they are missing", async () => {
     await expect(findPlatformPackage("plan9", "mips")).rejects.toThrow(/plan9-mips.*DATABASE_URL.*--include=optional/);
   });
 
-  it("get their links and execute bits back where no install script ran", async () => {
+  it("get their links and execute bits if no install script ran", async () => {
     const directory = scratch();
     const { program, native } = bareProject(directory);
     const links = JSON.parse(fs.readFileSync(join(native, "pg-symlinks.json"), "utf8")) as { target: string }[];
@@ -164,15 +164,15 @@ describe("the programs", () => {
     await alone.end();
   });
 
-  it("as root need a user nobody", async () => {
+  it("require a user nobody if root runs them", async () => {
     const passwd = join(scratch(), "passwd");
     fs.writeFileSync(passwd, "root:x:0:0::/root:/bin/sh\n");
     await expect(lookUpNobody(passwd)).rejects.toThrow(/no user "nobody".*DATABASE_URL/);
   });
 });
 
-describe.runIf(nobody !== null)("where root is in play, the programs", () => {
-  it("run for an ordinary user, from a copy where the installed ones are incomplete and not writable", async () => {
+describe.runIf(nobody !== null)("the PostgreSQL programs as root", () => {
+  it("run as an ordinary user, from a copy if the installed ones are incomplete and not writable", async () => {
     const directory = scratch();
     const { program, native } = bareProject(directory);
     const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
@@ -190,7 +190,7 @@ describe.runIf(nobody !== null)("where root is in play, the programs", () => {
     await ordinary.end();
   });
 
-  it("and the data are elsewhere where only root may pass", async () => {
+  it("are copied, and the data directory is placed elsewhere, if only root may access the path", async () => {
     const directory = scratch(0o700);
     const { program } = bareProject(directory);
     const dataDir = join(directory, "data");
@@ -219,7 +219,7 @@ describe.runIf(nobody !== null)("where root is in play, the programs", () => {
     await second.end();
   });
 
-  it("are never taken from a copy that somebody else may have made", async () => {
+  it("are never taken from a copy that another user may have made", async () => {
     const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
     const shared = scratch(0o1777);
     const root = join(scratch(), "package");
@@ -231,7 +231,7 @@ describe.runIf(nobody !== null)("where root is in play, the programs", () => {
       fs.cpSync(root, join(directory, "b"), { recursive: true });
       fs.writeFileSync(join(directory, "b", "native", "bin", "postgres"), "an evil one!");
     };
-    // As long as the real one: nothing but the owner tells them apart.
+    // The planted copy has the same size as the real one. Only its owner differs.
     plant(join(shared, "theirs"));
     fs.chownSync(join(shared, "theirs"), uid, gid);
     plant(join(shared, "open"));
@@ -240,7 +240,7 @@ describe.runIf(nobody !== null)("where root is in play, the programs", () => {
     fs.symlinkSync(join(shared, "target"), join(shared, "link"));
     for (const name of ["theirs", "open", "link"]) await expect(attempt(name)).rejects.toThrow(/belongs to another user/);
 
-    // One inside our own directory is replaced, and so is an incomplete one.
+    // A planted file inside our own directory is replaced, and so is an incomplete copy.
     fs.mkdirSync(join(shared, "ours"), { mode: 0o755 });
     plant(join(shared, "ours"));
     fs.chownSync(join(shared, "ours", "b"), uid, gid);

@@ -3,7 +3,7 @@ import { Leadership } from "../../src/database/leadership.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 
-it("one process leads; another follows when it steps down, or is not heard of, with the next epoch", async () => {
+it("one process leads; when it steps down or stops its heartbeat, another one leads with the next epoch", async () => {
   const url = await freshDatabase();
   const [a, b, c] = [await stillFleet({}, url), await stillFleet({}, url), await stillFleet({}, url)].map((fleet) => fleet.get(Leadership));
   expect([await a!.lead("retention"), await b!.lead("retention"), await a!.lead("retention")]).toEqual(["1", undefined, "1"]);
@@ -15,14 +15,14 @@ it("one process leads; another follows when it steps down, or is not heard of, w
   expect([await c!.lead("retention"), await b!.lead("retention")]).toEqual(["3", undefined]);
 });
 
-it("of many at once one leads", async () => {
+it("of many concurrent processes, exactly one leads", async () => {
   const url = await freshDatabase();
   const fleets = await Promise.all(Array.from({ length: 5 }, () => stillFleet({}, url)));
   const epochs = await Promise.all(fleets.map((fleet) => fleet.get(Leadership).lead("retention")));
   expect(epochs.filter((epoch) => epoch !== undefined)).toEqual(["1"]);
 });
 
-it("only the leader prunes", async () => {
+it("only the leader runs retention", async () => {
   const url = await freshDatabase();
   const [leader, follower] = [await stillFleet({}, url), await stillFleet({}, url)];
   const old = () => rowsOf(url, "SELECT FROM octogauge.delivery_ledger");

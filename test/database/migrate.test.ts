@@ -10,7 +10,7 @@ const connect = async (url: string) => {
   return dataSource;
 };
 
-it("of many runners at once each migration is run by one, in order", async () => {
+it("with many concurrent runners, each migration is run once, in order", async () => {
   const url = await freshDatabase({ migrated: false });
   const runners = await Promise.all(Array.from({ length: 5 }, () => connect(url)));
   expect(await missingMigrations(poolOf(runners[0]!))).not.toEqual([]);
@@ -21,7 +21,7 @@ it("of many runners at once each migration is run by one, in order", async () =>
   await Promise.all(runners.map((runner) => runner.destroy()));
 });
 
-it("a newer schema is no reason to wait: versions overlap in a rollout", async () => {
+it("a newer schema does not make the process wait: versions overlap in a rollout", async () => {
   const url = await freshDatabase();
   await rowsOf(url, "INSERT INTO octogauge.migrations (timestamp, name) VALUES (9999999999999, 'Later9999999999999')");
   const runner = await connect(url);
@@ -30,14 +30,14 @@ it("a newer schema is no reason to wait: versions overlap in a rollout", async (
   await runner.destroy();
 });
 
-it("a migration that has to wait for its locks lets deliveries pass, and comes through", async () => {
+it("a migration that waits for its locks lets deliveries pass, and finishes", async () => {
   const url = await freshDatabase();
   const table = "octogauge.delivery_ledger";
-  // As it was before the migration that adds this column.
+  // The schema before the migration that adds this column.
   await rowsOf(url, `ALTER TABLE ${table} DROP COLUMN traceparent`);
   for (const other of ["inbox", "retries", "dead_letters"]) await rowsOf(url, `ALTER TABLE octogauge.${other} DROP COLUMN traceparent`);
   await rowsOf(url, "DELETE FROM octogauge.migrations WHERE name LIKE 'Traceparent%'");
-  // A backup reads.
+  // A backup holds a read lock.
   const reader = new pg.Client({ connectionString: url });
   await reader.connect();
   onTestFinished(() => reader.end());
@@ -45,7 +45,7 @@ it("a migration that has to wait for its locks lets deliveries pass, and comes t
   const runner = await connect(url);
   const migrating = migrate(runner);
   const waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-  // At each of its attempts a delivery queues behind the migration, and passes although the reader still holds its lock.
+  // At each attempt of the migration a delivery queues behind it. It proceeds although the backup still holds its lock.
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     await expect.poll(() => rowsOf(url, waiting)).toHaveLength(1);
     await rowsOf(url, `INSERT INTO ${table} (delivery_id) VALUES (gen_random_uuid())`);

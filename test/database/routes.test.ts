@@ -8,7 +8,7 @@ import { freshDatabase } from "../support/database.js";
 import { hasPgBouncer, throughPgBouncer } from "../support/pgbouncer.js";
 import { freePort } from "../support/replica.js";
 
-/** Connects as the product does, twice, and tells the port that it reached. */
+/** Connects twice, as the product does. @returns the port that it reached */
 async function reaches(url: string): Promise<number> {
   const dataSource = createDataSource({ DATABASE_URL: url, DATABASE_POOL_SIZE: 2, DATABASE_CONNECT_TIMEOUT: 3 }, () => undefined);
   await dataSource.initialize();
@@ -23,7 +23,7 @@ async function reaches(url: string): Promise<number> {
 
 const withHost = (url: string, host: string, query = ""): string => `${url.replace(/@[^/]*/, `@${host}`)}${query}`;
 
-it("of several hosts it takes one that answers, whichever place it has", async () => {
+it("of several hosts, the pool uses one that answers, at any position", async () => {
   const url = await freshDatabase();
   const [{ port }, dead] = [new URL(url), await freePort()];
   for (const hosts of [`127.0.0.1:${dead},127.0.0.1:${port}`, `127.0.0.1:${port},127.0.0.1:${dead}`])
@@ -31,7 +31,7 @@ it("of several hosts it takes one that answers, whichever place it has", async (
   await expect(reaches(withHost(url, `127.0.0.1:${dead},127.0.0.1:${dead}`))).rejects.toThrow(/no host accepts writes: .*ECONNREFUSED/);
 });
 
-it("a server without TLS is reached in plain text by allow and prefer, and not by require", async () => {
+it("allow and prefer reach a server without TLS in plain text, and require does not", async () => {
   const url = await freshDatabase();
   for (const mode of ["disable", "allow", "prefer"]) expect(await reaches(`${url}?sslmode=${mode}`)).toBeGreaterThan(0);
   await expect(reaches(`${url}?sslmode=require`)).rejects.toThrow(/SSL/);

@@ -12,8 +12,8 @@ import { post, startInstance, testEnvironment } from "../support/octogauge.js";
 import { jobPayload, RAN } from "../support/payloads.js";
 import { hasPgBouncer, throughPgBouncer } from "../support/pgbouncer.js";
 
-/** A role of its own that owns a database of its own, both with the settings that a DBA may have made. */
-async function hostile(settings: Record<string, string>, { on = "ROLE", migrated = false } = {}): Promise<string> {
+/** A role that owns a database, both with settings that a DBA may have made. */
+async function databaseWith(settings: Record<string, string>, { on = "ROLE", migrated = false } = {}): Promise<string> {
   const url = new URL(await freshDatabase({ migrated }));
   const [name, role] = [url.pathname.slice(1), `role_${randomBytes(6).toString("hex")}`];
   const admin = new pg.Client({ connectionString: inject("serverUrl") });
@@ -36,12 +36,12 @@ const SETTINGS: [string, Record<string, string>][] = [
   ["synchronous_commit off", { synchronous_commit: "off" }],
 ];
 
-describe.each(["ROLE", "DATABASE"])("what a DBA sets by ALTER %s", (on) => {
-  it.each(SETTINGS)("%s: it migrates, takes deliveries and counts them once", async (_, settings) => {
-    const instance = await startInstance({}, await hostile(settings, { on }));
+describe.each(["ROLE", "DATABASE"])("settings of a DBA by ALTER %s", (on) => {
+  it.each(SETTINGS)("%s: Octogauge migrates, accepts deliveries and counts them once", async (_, settings) => {
+    const instance = await startInstance({}, await databaseWith(settings, { on }));
     const database = rowsOf(instance.databaseUrl, "SELECT 1");
     await database;
-    // Senders at once, some with the same ids: what makes serializable transactions fail each other.
+    // Concurrent deliveries, some with equal ids, cause serialization failures under serializable.
     const ids = Array.from({ length: 20 }, (_unused, index) => `00000000-0000-4000-8000-${String(index % 10).padStart(12, "0")}`);
     const answers = await Promise.all(ids.map((id) => post(instance.webhook, "ping", { zen: "x" }, id)));
     expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 202));
@@ -51,8 +51,8 @@ describe.each(["ROLE", "DATABASE"])("what a DBA sets by ALTER %s", (on) => {
   });
 });
 
-it("under serializable, deliveries and batches of several workers at once give no 503 and no conflict", async () => {
-  const url = await hostile({ default_transaction_isolation: "serializable" }, { migrated: true });
+it("under serializable, concurrent deliveries and batches of several workers cause no 503 and no conflict", async () => {
+  const url = await databaseWith({ default_transaction_isolation: "serializable" }, { migrated: true });
   const overrides = { WORKER_CONCURRENCY: "4", DATABASE_POOL_SIZE: "12" };
   const instances = [await startInstance(overrides, url), await startInstance(overrides, url)];
   const count = 200;
@@ -74,8 +74,8 @@ it("under serializable, deliveries and batches of several workers at once give n
   expect(metrics).toMatch(new RegExp(`^github_workflow_jobs_completed_total\\{.*\\} ${count}$`, "m"));
 });
 
-it("each statement by itself, and each transaction, runs at read committed and with limits of ours", async () => {
-  const url = await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }, { migrated: true });
+it("single statements and transactions run at read committed with our own limits", async () => {
+  const url = await databaseWith({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }, { migrated: true });
   const database = (await stillFleet({}, url)).get(Database);
   const shown = "SELECT current_setting('transaction_isolation') AS isolation, current_setting('lock_timeout') AS wait";
   expect(await sql(database, shown)).toEqual([{ isolation: "read committed", wait: "0" }]);
@@ -86,14 +86,14 @@ it.each([
   ["off", "local"],
   ["local", "local"],
   ["remote_apply", "remote_apply"],
-])("under synchronous_commit=%s, what stores a delivery commits with %s", async (setting, expected) => {
-  const database = (await stillFleet({}, await hostile({ synchronous_commit: setting }, { migrated: true }))).get(Database);
+])("with synchronous_commit=%s, a delivery commits with %s", async (setting, expected) => {
+  const database = (await stillFleet({}, await databaseWith({ synchronous_commit: setting }, { migrated: true }))).get(Database);
   const shown = [{ synchronous_commit: expected }];
   expect(await sql(database, "SHOW synchronous_commit")).toEqual(shown);
   expect(await database.transaction((on) => sql(on, "SHOW synchronous_commit"))).toEqual(shown);
 });
 
-it("a server older than PostgreSQL 14 is refused with its version", async () => {
+it("a server older than PostgreSQL 14 is rejected with its version", async () => {
   const asked: string[] = [];
   const answering = (version: number, versionText: string) => {
     const row = { version, versionText, encoding: "UTF8", database: "d", isStandby: false, needsTransaction: false, isAsync: false };
@@ -104,32 +104,32 @@ it("a server older than PostgreSQL 14 is refused with its version", async () => 
     "the server is PostgreSQL 13.22 (Debian), but Octogauge needs 14 or newer; upgrade the server",
   );
   await expect(inspect(answering(140_000, "14.0"))).resolves.toMatchObject({ isStandby: false });
-  // Settings that PostgreSQL 13 does not have must not fail the question itself.
+  // The version query must not fail on settings that PostgreSQL 13 does not have.
   expect(asked[0]).not.toMatch(/current_setting\('(idle_session|transaction)_timeout'\)/);
 });
 
-it("where the settings are ordinary, a statement by itself stays one round trip", async () => {
+it("with ordinary settings, a single statement stays one round trip", async () => {
   const database = (await stillFleet()).get(Database);
   await sql(database, "SELECT set_config('octogauge.mark', 'x', true)");
-  // A transaction around it would have the planner's setting of ours.
+  // A wrapping transaction would apply our planner setting.
   expect(await sql(database, "SHOW enable_bitmapscan")).toEqual([{ enable_bitmapscan: "on" }]);
 });
 
-it("the lock of a migration is held by its own transaction, which is not idle and is not ended", async () => {
-  const url = await hostile({ idle_in_transaction_session_timeout: "60ms", statement_timeout: "60ms" });
+it("the transaction of the migration lock is neither idle nor ended by a timeout", async () => {
+  const url = await databaseWith({ idle_in_transaction_session_timeout: "60ms", statement_timeout: "60ms" });
   const config = loadConfig(testEnvironment(url));
   const runners = await Promise.all([migrateDatabase(config), migrateDatabase(config)]);
   expect(new Set(runners.flat()).size).toBe(runners.flat().length);
   expect((await rowsOf(url, "SELECT FROM octogauge.migrations")).length).toBe(runners.flat().length);
 });
 
-it.runIf(hasPgBouncer)("the same holds behind PgBouncer in transaction mode", async () => {
-  const url = await throughPgBouncer(await hostile({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }), 5);
+it.runIf(hasPgBouncer)("the same is true behind PgBouncer in transaction mode", async () => {
+  const url = await throughPgBouncer(await databaseWith({ default_transaction_isolation: "serializable", lock_timeout: "1ms" }), 5);
   const database = (await stillFleet({}, (await migrateDatabase(loadConfig(testEnvironment(url))), url))).get(Database);
   expect(await sql(database, "SHOW transaction_isolation")).toEqual([{ transaction_isolation: "read committed" }]);
 });
 
-it("a database in another encoding is refused with what to do", async () => {
+it("a database in another encoding is rejected with advice", async () => {
   const name = `test_${randomBytes(6).toString("hex")}`;
   const server = inject("serverUrl");
   await rowsOf(server, `CREATE DATABASE ${name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);

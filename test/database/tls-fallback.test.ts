@@ -2,7 +2,7 @@ import { createServer, type Socket } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
 import { createDataSource } from "../../src/database/data-source.js";
 
-/** What a server answers to a request for TLS, and to a start-up message in plain text. */
+/** The answers of a server to a TLS request and to a plain start-up message. */
 interface Answers {
   readonly toTls: (socket: Socket) => void;
   readonly toPlain: (socket: Socket) => void;
@@ -12,7 +12,7 @@ const silence = () => undefined;
 const noTls = (socket: Socket) => void socket.write("N");
 const cutOff = (socket: Socket) => void socket.destroy();
 
-/** A server's ErrorResponse. */
+/** An ErrorResponse of a server. */
 const refusal = (code: string, message: string) => (socket: Socket) => {
   const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
   const head = Buffer.from("E\0\0\0\0");
@@ -23,7 +23,7 @@ const refusal = (code: string, message: string) => (socket: Socket) => {
 async function serverWith({ toTls, toPlain }: Answers): Promise<number> {
   const server = createServer((socket) => {
     socket.on("error", silence);
-    // The request for TLS is 8 bytes long; a start-up message is longer.
+    // A TLS request is 8 bytes long. A start-up message is longer.
     socket.once("data", (message) => (message.length === 8 ? toTls : toPlain)(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -44,17 +44,27 @@ const WRONG_PASSWORD = refusal("28P01", "password authentication failed");
 const NO_ENTRY = refusal("28000", "no pg_hba.conf entry, no encryption");
 
 it.each<[string, string, Answers, RegExp]>([
-  ["no TLS, then silence: the time-out", "prefer", { toTls: noTls, toPlain: silence }, /timeout/],
-  ["no TLS, then a cut connection: that", "prefer", { toTls: noTls, toPlain: cutOff }, /terminated|ECONNRESET/],
-  ["no TLS, then a wrong password: the password", "prefer", { toTls: noTls, toPlain: WRONG_PASSWORD }, /password/],
-  ["silence to TLS, then silence: the time-out", "prefer", { toTls: silence, toPlain: silence }, /timeout/],
-  ["a cut connection, then a wrong password: what the server said", "prefer", { toTls: cutOff, toPlain: WRONG_PASSWORD }, /password/],
-  ["silence to TLS, then a wrong password: what the server said", "prefer", { toTls: silence, toPlain: WRONG_PASSWORD }, /password/],
-  ["no entry for TLS, then a wrong password: the password", "prefer", { toTls: NO_ENTRY, toPlain: WRONG_PASSWORD }, /password/],
-  ["no plain text, no TLS: what the server said", "allow", { toTls: noTls, toPlain: NO_ENTRY }, /pg_hba/],
-  ["silence, then no TLS: the time-out", "allow", { toTls: noTls, toPlain: silence }, /timeout/],
+  ["no TLS, then silence: reports the timeout", "prefer", { toTls: noTls, toPlain: silence }, /timeout/],
+  ["no TLS, then a closed connection: reports the closed connection", "prefer", { toTls: noTls, toPlain: cutOff }, /terminated|ECONNRESET/],
+  ["no TLS, then a wrong password: reports the password", "prefer", { toTls: noTls, toPlain: WRONG_PASSWORD }, /password/],
+  ["silence to TLS, then silence: reports the timeout", "prefer", { toTls: silence, toPlain: silence }, /timeout/],
+  [
+    "a closed connection, then a wrong password: reports the server's error",
+    "prefer",
+    { toTls: cutOff, toPlain: WRONG_PASSWORD },
+    /password/,
+  ],
+  ["silence to TLS, then a wrong password: reports the server's error", "prefer", { toTls: silence, toPlain: WRONG_PASSWORD }, /password/],
+  [
+    "no pg_hba entry for TLS, then a wrong password: reports the password",
+    "prefer",
+    { toTls: NO_ENTRY, toPlain: WRONG_PASSWORD },
+    /password/,
+  ],
+  ["no pg_hba entry for plain text, then no TLS: reports the server's error", "allow", { toTls: noTls, toPlain: NO_ENTRY }, /pg_hba/],
+  ["silence, then no TLS: reports the timeout", "allow", { toTls: noTls, toPlain: silence }, /timeout/],
 ])("sslmode: %s", async (_, mode, answers, expected) => {
-  const said = await failureOf(await serverWith(answers), mode);
-  expect(said).toMatch(expected);
-  expect(said).not.toMatch(/does not support SSL/);
+  const output = await failureOf(await serverWith(answers), mode);
+  expect(output).toMatch(expected);
+  expect(output).not.toMatch(/does not support SSL/);
 });

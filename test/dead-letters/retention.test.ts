@@ -4,7 +4,7 @@ import { rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { repository } from "../support/payloads.js";
 
-it("dead letters stay within DEAD_LETTERS_MAX_BYTES: the repository that has most of them loses its oldest, and a counter says so", async () => {
+it("dead letters stay within DEAD_LETTERS_MAX_BYTES: the repository with most bytes loses its oldest, and a counter reports it", async () => {
   const fleet = await stillFleet({ DEAD_LETTERS_MAX_BYTES: "1048576" });
   const ids: string[] = [];
   const addDeadLetter = async (owner: string, bytes: number) => {

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-it("every base image of the Dockerfile can be given by digest, and scripts/base-images gives them all", () => {
+it("every base image of the Dockerfile can be set by digest, and scripts/base-images lists them all", () => {
   const lines = readFileSync(join(ROOT, "Dockerfile"), "utf8").split("\n");
   const from = lines.flatMap((line) => /^FROM (?:--\S+ )*(\S+)/.exec(line)?.[1] ?? []);
   const names = lines.flatMap((line) => /^ARG ([A-Z]+_IMAGE)=\S+$/.exec(line)?.[1] ?? []);
@@ -18,6 +18,9 @@ it("every base image of the Dockerfile can be given by digest, and scripts/base-
   onTestFinished(() => rmSync(directory, { recursive: true }));
   writeFileSync(join(directory, "docker"), `#!/bin/sh\necho ${digest}\n`);
   chmodSync(join(directory, "docker"), 0o755);
-  const said = execFileSync(join(ROOT, "scripts/base-images"), { encoding: "utf8", env: { PATH: `${directory}:${process.env["PATH"]}` } });
-  expect(said.trim().split("\n")).toEqual(names.map((name) => expect.stringMatching(`^--build-arg ${name}=\\S+@${digest}$`) as string));
+  const output = execFileSync(join(ROOT, "scripts/base-images"), {
+    encoding: "utf8",
+    env: { PATH: `${directory}:${process.env["PATH"]}` },
+  });
+  expect(output.trim().split("\n")).toEqual(names.map((name) => expect.stringMatching(`^--build-arg ${name}=\\S+@${digest}$`) as string));
 });

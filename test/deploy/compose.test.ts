@@ -26,7 +26,7 @@ const { services, volumes } = parse(readFileSync(file, "utf8")) as {
 };
 
 const hasCompose = spawnSync("docker", ["compose", "version"]).status === 0;
-/** The command of the library that docker compose reads its files with (github.com/compose-spec/compose-go), where it was built. */
+/** The command of docker compose's own parser library (github.com/compose-spec/compose-go), if it was built. */
 const library = process.env["COMPOSE_GO"];
 if (!hasCompose && !library)
   console.warn("\n*** SKIPPED: docker compose is not installed, deploy/compose.yaml was read, not validated by it ***\n");
@@ -38,7 +38,7 @@ const compose = (environment: Record<string, string>) =>
   });
 
 describe("deploy/compose.yaml", () => {
-  it("starts Octogauge twice, with variables that there are", () => {
+  it("starts Octogauge twice, with known variables", () => {
     const octogauge = services["octogauge"]!;
     expect(octogauge.deploy?.replicas).toBe(2);
     expect(octogauge.read_only).toBe(true);
@@ -47,7 +47,7 @@ describe("deploy/compose.yaml", () => {
     expect(Number.parseInt(octogauge.stop_grace_period!, 10)).toBeGreaterThan(variables.DRAIN_TIMEOUT.parse(undefined));
   });
 
-  it("mounts what there is", () => {
+  it("mounts existing files", () => {
     const mounted = Object.values(services).flatMap((service) => service.volumes ?? []);
     for (const mount of mounted) {
       const source = mount.split(":")[0]!;
@@ -55,12 +55,12 @@ describe("deploy/compose.yaml", () => {
     }
   });
 
-  it("publishes the webhook, and all else on the loopback alone; the management port nowhere", () => {
+  it("publishes the webhook, everything else only on the loopback address, and the management port nowhere", () => {
     const published = Object.entries(services).flatMap(([name, { ports = [] }]) => ports.map((port) => `${name} ${port}`));
     expect(published).toEqual(["proxy ${WEBHOOK_PORT:-8080}:8080", "prometheus 127.0.0.1:9090:9090", "grafana 127.0.0.1:3000:3000"]);
   });
 
-  it("asks for a secret that is written once, into a file that is not committed", () => {
+  it("requires a secret that is written once, into a file that is not committed", () => {
     const text = readFileSync(file, "utf8");
     const [, command] = /^# +(test -e deploy\/\.env \|\| .*)$/m.exec(text) ?? [];
     const folder = mkdtempSync(join(tmpdir(), "octogauge-env-"));
@@ -74,7 +74,7 @@ describe("deploy/compose.yaml", () => {
     expect(first).toMatch(/^GITHUB_WEBHOOK_SECRET=[0-9a-f]{64}\n$/);
     expect(written()).toBe(first);
     expect(statSync(join(folder, "deploy/.env")).mode & 0o777).toBe(0o600);
-    // The same command there, and what reads the secret from the file again.
+    // Runs the same command, and the one that reads the secret from the file.
     const guide = readFileSync(join(directory, "../docs/getting-started.md"), "utf8");
     expect(guide).toContain(command);
     const [, read] = /^- Docker: `GITHUB_WEBHOOK_SECRET=\$\((sed .*)\)`$/m.exec(guide) ?? [];
@@ -83,14 +83,14 @@ describe("deploy/compose.yaml", () => {
     expect(readFileSync(join(directory, "../.gitignore"), "utf8").split("\n")).toContain("deploy/.env");
   });
 
-  it("tries the other replica while GitHub still waits, and not after", () => {
+  it("the proxy tries the other replica within GitHub's timeout, and not later", () => {
     const conf = readFileSync(join(directory, "compose/nginx.conf"), "utf8");
     const [, seconds] = /proxy_next_upstream_timeout (\d+)s;/.exec(conf) ?? [];
     expect(Number(seconds)).toBeGreaterThan(Number(/proxy_connect_timeout (\d+)s;/.exec(conf)![1]));
     expect(Number(seconds)).toBeLessThan(10);
   });
 
-  it.skipIf(!library)("is valid for the library of docker compose, which refuses what it does not know", () => {
+  it.skipIf(!library)("is valid for docker compose's library, which rejects unknown keys", () => {
     const read = (path: string) => spawnSync(library!, ["-no-interpolation", path], { encoding: "utf8" });
     expect(read(file)).toMatchObject({ status: 0 });
     const misspelt = join(mkdtempSync(join(tmpdir(), "octogauge-compose-")), "compose.yaml");
@@ -99,7 +99,7 @@ describe("deploy/compose.yaml", () => {
     expect(read(misspelt).stderr).toContain("replicaz");
   });
 
-  it.skipIf(!hasCompose)("is valid for docker compose, and asks for the secret", () => {
+  it.skipIf(!hasCompose)("is valid for docker compose, and requires the secret", () => {
     expect(compose({ GITHUB_WEBHOOK_SECRET: "x" })).toMatchObject({ status: 0 });
     const without = compose({});
     expect(without.status).not.toBe(0);

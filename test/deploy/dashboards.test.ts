@@ -24,10 +24,10 @@ interface Dashboard {
 }
 
 const reference = metricsReference();
-/** Grafana's own variables, as Prometheus gets them. */
+/** Replaces Grafana's own variables, as Grafana does before it sends the query. */
 const sent = (expression: string) => expression.replace(/\$__\w+/g, "5m");
 
-/** What an expression speaks of that is not in the reference. */
+/** The metrics and labels of an expression that are not in the reference. */
 function unknownIn(expression: string): string[] {
   const { metrics, uses } = readPromql(sent(expression));
   return [
@@ -38,7 +38,7 @@ function unknownIn(expression: string): string[] {
   ];
 }
 
-it("there are dashboards for those who run CI and for those who run Octogauge", () => {
+it("there is one dashboard for CI users and one for operators of Octogauge", () => {
   expect(files).toEqual(["octogauge-ci.json", "octogauge-fleet.json"]);
 });
 
@@ -46,7 +46,7 @@ describe.each(files)("%s", (file) => {
   const dashboard = JSON.parse(readFileSync(directory + file, "utf8")) as Dashboard;
   const panels = dashboard.panels.filter(({ type }) => type !== "row");
 
-  it("speaks of metrics and labels that there are", () => {
+  it("uses only metrics and labels that exist", () => {
     expect(panels.length).toBeGreaterThan(10);
     for (const { title, targets = [] } of panels) {
       expect([title, targets.length > 0]).toEqual([title, true]);
@@ -59,7 +59,7 @@ describe.each(files)("%s", (file) => {
     }
   });
 
-  it("chooses by labels that there are", () => {
+  it("has variables only for labels that exist", () => {
     for (const { name, type, definition } of dashboard.templating.list) {
       if (type === "datasource") continue;
       const [, selector, label] = /^label_values\((.+), (\w+)\)$/.exec(definition ?? "") ?? [];
@@ -68,7 +68,7 @@ describe.each(files)("%s", (file) => {
     }
   });
 
-  it("has panels that say what they show, side by side and not one over the other", () => {
+  it("has panels with descriptions that do not overlap", () => {
     expect(panels.filter(({ description }) => !description).map(({ title }) => title)).toEqual([]);
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
     const taken = new Set<string>();
@@ -81,7 +81,7 @@ describe.each(files)("%s", (file) => {
   });
 });
 
-it("quantiles of what happens a few times an hour look at an hour: over seconds there is mostly nothing to see", () => {
+it("quantiles of rare events use a window of an hour, because shorter windows are mostly empty", () => {
   const { panels } = JSON.parse(readFileSync(`${directory}octogauge-ci.json`, "utf8")) as Dashboard;
   const quantiles = panels
     .flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
@@ -90,7 +90,7 @@ it("quantiles of what happens a few times an hour look at an hour: over seconds 
   expect(quantiles.filter((expr) => !expr.includes("[1h]"))).toEqual([]);
 });
 
-it("what is not in the reference is found", () => {
+it("metrics and labels that are not in the reference are found", () => {
   expect(unknownIn("sum by (runs_on) (rate(github_workflow_jobs_queued_total[$__rate_interval]))")).toEqual([]);
   expect(unknownIn("sum(github_workflow_job)")).toEqual(["github_workflow_job"]);
   expect(unknownIn('github_workflow_runs{runs_on="x"}')).toEqual(["runs_on of github_workflow_runs"]);

@@ -19,7 +19,7 @@ interface Scrape {
   readonly metrics_path?: string;
 }
 
-/** The recipe that is shipped, with the addresses of this test, a scrape every second, and beside it what is to be done where only pods can be scraped. */
+/** The shipped recipe with this test's addresses and a scrape every second, plus the fallback for setups that can only scrape pods. */
 function recipeFor(fleet: string, replicas: readonly string[]): string {
   const recipe = parse(readFileSync(RECIPE, "utf8")) as { scrape_configs: Scrape[] };
   const hosts = replicas.map((url) => new URL(url).host);
@@ -36,7 +36,7 @@ function recipeFor(fleet: string, replicas: readonly string[]): string {
 }
 
 it.skipIf(!hasPrometheus)(
-  "scraped by the recipe, two replicas are counted once, and a rollout makes no reset and no gap",
+  "scraped by the recipe, two replicas are counted once, and a rollout causes no reset and no gap",
 
   async () => {
     const databaseUrl = await freshDatabase();
@@ -55,14 +55,14 @@ it.skipIf(!hasPrometheus)(
     const first = await simulate(replicas, 1, DELIVERIES);
     const processed = `sum(github_events_total{job="octogauge"})`;
     await shows(processed, first.summary.accepted);
-    // What each process tells of itself is another matter: it adds up over them.
+    // Process metrics are different: they add up over the replicas.
     await shows(`sum(octogauge_deliveries_total{job="octogauge-process",outcome="accepted"})`, first.summary.accepted);
     await shows(`count(octogauge_deliveries_total{job="octogauge-process",outcome="accepted"})`, 2);
-    // Where only pods can be scraped, a sum is doubled, and the way of docs/deployment.md is not.
+    // If only pods can be scraped, a sum counts twice. The expression of docs/deployment.md does not.
     await shows(`sum(github_events_total{job="octogauge-pods"})`, 2 * first.summary.accepted);
     await shows(`sum(max without (instance) (github_events_total{job="octogauge-pods"}))`, first.summary.accepted);
 
-    // One after the other, as a rollout does, while deliveries come in.
+    // Restart one replica after the other during traffic, as a rollout does.
     const began = Date.now();
     const rolled = new AbortController();
     const traffic = (async () => {
@@ -82,7 +82,7 @@ it.skipIf(!hasPrometheus)(
     expect(await prometheus.scalar(`max(resets(github_events_total{job="octogauge"}${window}))`)).toBe(0);
     expect(await prometheus.scalar(`min_over_time(up{job="octogauge"}${window})`)).toBe(1);
     expect(await prometheus.scalar(`max(resets(github_events_total{job="octogauge-pods"}${window}))`)).toBe(0);
-    // The processes were made anew, and say so.
+    // The restarted processes show their own restart.
     expect(
       await prometheus.scalar(
         `max(resets(process_start_time_seconds{job="octogauge-process"}${window})) + max(changes(process_start_time_seconds{job="octogauge-process"}${window}))`,

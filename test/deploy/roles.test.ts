@@ -12,7 +12,7 @@ const [AT_ONCE, LATER] = [...readFileSync("SECURITY.md", "utf8").matchAll(/```sq
   string,
 ];
 
-/** The page's statements with names of the test's own: roles are the whole server's. */
+/** The page's statements with role names of this test, because roles are shared by the whole server. */
 function onServer() {
   const mark = randomBytes(4).toString("hex");
   const [service, migrator] = [`octogauge_${mark}`, `octogauge_migrate_${mark}`];
@@ -49,7 +49,7 @@ function onServer() {
 type Server = ReturnType<typeof onServer>;
 
 async function serves({ urlOf, service, migrator }: Server): Promise<void> {
-  // As the next version's migration would.
+  // As a migration of the next version would.
   await rowsOf(urlOf(migrator), "CREATE TABLE octogauge.of_the_next_version (id int)");
   await rowsOf(urlOf(service), "INSERT INTO octogauge.of_the_next_version VALUES (1)");
   const instance = await startInstance({ MIGRATIONS: "wait" }, urlOf(service));
@@ -62,7 +62,7 @@ async function serves({ urlOf, service, migrator }: Server): Promise<void> {
 
 const migrateAs = (server: Server, user: string) => migrateDatabase(loadConfig(testEnvironment(server.urlOf(user))));
 
-it("SECURITY.md's two roles: one migrates, the other serves and may not create", async () => {
+it("SECURITY.md's two roles: one migrates, and the other serves without the right to create", async () => {
   const server = onServer();
   const [before, after] = AT_ONCE.split(/^\\connect .*$/m);
   await server.run(inject("serverUrl"), before!);
@@ -71,7 +71,7 @@ it("SECURITY.md's two roles: one migrates, the other serves and may not create",
   await serves(server);
 });
 
-it("an installation that began with one role gets the second", async () => {
+it("an installation with one role can add the second", async () => {
   const server = onServer();
   await server.run(
     inject("serverUrl"),

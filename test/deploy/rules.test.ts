@@ -26,20 +26,20 @@ const { groups } = parse(readFileSync(`${directory}octogauge.rules.yml`, "utf8")
 const rules = groups.flatMap((group) => group.rules);
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 
-describe("the rules", () => {
-  it("speak of metrics and labels that there are", () => {
+describe("the alert rules", () => {
+  it("use only metrics and labels that exist", () => {
     const reference = new Map(metricsReference());
     for (const { record, expr } of rules) {
       const { metrics, uses } = readPromql(expr);
       expect([expr, metrics.filter((name) => !reference.has(name))]).toEqual([expr, []]);
       const unknown = uses.filter(({ label, metrics: of }) => !of.some((name) => reference.get(name)?.includes(label)));
       expect([expr, unknown]).toEqual([expr, []]);
-      // What is recorded has the labels that it was grouped by.
+      // A recorded series has the labels that its expression groups by.
       if (record) reference.set(record, [...new Set(uses.map(({ label }) => label))]);
     }
   });
 
-  it("have a page for each alert, which every alert names, and no page too many", () => {
+  it("have one runbook page per alert, each alert links to its page, and no page is unused", () => {
     for (const { alert, annotations, labels } of alerts) {
       expect(annotations?.["runbook"]).toBe(`docs/runbooks/${alert}.md`);
       expect([alert, existsSync(root + annotations!["runbook"])]).toEqual([alert, true]);
@@ -48,7 +48,7 @@ describe("the rules", () => {
     expect(readdirSync(`${root}docs/runbooks`).sort()).toEqual(alerts.map(({ alert }) => `${alert}.md`).sort());
   });
 
-  it("are each tried by a test", () => {
+  it("each have a test", () => {
     const { tests } = parse(readFileSync(`${directory}octogauge.rules.test.yml`, "utf8")) as {
       tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
     };

@@ -5,13 +5,13 @@ import { SECRET_VARIABLES, variables } from "../../src/config/variables.js";
 import { COUNTERS, type Family, GAUGES, HISTOGRAMS } from "../../src/counters/catalogue.js";
 import { stillFleet } from "../support/fleet.js";
 
-// The pages are generated here and compared to the letter; `npx vitest run test/docs -u` writes them anew.
+// Compares the generated pages with the files. `npx vitest run test/docs -u` updates the files.
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]) =>
   [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`).join("\n");
 
-it("docs/metrics.md is what the code answers", async () => {
-  // With a buffer and traces, whose servers need not be there, so that their metrics are there.
+it("docs/metrics.md equals the metrics in the code", async () => {
+  // With a buffer and traces, whose servers need not run, so that their metrics are registered.
   const parts = { BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1", CI_TRACES: "on", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
   await stillFleet(parts);
   const families = (all: Readonly<Record<string, Family>>) =>
@@ -68,7 +68,7 @@ ${table(["name", "type", "labels", "meaning"], process)}
   await expect(page).toMatchFileSnapshot("../../docs/metrics.md");
 });
 
-it("docs/configuration.md is what the code reads", async () => {
+it("docs/configuration.md equals the variables in the code", async () => {
   const rows = Object.entries(variables).map(([name, parser]) => {
     const fallback: unknown = parser.parse(undefined);
     const text =

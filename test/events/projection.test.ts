@@ -15,7 +15,7 @@ const bytes = (payload: unknown) => Buffer.from(JSON.stringify(payload));
 const job = { id: 1, run_id: 2, labels: ["a"], workflow_name: "ci" };
 const repository = { id: 3, full_name: "acme/api", owner: { login: "acme" }, default_branch: "main" };
 
-/** What a projected object has, by the plain way. */
+/** Selects the members of an object the plain way, after a full parse. */
 function selected(payload: Json, selection: Selection): Json {
   const members = Object.entries(selection).filter(([name]) => Object.hasOwn(payload, name));
   return Object.fromEntries(
@@ -29,7 +29,7 @@ function selected(payload: Json, selection: Selection): Json {
 }
 
 describe("the stored projection", () => {
-  it("says of every real and every simulated delivery what its whole body says", () => {
+  it("agrees with the whole body for every recorded and simulated delivery", () => {
     const examples = ["api.github.com", "ghes-35"].flatMap((folder) => {
       const path = createRequire(import.meta.url).resolve(`@octokit/webhooks-examples/${folder}/index.json`);
       return JSON.parse(readFileSync(path, "utf8")) as { name: string; examples: Json[] }[];
@@ -45,7 +45,7 @@ describe("the stored projection", () => {
       if (!projection) throw new Error(`declined: ${event} ${body.toString()}`);
       small += projection.length < 1_000 ? 1 : 0;
       const whole = readBody(event, false, body);
-      // No series of a job or a deployment has the branch, so the default branch is not kept.
+      // No series of a job or a deployment has a branch label, so the projection drops the default branch.
       const expected =
         whole.kind === "workflow_job" || whole.kind === "deployment_status"
           ? { ...whole, repository: { ...whole.repository, defaultBranch: "" } }
@@ -70,7 +70,7 @@ describe("the stored projection", () => {
       1,
     ],
     [null, null],
-  ])("says of steps %j only whether one has started", (steps, expected) => {
+  ])("keeps of steps %j only whether one has started", (steps, expected) => {
     for (const indent of [undefined, 1]) {
       const body = Buffer.from(
         JSON.stringify({ action: "completed", workflow_job: { id: 1, run_id: 2, steps }, repository }, null, indent),
@@ -80,7 +80,7 @@ describe("the stored projection", () => {
     }
   });
 
-  it("says whether a job deploys, wherever the payload says so", () => {
+  it("records whether a job deploys, at each place where the payload may say it", () => {
     const deployment = { deployment: { id: 5, payload: {} } };
     const read = (payload: object) => readProjection("workflow_job", String(projectionOf("workflow_job", false, bytes(payload))));
     for (const payload of [
@@ -91,7 +91,7 @@ describe("the stored projection", () => {
     expect(read({ workflow_job: { ...job, name: "deployment" }, repository })).toMatchObject({ isDeployment: false });
   });
 
-  it("is not deceived by names in text or deeper in the payload", () => {
+  it("ignores the selected names inside strings and deeper objects", () => {
     const text = 'x,"repository":{"full_name":"evil/evil","owner":{';
     const deceptive = {
       action: text,
@@ -114,7 +114,7 @@ describe("the stored projection", () => {
     .map(([outer, inner, more]) => Object.assign(outer, { deep: Object.assign(inner, { b: more }) }));
   const selection: Selection = { a: "value", list: "count", deep: { a: "value", b: { x: "value", "long name": "value" } } };
 
-  it("has of an arbitrary object exactly what was selected, or declines, whatever the white space", () => {
+  it("contains exactly the selected members of any object, or declines, with any white space", () => {
     let projected = 0;
     fc.assert(
       fc.property(fc.oneof(document, nested), fc.constantFrom(undefined, 1, "\t"), (payload, indent) => {
@@ -129,7 +129,7 @@ describe("the stored projection", () => {
     expect(projected).toBeGreaterThan(1_000);
   });
 
-  it("never throws on broken text, and gives what PostgreSQL can store", () => {
+  it("never throws on broken JSON, and produces only text that PostgreSQL can store", () => {
     fc.assert(
       fc.property(nested, fc.nat(), fc.uint8Array({ maxLength: 4 }), fc.boolean(), (payload, where, noise, cut) => {
         const body = bytes(payload);
@@ -145,33 +145,33 @@ describe("the stored projection", () => {
   });
 
   it.each([
-    ["an escape in a name", '{"\\u0061":1,"a":2}'],
-    ["a name twice", '{"a":1,"a":2,"deep":{}}'],
-    ["a cut body", '{"a":1,"deep":{"a":1}'],
-    ["a value that is missing", '{"a":,"deep":{}}'],
-    ["a comma that is missing", '{"x":1 "a":2}'],
-    ["a comma too many", '{"x":1,}'],
+    ["an escape in a member name", '{"\\u0061":1,"a":2}'],
+    ["a duplicate member name", '{"a":1,"a":2,"deep":{}}'],
+    ["a truncated body", '{"a":1,"deep":{"a":1}'],
+    ["a missing value", '{"a":,"deep":{}}'],
+    ["a missing comma", '{"x":1 "a":2}'],
+    ["an extra comma", '{"x":1,}'],
     ["an array", '[{"a":1}]'],
-    ["a control character between name and value", '{"deep":\u0000{"a":1}}'],
+    ["a control character between member name and value", '{"deep":\u0000{"a":1}}'],
     ["a control character", '{"a":"\u0000"}'],
-    ["a text that does not end", '{"x":"}'],
-    ["a nesting that does not end", '{"x":[[[[}'],
+    ["an unterminated string", '{"x":"}'],
+    ["an unterminated nesting", '{"x":[[[[}'],
   ])("is declined for %s", (_, text) => {
     expect(new JsonProjector(selection).project(Buffer.from(text))).toBeUndefined();
   });
 
-  it("is declined for a value that is too large, and for what is no UTF-8", () => {
+  it("is declined for a value that is too large, and for invalid UTF-8", () => {
     expect(new JsonProjector(selection).project(bytes({ a: "x".repeat(60_000) }))).toBeDefined();
     expect(new JsonProjector(selection).project(bytes({ a: "x".repeat(70_000) }))).toBeUndefined();
     expect(new JsonProjector(selection).project(Buffer.from('{"a":"\xff"}', "latin1"))).toBeUndefined();
   });
 
-  it("skips any depth without a stack", () => {
+  it("skips any depth without recursion", () => {
     const deep = Buffer.from(`{"x":${"[".repeat(1_000_000)}${"]".repeat(1_000_000)},"a":1}`);
     expect(new JsonProjector(selection).project(deep)?.toString()).toBe('{"a":1}');
   });
 
-  it("takes no number for a count that the body itself has", () => {
+  it("does not take a member of the body for its own count", () => {
     const push = { ref: "refs/heads/main", commits: -5, repository };
     expect(projectionOf("push", false, bytes(push))).toBeNull();
     expect(readBody("push", false, bytes(push))).toMatchObject({ commits: 0 });
@@ -182,12 +182,12 @@ describe("the stored projection", () => {
 
   it("leaves a truncated body to the dead letters", () => {
     const body = bytes({ action: "queued", workflow_job: job, repository });
-    // Not the very last brace: a body is not read to its end.
+    // The cuts start at 2, because the projection does not read the last brace.
     for (const cut of [2, 10, 40]) expect(projectionOf("workflow_job", false, body.subarray(0, -cut))).toBeNull();
   });
 });
 
-describe("what is not as expected", () => {
+describe("unexpected values", () => {
   it.each([
     ["workflow_job", { action: "queued", workflow_job: null, repository }, /workflow_job is null/],
     ["workflow_job", { workflow_job: { ...job, id: "1" }, repository }, /id is of type string/],
@@ -197,7 +197,7 @@ describe("what is not as expected", () => {
     ["workflow_run", { workflow_run: { id: 1 } }, /repository is missing/],
     ["push", { repository: {} }, /repository has no full_name/],
     ["star", [], /not a JSON object/],
-  ])("in %s is said", (event, payload, message) => {
+  ])("in %s give an error message that names them", (event, payload, message) => {
     const whole = bytes(payload);
     expect(() => readBody(event, false, whole)).toThrow(UnexpectedPayload);
     expect(() => readBody(event, false, whole)).toThrow(message);
@@ -205,7 +205,7 @@ describe("what is not as expected", () => {
     expect(() => readProjection(event, stored.toString())).toThrow(message);
   });
 
-  it("in a label is replaced: control characters and halves of surrogate pairs, line feeds excepted", () => {
+  it("in a label are replaced: control characters except line feeds, and unpaired surrogates", () => {
     expect(asLabel("a\u0000b\td\ne\u007f")).toBe("a\ufffdb\ufffdd\ne\ufffd");
     expect(asLabel("\ud83d\ude00 \ud83d x")).toBe("\ud83d\ude00 \ufffd x");
     expect(asLabel(`${"a".repeat(126)}\ud83d\ude00\ud83d\ude00`)).toBe(`${"a".repeat(126)}\ufffd…`);

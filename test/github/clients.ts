@@ -8,11 +8,11 @@ const quiet = { debug: () => undefined, info: () => undefined, warn: () => undef
 export const withToken = (github: FakeGitHub, auth: string = github.token, baseUrl: string = github.url): Octokit =>
   new Octokit({ auth, baseUrl, log: quiet });
 
-/** A client with the app's key. */
+/** A client with the App's key. */
 export const asApp = (github: FakeGitHub, app = github.app): App =>
   new App({ ...app, Octokit: Octokit.defaults({ baseUrl: github.url, log: quiet }) });
 
-/** The status that a request was refused with; throws when it was not. */
+/** The status of a refused request. @throws if the request succeeded */
 export async function refusal(request: Promise<unknown>): Promise<number> {
   const error: unknown = await request.then(
     () => new Error("it was not refused"),

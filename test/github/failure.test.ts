@@ -4,10 +4,10 @@ import { at } from "../support/clock.js";
 
 const SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
 
-/** As HTTP writes a time of the tests' day. */
+/** A time on the tests' day in HTTP format. */
 const httpDate = (time: string): string => new Date(at(time)).toUTCString();
 
-/** Ten o'clock, by our clock. */
+/** Ten o'clock by our clock. */
 function beTen(): number {
   const now = Date.parse(at("10:00:00"));
   vi.useFakeTimers({ toFake: ["Date"], now });
@@ -15,7 +15,7 @@ function beTen(): number {
   return now / 1_000;
 }
 
-describe("what became of a request", () => {
+describe("the outcome of a request", () => {
   it.each([
     [undefined, "no_answer"],
     [304, "not_modified"],
@@ -26,15 +26,15 @@ describe("what became of a request", () => {
     [500, "server_error"],
     [502, "server_error"],
     [503, "server_error"],
-  ])("%s is %s, and no pause", (status, outcome) => {
+  ])("%s is %s, and causes no pause", (status, outcome) => {
     expect(classify(status, {}, "")).toEqual({ outcome });
   });
 
-  it("401 is for the credentials", () => {
+  it("401 concerns the credentials", () => {
     expect(classify(401, {}, "Bad credentials")).toEqual({ outcome: "unauthorized", pause: { reason: "credentials", seconds: 300 } });
   });
 
-  it("403 is a refusal, unless it speaks of a limit", () => {
+  it("403 is a refusal, unless it mentions a limit", () => {
     const left = { "x-ratelimit-remaining": "4999", "x-ratelimit-reset": "1795000000" };
     expect(classify(403, left, "Resource not accessible by integration")).toEqual({ outcome: "refused" });
     expect(classify(403, {}, "")).toEqual({ outcome: "refused" });
@@ -44,7 +44,7 @@ describe("what became of a request", () => {
     [403, SECONDARY],
     [403, "You have triggered an abuse detection mechanism"],
     [429, ""],
-  ])("%i %s is a secondary limit, without a time where GitHub says none", (status, message) => {
+  ])("%i %s is a secondary limit, without a time if GitHub sends none", (status, message) => {
     const limited = { outcome: "limited", pause: { reason: "secondary rate limit", seconds: undefined } };
     expect(classify(status, {}, message)).toEqual(limited);
     expect(classify(status, { "x-ratelimit-remaining": "12", "retry-after": "" }, message)).toEqual(limited);
@@ -58,14 +58,14 @@ describe("what became of a request", () => {
     ["86400", 3_600],
     [httpDate("10:02:00"), 120],
     [httpDate("09:00:00"), 1],
-  ])("retry-after: %s is %i seconds, also where the hourly limit is used up", (header, seconds) => {
+  ])("retry-after: %s is %i seconds, even if the hourly limit is exhausted", (header, seconds) => {
     beTen();
     const pause = { reason: "secondary rate limit", seconds };
     expect(classify(403, { "retry-after": header, "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1" }, "")).toMatchObject({ pause });
     expect(classify(429, { "retry-after": header }, "")).toMatchObject({ outcome: "limited", pause });
   });
 
-  it("a limit that is used up lasts until it is full again", () => {
+  it("an exhausted limit lasts until its reset", () => {
     const now = beTen();
     const headers = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": String(now + 600) };
     expect(classify(403, headers, SECONDARY)).toEqual({ outcome: "limited", pause: { reason: "rate limit", seconds: 601 } });
@@ -73,15 +73,15 @@ describe("what became of a request", () => {
   });
 });
 
-describe("the time until the limit is full again", () => {
-  it("goes by GitHub's own clock", () => {
+describe("the time until the reset of the limit", () => {
+  it("is measured by GitHub's own clock", () => {
     const now = beTen();
     const reset = String(now + 600);
     expect(resetsIn({ "x-ratelimit-reset": reset, date: httpDate("10:05:00") })).toBe(301);
     expect(resetsIn({ "x-ratelimit-reset": reset, date: "nonsense" })).toBe(601);
   });
 
-  it("is neither nothing nor more than an hour, and a minute where GitHub does not say", () => {
+  it("is more than zero and at most an hour, and a minute if GitHub sends none", () => {
     const now = beTen();
     expect(resetsIn({ "x-ratelimit-reset": String(now - 50) })).toBe(1);
     expect(resetsIn({ "x-ratelimit-reset": String(now + 50_000) })).toBe(3_600);

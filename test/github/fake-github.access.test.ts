@@ -24,8 +24,8 @@ function jwt(privateKey: string, claims: object, alg = "RS256"): string {
   return `${text}.${createSign("RSA-SHA256").update(text).sign(privateKey, "base64url")}`;
 }
 
-describe("the app", () => {
-  test("gets from its key to an installation's token, which sees its account and no other", async () => {
+describe("the App", () => {
+  test("gets with its key an installation token, which sees only its account", async () => {
     const { github } = await setUp();
     const app = asApp(github);
     expect((await app.octokit.request("GET /app")).data?.id).toBe(github.app.appId);
@@ -46,7 +46,7 @@ describe("the app", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  test("has to sign with its own key, in its own name, for the present", async () => {
+  test("must sign a current JWT with its own key and id", async () => {
     const { github } = await setUp();
     const now = Math.floor(Date.now() / 1_000);
     const good = { iss: github.app.appId, iat: now - 30, exp: now + 300 };
@@ -70,7 +70,7 @@ describe("the app", () => {
     );
   });
 
-  test("loses an account that uninstalls it, with the tokens", async () => {
+  test("loses an account that uninstalls it, together with its tokens", async () => {
     const { github } = await setUp();
     const app = asApp(github);
     const acme = await app.getInstallationOctokit(github.installationId("acme"));
@@ -88,7 +88,7 @@ describe("the app", () => {
 });
 
 describe("credentials", () => {
-  test("are needed everywhere, each for what it is", async () => {
+  test("are required on every route, each kind where it belongs", async () => {
     const { github, client, ask } = await setUp();
     expect((await ask()).status).toBe(200);
     expect(await refusal(withToken(github, "ghp_wrong").request(REPOSITORY, api))).toBe(401);
@@ -99,7 +99,7 @@ describe("credentials", () => {
     expect(await refusal(withToken(github, token).request(REPOSITORY, api))).toBe(401);
   });
 
-  test("are bad while revoked, tokens that expired for ever", async () => {
+  test("are rejected while revoked, and expired tokens forever", async () => {
     const { github, ask } = await setUp();
     const app = asApp(github);
     const { token } = (await app.octokit.auth({ type: "installation", installationId: github.installationId("acme") })) as {
@@ -117,7 +117,7 @@ describe("credentials", () => {
     expect(await refusal(asInstallation())).toBe(401);
   });
 
-  test("of an installation last an hour", async () => {
+  test("of an installation are valid for an hour", async () => {
     const { github } = await setUp();
     const installationId = github.installationId("acme");
     const before = Date.now();
@@ -133,7 +133,7 @@ describe("credentials", () => {
 });
 
 describe("the rate limit", () => {
-  test("counts what is answered, by principal, but no 304", async () => {
+  test("counts answers per principal, except 304", async () => {
     const { github, client, ask } = await setUp();
     const { headers } = await ask();
     expect(headers).toMatchObject({ "x-ratelimit-limit": "5000", "x-ratelimit-remaining": "4999", "x-ratelimit-used": "1" });
@@ -147,7 +147,7 @@ describe("the rate limit", () => {
     expect(github.rateLimit("app").used).toBe(0);
   });
 
-  test("refuses at 0 until it begins anew", async () => {
+  test("refuses requests at 0 until its reset", async () => {
     const { github, ask } = await setUp();
     const inAMinute = () => Math.ceil(Date.now() / 1_000 + 60);
     const least = inAMinute();
@@ -218,7 +218,7 @@ describe("faults", () => {
     expect(github.requests.map(({ status }) => status)).toEqual([0, 200]);
   });
 
-  test("hit only the requests they are meant for, and can be taken back", async () => {
+  test("affect only matching requests, and can be removed", async () => {
     const { github } = await setUp();
     github.fail(1, "server", { path: /^\/repos\/globex/g });
     github.fail(9, "server", { method: "POST" });
@@ -230,7 +230,7 @@ describe("faults", () => {
     expect((await bytes(github)).status).toBe(200);
   });
 
-  test("a request that hangs does not keep the server from stopping", async () => {
+  test("a hanging request does not keep the server from stopping", async () => {
     const github = await FakeGitHub.start({ stop: "explicit" });
     github.fail(1, "hang");
     const hanging = fetch(github.url).then(
@@ -243,7 +243,7 @@ describe("faults", () => {
   });
 });
 
-test("requests are kept, and those that no route takes are set apart", async () => {
+test("requests are recorded, and requests without a route are recorded separately", async () => {
   const { github, client, ask } = await setUp();
   await ask();
   expect(github.unexpected).toEqual([]);
@@ -257,7 +257,7 @@ test("requests are kept, and those that no route takes are set apart", async () 
   expect(github.requests).toEqual([{ method: "GET", path: "/repos/acme/api", query: {}, principal: "token", status: 200 }, ...unexpected]);
 });
 
-test("the API is also where GitHub Enterprise Server has it, and links stay there", async () => {
+test("the API also answers at the path of GitHub Enterprise Server, and its links stay there", async () => {
   const { github } = await setUp();
   github.addRepository("acme/web");
   const client = withToken(github, github.token, `${github.url}/api/v3`);
@@ -267,7 +267,7 @@ test("the API is also where GitHub Enterprise Server has it, and links stay ther
   expect(github.requests[0]?.path).toBe("/orgs/acme/repos");
 });
 
-test("a client without a user agent is refused", async () => {
+test("a client without a user agent is rejected", async () => {
   const { github } = await setUp();
   const headers = { authorization: `token ${github.token}`, "user-agent": "" };
   expect((await fetch(`${github.url}/repos/acme/api`, { headers })).status).toBe(403);

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { generateHistory } from "../../src/simulator/history.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js";
 import { guid } from "../truth/histories.js";
 import { asApp, refusal, withToken } from "./clients.js";
@@ -18,7 +18,7 @@ const api = { owner: "acme", repo: "api" };
 async function setUp() {
   const github = await FakeGitHub.start();
   const { request } = withToken(github);
-  /** No hook tells of it: REST knows all the same. */
+  /** Without a webhook: only REST shows it. */
   const happens = (event: string, payload: unknown, deliveryId: string = randomUUID()) =>
     github.happen({ deliveryId, event, body: JSON.stringify(payload) }, { hooks: [] });
   const stateOf = async (run_id: number) => {
@@ -30,7 +30,7 @@ async function setUp() {
 }
 
 describe("a run", () => {
-  test("is what REST says it is: no workflow in it, and minimal repositories", async () => {
+  test("has REST's form: no workflow, and minimal repositories", async () => {
     const { happens, request, github } = await setUp();
     await happens("workflow_run", runPayload("in_progress", { workflow_id: 5 }));
     const { data } = await request(RUN, { ...api, run_id: 501 });
@@ -42,7 +42,7 @@ describe("a run", () => {
     expect(Object.keys(data.repository)).not.toContain("default_branch");
   });
 
-  test("is its newest attempt, and the older ones stay readable", async () => {
+  test("shows its newest attempt, and older attempts stay readable", async () => {
     const { happens, request, stateOf } = await setUp();
     await happens("workflow_run", runPayload("completed", { conclusion: "failure", updated_at: at("10:05:00") }));
     await happens("workflow_run", runPayload("requested", { run_attempt: 2, updated_at: at("10:09:00") }));
@@ -53,14 +53,14 @@ describe("a run", () => {
     expect((await request(RUNS, api)).data).toMatchObject({ total_count: 1, workflow_runs: [{ id: 501, run_attempt: 2 }] });
   });
 
-  test("that completed while its payload says queued is completed", async () => {
+  test("that completed is completed, even if its payload says queued", async () => {
     const { happens, stateOf } = await setUp();
     await happens("workflow_run", runPayload("completed", { status: "queued" }));
     await happens("workflow_run", runPayload("in_progress", { updated_at: at("11:00:00") }));
     expect(await stateOf(501)).toEqual({ status: "completed", conclusion: null, run_attempt: 1 });
   });
 
-  test("that waits for an approval is completed in GitHub's words, until it goes on", async () => {
+  test("that waits for an approval is completed, as at GitHub, until it continues", async () => {
     const { happens, stateOf, job } = await setUp();
     const waits = { status: "completed", conclusion: "action_required" };
     await happens("workflow_run", runPayload("completed", waits));
@@ -73,7 +73,7 @@ describe("a run", () => {
 });
 
 describe("a job", () => {
-  test("is what REST says it is: without a repository, with its creation", async () => {
+  test("has REST's form: no repository, and a creation time", async () => {
     const { happens, job, github } = await setUp();
     await happens("workflow_job", jobPayload("completed", { ...RAN, created_at: undefined }));
     const shown = await job();
@@ -83,7 +83,7 @@ describe("a job", () => {
     expect(Object.keys(shown)).not.toContain("repository");
   });
 
-  test("is cancelled with its attempt unless it says itself how it ended", async () => {
+  test("is cancelled with its attempt unless its own event says how it ended", async () => {
     const { happens, job } = await setUp();
     await happens("workflow_job", jobPayload("in_progress", { ...RAN, completed_at: null, conclusion: null }));
     expect((await job()).status).toBe("in_progress");
@@ -102,7 +102,7 @@ describe("a job", () => {
     ["its times before its rank", jobPayload("queued", { started_at: at("10:00:30") }), jobPayload("in_progress")],
     ["its rank before the GUID's time", jobPayload("in_progress"), jobPayload("queued")],
     ["its end before everything", jobPayload("completed"), jobPayload("in_progress", { started_at: at("10:00:30") })],
-  ])("goes by %s", async (_, further, nearer) => {
+  ])("is ordered by %s", async (_, further, nearer) => {
     const { status, started_at } = (further as ReturnType<typeof jobPayload>).workflow_job;
     const moment = Date.parse(at("10:00:00")) * 1_000;
     for (const order of [
@@ -115,7 +115,7 @@ describe("a job", () => {
     }
   });
 
-  test("goes by the GUID's time where nothing else differs", async () => {
+  test("is ordered by the GUID's time if nothing else differs", async () => {
     const { happens, job } = await setUp();
     const moment = Date.parse(at("10:00:00")) * 1_000;
     await happens("workflow_job", jobPayload("queued"), guid(moment + 2, 1));
@@ -123,7 +123,7 @@ describe("a job", () => {
     expect((await job()).status).toBe("queued");
   });
 
-  test("belongs to an attempt's pages", async () => {
+  test("is on the pages of its attempt", async () => {
     const { happens, request } = await setUp();
     for (let id = 1; id <= 5; id++) await happens("workflow_job", jobPayload("queued", { id, run_attempt: id === 5 ? 2 : 1 }));
     const first = await request(JOBS, { ...api, run_id: 501, attempt_number: 1, per_page: 3 });
@@ -136,13 +136,13 @@ describe("a job", () => {
   });
 });
 
-test("the order in which a history happens does not matter to REST", async () => {
+test("REST's answers do not depend on the order of events", async () => {
   const history = [...generateHistory({ deliveries: 800, owners: 1, repositories: 2 })];
   const names = [...new Set(history.map(({ body }) => (JSON.parse(body) as { repository: { full_name: string } }).repository.full_name))];
-  const told = [];
+  const answers = [];
   for (const deliveries of [history, history.toReversed()]) {
     const { github, request } = await setUp();
-    await tellHistory(github, deliveries, { hooks: [] });
+    await replayHistory(github, deliveries, { hooks: [] });
     const shown: string[] = [];
     for (const name of names) {
       const [owner = "", repo = ""] = name.split("/");
@@ -153,11 +153,11 @@ test("the order in which a history happens does not matter to REST", async () =>
         shown.push(JSON.stringify(jobs.data));
       }
     }
-    told.push(shown.map((text) => text.replaceAll(github.url, "")));
+    answers.push(shown.map((text) => text.replaceAll(github.url, "")));
     expect(github.unexpected).toEqual([]);
   }
-  expect(told[0]?.length).toBeGreaterThan(20);
-  expect(told[0]).toEqual(told[1]);
+  expect(answers[0]?.length).toBeGreaterThan(20);
+  expect(answers[0]).toEqual(answers[1]);
 });
 
 describe("lists", () => {
@@ -179,7 +179,7 @@ describe("lists", () => {
     expect(await refusal(ids({ created: ">=yesterday" }))).toBe(422);
   });
 
-  test("of runs that are filtered end at 1,000, as GitHub's do", async () => {
+  test("of filtered runs end at 1,000, as GitHub's do", async () => {
     const { happens, request } = await setUp();
     for (let id = 1; id <= 1_001; id++) await happens("workflow_run", runPayload("in_progress", { id }));
     const page = async (query: object) => (await request(RUNS, { ...api, per_page: 100, page: 11, ...query })).data;
@@ -205,7 +205,7 @@ describe("lists", () => {
     expect(installed.data.repositories.map(({ full_name }) => full_name)).toEqual(["acme/web", "acme/api"]);
   });
 
-  test("a payload tells more of a repository that a hook had made up, a test says what counts", async () => {
+  test("the first payload completes a repository made up from a hook, and values set by a test win", async () => {
     const { github, happens, request } = await setUp();
     github.addHook("repo:acme/api:8", { webhookUrl: "http://127.0.0.1:1", secret: "" });
     github.addRepository("acme/api", { archived: true });
@@ -216,7 +216,7 @@ describe("lists", () => {
   });
 });
 
-test("what is deleted is not found", async () => {
+test("deleted objects are not found", async () => {
   const { github, happens, request, job } = await setUp();
   github.addHook("repo:acme/api:8", { webhookUrl: "http://127.0.0.1:1", secret: "" });
   for (const id of [501, 502]) {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { generateHistory } from "../../src/simulator/history.js";
 import { DeliveryLog } from "../support/fake-github/delivery-log.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import type { HookSpec } from "../support/fake-github/hook.js";
 import type { FakeGitHubOptions } from "../support/fake-github/options.js";
 import { startReceiver } from "../support/fake-github/receiver.js";
@@ -29,8 +29,8 @@ async function setUp(options: FakeGitHubOptions = {}, hooks: readonly HookSpec[]
   return { receiver, github, client, list, redeliver };
 }
 
-describe("what happens is told", () => {
-  test("signed, with GitHub's headers, to each hook under the same GUID, and logged", async () => {
+describe("webhooks of an event", () => {
+  test("are signed, have GitHub's headers and one GUID for all hooks, and are logged", async () => {
     const { github, receiver } = await setUp({}, [HOOK, "repo:acme/api:8"]);
     const event = anEvent();
     const before = Date.now();
@@ -47,7 +47,7 @@ describe("what happens is told", () => {
     expect(github.log("repo:acme/api:8")).toHaveLength(1);
   });
 
-  test("or not told: a failure shows in the log, what was swallowed looks delivered", async () => {
+  test("may be withheld: a failed delivery shows in the log, an unsent one looks delivered", async () => {
     const { github, receiver } = await setUp();
     await github.happen(anEvent(), { hooks: [HOOK], fate: "failed" });
     await github.happen(anEvent(), { hooks: [HOOK], fate: "unsent" });
@@ -58,7 +58,7 @@ describe("what happens is told", () => {
     ]);
   });
 
-  test("the log says what the receiver answered, also when it did not", async () => {
+  test("are logged with the receiver's answer, or with its absence", async () => {
     const { github, receiver } = await setUp({ postTimeoutMs: 500 });
     receiver.status = 503;
     await github.happen(anEvent(), { hooks: [HOOK] });
@@ -76,7 +76,7 @@ describe("what happens is told", () => {
     ]);
   });
 
-  test("a body that is no JSON is told like any other", async () => {
+  test("are sent even if the body is not JSON", async () => {
     const { github, receiver, client } = await setUp();
     const [entry] = await github.happen({ ...anEvent(), body: Buffer.from("{") }, { hooks: [HOOK] });
     expect(receiver.received[0]?.body).toBe("{");
@@ -86,8 +86,8 @@ describe("what happens is told", () => {
   });
 });
 
-describe("the log over REST", () => {
-  test("comes newest first, in pages with links, without a gap or a copy", async () => {
+describe("the delivery log over REST", () => {
+  test("lists newest first, in linked pages without gaps or repeats", async () => {
     const { github, client } = await setUp();
     for (let i = 0; i < 7; i++) await github.happen(anEvent(), { hooks: [HOOK], fate: "unsent" });
     const seen: number[] = [];
@@ -111,7 +111,7 @@ describe("the log over REST", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  test("is the same for a repository's hook and for the app's, which takes the app's own key", async () => {
+  test("has the same form for a repository's hook and for the App's hook, which requires the App's key", async () => {
     const { github, client } = await setUp({}, ["repo:acme/api:8", "app"]);
     await github.happen(anEvent(), { hooks: ["repo:acme/api:8", "app"] });
     const repository = await client.request("GET /repos/{owner}/{repo}/hooks/{hook_id}/deliveries", {
@@ -127,7 +127,7 @@ describe("the log over REST", () => {
     expect(await refusal(client.request("GET /app/hook/deliveries"))).toBe(401);
   });
 
-  test("has at most 100 entries a page, refuses an unknown cursor, and shows one delivery", async () => {
+  test("has at most 100 entries a page, rejects an unknown cursor, and shows single deliveries", async () => {
     const { github, client, list } = await setUp();
     const body = JSON.stringify(jobPayload("queued"));
     for (let i = 0; i < 101; i++) await github.happen({ ...anEvent(), body }, { hooks: [HOOK], fate: "unsent" });
@@ -140,7 +140,7 @@ describe("the log over REST", () => {
     expect(data).toMatchObject({ id: delivery_id, request: { payload: JSON.parse(body), headers: { "x-github-event": "workflow_job" } } });
   });
 
-  test("lists old entries unless told not to", async () => {
+  test("lists old entries unless configured otherwise", async () => {
     const seen: number[] = [];
     for (const options of [{}, { listedDays: 3 }]) {
       const { github, list } = await setUp(options);
@@ -151,7 +151,7 @@ describe("the log over REST", () => {
     expect(seen).toEqual([2, 1]);
   });
 
-  test("can be asked for failures alone", async () => {
+  test("can be filtered by failures", async () => {
     const { github, receiver, client } = await setUp();
     receiver.status = 500;
     await github.happen(anEvent(), { hooks: [HOOK] });
@@ -162,7 +162,7 @@ describe("the log over REST", () => {
     expect([await codes("failure"), await codes("success")]).toEqual([[500], [202]]);
   });
 
-  test("is not for another organization's installation", async () => {
+  test("is not visible to another organization's installation", async () => {
     const { github } = await setUp();
     const app = asApp(github);
     const asInstallation = async (account: string) =>
@@ -171,7 +171,7 @@ describe("the log over REST", () => {
     expect(await refusal(asInstallation("globex"))).toBe(404);
   });
 
-  test("is gone when its hook is, and so are the hook's deliveries", async () => {
+  test("is deleted with its hook, and so are the hook's deliveries", async () => {
     const { github, receiver, list } = await setUp();
     github.deleteHook(HOOK);
     expect(await github.happen(anEvent(), { hooks: [HOOK] })).toEqual([]);
@@ -180,7 +180,7 @@ describe("the log over REST", () => {
     await expect(github.happen(anEvent(), { hooks: ["org:acme:9"] })).rejects.toThrow("org:acme:9");
   });
 
-  test("does not look at 50,000 entries to find a page among them", async () => {
+  test("finds a page among 50,000 entries without reading all of them", async () => {
     const log = new DeliveryLog();
     const { github } = await setUp();
     const [entry] = await github.happen(anEvent(), { hooks: [HOOK], fate: "unsent" });
@@ -202,7 +202,7 @@ describe("the log over REST", () => {
 });
 
 describe("redelivery", () => {
-  test("sends the same body under the same GUID to that hook, and appends to its log", async () => {
+  test("sends the same body with the same GUID to that hook, and appends to its log", async () => {
     const { github, receiver, redeliver } = await setUp({}, [HOOK, "app"]);
     const event = anEvent();
     const [lost] = await github.happen(event, { hooks: [HOOK, "app"], fate: "failed" });
@@ -214,14 +214,14 @@ describe("redelivery", () => {
     const [first, second] = github.log(HOOK);
     expect(second).toMatchObject({ guid: event.deliveryId, redelivery: true, status: "OK", status_code: 202, action: "queued" });
     expect(second?.id).toBeGreaterThan(first?.id ?? 0);
-    // In whole seconds.
+    // GitHub's times are whole seconds.
     expect(Date.parse(second?.delivered_at ?? "")).toBeGreaterThan(before - 1_000);
     expect(first).toMatchObject({ status: "failed to connect to host", redelivery: false });
     expect(github.log("app")).toHaveLength(1);
     expect(github.writes).toHaveLength(1);
   });
 
-  test("fails as often as told", async () => {
+  test("fails as often as configured", async () => {
     const { github, receiver, redeliver } = await setUp();
     const [lost] = await github.happen(anEvent(), { hooks: [HOOK], fate: "failed" });
     github.redeliveryFails = 1;
@@ -240,7 +240,7 @@ describe("redelivery", () => {
     expect(receiver.received).toHaveLength(1);
   });
 
-  test("is refused after three days, and for what is not in that hook's log", async () => {
+  test("is refused after three days, and for deliveries of another hook", async () => {
     const { github, redeliver } = await setUp({}, [HOOK, "app"]);
     const [old] = await github.happen(anEvent(), { hooks: [HOOK], fate: "failed", deliveredAt: new Date(Date.now() - 4 * DAY) });
     expect(await refusal(redeliver(old?.id ?? 0))).toBe(422);
@@ -250,7 +250,7 @@ describe("redelivery", () => {
     expect(github.log(HOOK)).toHaveLength(1);
   });
 
-  test("is dated as the test wants it", async () => {
+  test("has the date that the test configured", async () => {
     const at = new Date(Date.now() - 90_000);
     const { github, redeliver } = await setUp({ redeliveredAt: () => at });
     const [lost] = await github.happen(anEvent(), { hooks: [HOOK], fate: "failed" });
@@ -260,19 +260,19 @@ describe("redelivery", () => {
   });
 });
 
-test("a history of the simulator is told with its losses: a GUID and its copies share a fate", async () => {
+test("a simulated history is replayed with its losses: a GUID and its copies are lost or delivered together", async () => {
   const { github, receiver } = await setUp();
   receiver.delayMs = 3;
   const history = [...generateHistory({ deliveries: 300, duplicateRate: 0.2 })];
   const ids = history.map(({ deliveryId }) => deliveryId);
   const fates = ["failed", "unsent", "deliver", "deliver", "deliver"] as const;
-  const { told, lost, lostIds } = await tellHistory(github, history, {
+  const { total, lost, lostIds } = await replayHistory(github, history, {
     hooks: [HOOK],
     fateOf: (_, index) => fates[index % 5] ?? "deliver",
     deliveredAt: ({ deliveryId }) => new Date(Date.UTC(2026, 10, 1) + ids.indexOf(deliveryId)),
     concurrency: 4,
   });
-  expect([told, lost]).toEqual([300, lostIds.size]);
+  expect([total, lost]).toEqual([300, lostIds.size]);
   expect(lost).toBeGreaterThan(50);
   const posted = receiver.received.map(({ headers }) => String(headers["x-github-delivery"]));
   expect(posted.sort()).toEqual(ids.filter((id) => !lostIds.has(id)).sort());

@@ -15,7 +15,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** A proxy that connects every tunnel to one server, and remembers the targets it was asked for. */
+/** A proxy that connects every tunnel to one server and records the requested targets. */
 async function proxyTo(port: number): Promise<{ url: string; targets: string[] }> {
   const targets: string[] = [];
   const server = createServer((_, response) => void response.writeHead(501).end());
@@ -51,7 +51,7 @@ afterEach(() => vi.unstubAllEnvs());
 it.each(["HTTP_PROXY", "http_proxy"])("%s: a request to GitHub goes through a CONNECT tunnel", async (name) => {
   const proxy = await proxyTo(await gitHub());
   vi.stubEnv(name, proxy.url);
-  // A name that only the proxy can reach.
+  // Only the proxy can reach this name.
   expect(await ask("http://github.invalid:8080")).toEqual({ host: "github.invalid:8080", authorization: "token token-of-tests" });
   expect(proxy.targets).toEqual(["github.invalid:8080"]);
 });
@@ -59,12 +59,12 @@ it.each(["HTTP_PROXY", "http_proxy"])("%s: a request to GitHub goes through a CO
 it("HTTPS_PROXY: a request to an https URL asks the proxy for a tunnel to port 443", async () => {
   const proxy = await proxyTo(await gitHub());
   vi.stubEnv("HTTPS_PROXY", proxy.url);
-  // The far side speaks no TLS here, so the request fails after the tunnel.
+  // The target does not use TLS here, so the request fails after the tunnel is open.
   await expect(ask("https://github.invalid")).rejects.toThrow(/./);
   expect(proxy.targets).toEqual(["github.invalid:443"]);
 });
 
-it("NO_PROXY: a request to a host in it goes there directly", async () => {
+it("NO_PROXY: a request to a listed host goes there directly", async () => {
   const port = await gitHub();
   const proxy = await proxyTo(port);
   vi.stubEnv("HTTP_PROXY", proxy.url);

@@ -9,7 +9,7 @@ const get = async (instance: TestInstance, path: string) => {
 };
 
 describe("health", () => {
-  it("is live, ready and detailed", async () => {
+  it("shows live, ready and details", async () => {
     const instance = await startInstance();
     expect(await get(instance, "/health/live")).toEqual({ status: 200, body: { status: "ok" } });
     expect((await get(instance, "/health/ready")).status).toBe(200);
@@ -21,7 +21,7 @@ describe("health", () => {
     });
   });
 
-  it("is unready, but live, while the database is away, and ready again by itself", async () => {
+  it("is unready but live during a database outage, and ready again after it", async () => {
     const instance = await startInstance();
     const name = new URL(instance.databaseUrl).pathname.slice(1);
     const onServer = instance.databaseUrl.replace(name, "postgres");
@@ -52,7 +52,7 @@ describe("health", () => {
     await expect.poll(async () => (await get(instance, "/health/ready")).status).toBe(200);
   });
 
-  it("is unready while the database answers but stores nothing, and leaves no trace of asking", async () => {
+  it("is unready if the database answers but cannot store, and its check leaves no row", async () => {
     const instance = await startInstance({ MODE: "gateway" });
     await rowsOf(instance.databaseUrl, "ALTER TABLE octogauge.payload_packs ALTER COLUMN bytes TYPE oid USING 0");
     expect((await get(instance, "/health/ready")).status).toBe(200);
@@ -64,7 +64,7 @@ describe("health", () => {
     expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.payload_packs")).toEqual([]);
   });
 
-  it("is unready while what stores deliveries is missing, as after a restore of the tables alone, and leaves no id of asking", async () => {
+  it("is unready if the intake function is missing, as after a restore of the tables only, and its check leaves no id", async () => {
     const instance = await startInstance({ MODE: "gateway" });
     await rowsOf(instance.databaseUrl, "ALTER FUNCTION octogauge.accept_deliveries RENAME TO away");
     expect((await post(instance.webhook, "star", {})).status).toBe(503);
@@ -99,13 +99,13 @@ describe("health", () => {
     await holder.query(
       "INSERT INTO octogauge.inbox (priority, delivery_id, event, received_at, form, payload) VALUES (0, gen_random_uuid(), 'ping', now() - interval '2 minutes', false, '')",
     );
-    // Held, so that the worker's claim skips it.
+    // A lock on these rows makes the worker's claim skip them.
     await holder.query("BEGIN; SELECT FROM octogauge.inbox FOR UPDATE");
     expect(await ready()).toBe(status);
     await holder.end();
   });
 
-  it("waits for the migrations where it should not run them itself", async () => {
+  it("waits for the migrations if it must not run them itself", async () => {
     const url = await freshDatabase({ migrated: false });
     const waiting = startInstance({ MIGRATIONS: "wait" }, url);
     const migrating = await startInstance({ MIGRATIONS: "run" }, url);

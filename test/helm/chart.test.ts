@@ -25,7 +25,7 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(await helm("lint", "--strict", CHART, "--values", join(CHART, "ci", name))).toContain("0 chart(s) failed");
   });
 
-  it("split: gateways with both ports, workers with the management port alone", async () => {
+  it("split: gateways have both ports, workers only the management port", async () => {
     const objects = await render();
     const ports = (name: string) =>
       one(objects, "Deployment", name).spec.template.spec.containers[0].ports.map((port: Manifest) => [port.name, port.containerPort]);
@@ -38,14 +38,14 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(pods(objects).map(({ spec }) => envOf(spec.containers[0])["MODE"])).toEqual(["gateway", "worker", undefined, undefined]);
   });
 
-  it("standalone: one Deployment, which both Services lead to", async () => {
+  it("standalone: one Deployment, the target of both Services", async () => {
     const objects = await render({ mode: "standalone" });
     const deployment = one(objects, "Deployment");
     expect(envOf(deployment.spec.template.spec.containers[0])["MODE"]).toBe("standalone");
     for (const service of of(objects, "Service")) expect(service.spec.selector).toEqual(deployment.spec.selector.matchLabels);
   });
 
-  it("selectors match the pods they are meant for, and no others", async () => {
+  it("selectors match only their own pods", async () => {
     for (const name of CI_VALUES) {
       const objects = await renderFile(name);
       const matching = (selector: Record<string, string>) =>
@@ -56,19 +56,19 @@ describe.skipIf(!HELM)("the chart", () => {
     }
   });
 
-  it("probes ask the management port: a pod that waits for the schema lives, but is unready", async () => {
+  it("probes use the management port: a pod that waits for the schema is live but unready", async () => {
     for (const { spec } of of(await render(), "Deployment").map(({ spec }) => spec.template)) {
       const { startupProbe, livenessProbe, readinessProbe, env } = spec.containers[0];
       expect(startupProbe.httpGet).toEqual({ path: "/health/live", port: "management" });
       expect(livenessProbe.httpGet).toEqual({ path: "/health/live", port: "management" });
       expect(readinessProbe.httpGet).toEqual({ path: "/health/ready", port: "management" });
       expect(env).toContainEqual({ name: "MIGRATIONS", value: "wait" });
-      // Longer than a start waits for PostgreSQL by default.
+      // The startup probe allows longer than the default wait for PostgreSQL.
       expect(startupProbe.periodSeconds * startupProbe.failureThreshold).toBeGreaterThan(20);
     }
   });
 
-  it.each(CI_VALUES)("ci/%s: every pod is restricted, gets no token, and secrets only as files", async (name) => {
+  it.each(CI_VALUES)("ci/%s: every pod is restricted, gets no token, and mounts secrets only as files", async (name) => {
     for (const { spec } of pods(await renderFile(name))) {
       expect(spec.automountServiceAccountToken).toBe(false);
       expect(spec.securityContext).toMatchObject({
@@ -88,14 +88,14 @@ describe.skipIf(!HELM)("the chart", () => {
       const volumes = spec.volumes.filter((volume: Manifest) => volume.projected);
       expect(volumes.length).toBeGreaterThan(0);
       for (const { projected } of volumes) {
-        // Readable through the group alone.
+        // Only the group can read it.
         expect(projected.defaultMode).toBe(0o440);
         for (const source of projected.sources) expect(Object.keys(source)).toEqual(["secret"]);
       }
     }
   });
 
-  it("a pod gets its secrets, and no more: the Job sees the database's alone", async () => {
+  it("a pod gets only its own secrets, and the Job only the database's", async () => {
     const objects = await renderFile("full-values.yaml");
     const secrets = (end: string, kind: string) =>
       one(objects, kind, end)
@@ -112,7 +112,7 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(of(objects, "Secret")).toEqual([]);
   });
 
-  it("no pod goes before its successor is ready, and a stop has the time that it takes", async () => {
+  it("a pod stops only after its successor is ready, and has enough time for shutdown", async () => {
     for (const name of CI_VALUES) {
       for (const { spec } of of(await renderFile(name), "Deployment")) {
         expect(spec.strategy.rollingUpdate.maxUnavailable).toBe(0);
@@ -127,7 +127,7 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(slow.spec.template.spec.terminationGracePeriodSeconds).toBe(113);
   });
 
-  it("a budget for disruptions, but none where there is one pod", async () => {
+  it("each component with several pods has a disruption budget", async () => {
     const budgets = async (worker: Values) => of(await render({ worker }), "PodDisruptionBudget").map(({ metadata }) => metadata.name);
     expect(await budgets({ replicas: 2 })).toEqual(["rel-octogauge-gateway", "rel-octogauge-worker"]);
     expect(await budgets({ replicas: 1 })).toEqual(["rel-octogauge-gateway"]);
@@ -135,7 +135,7 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(await budgets({ pdb: { enabled: false } })).toEqual(["rel-octogauge-gateway"]);
   });
 
-  it("a digest wins over the tag, and the tag over the chart's version", async () => {
+  it("a digest overrides the tag, and the tag overrides the chart's version", async () => {
     const digest = `sha256:${"a".repeat(64)}`;
     const image = async (values: object) => new Set(pods(await render({ image: values })).map(({ spec }) => spec.containers[0].image));
     expect(await image({})).toEqual(new Set(["registry.example.com/octogauge:0.1.0"]));
@@ -143,29 +143,29 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(await image({ tag: "2.0.0", digest })).toEqual(new Set([`registry.example.com/octogauge@${digest}`]));
   });
 
-  it("an upgrade renders the same: nothing is drawn by lot", async () => {
+  it("an upgrade renders the same text, because nothing is random", async () => {
     for (const name of CI_VALUES) {
       const file = join(CHART, "ci", name);
       expect(await renderText(file, "--is-upgrade")).toBe(await renderText(file));
     }
   });
 
-  it.each(CI_VALUES)("ci/%s: it says what to do next", async (name) => {
-    const said = await notes(join(CHART, "ci", name));
-    expect(said).toContain("helm test rel -n ns");
-    expect(said).toMatch(/octogauge-database: ur[il]/);
-    expect(said).toMatch(/Connections to PostgreSQL: up to \d+/);
-    expect(said).toContain("kubectl -n ns get secret octogauge-github -o jsonpath='{.data.webhook-secret}' | base64 -d");
-    expect(said).not.toMatch(/%!|<no value>|<nil>/);
+  it.each(CI_VALUES)("ci/%s: the notes give the next steps", async (name) => {
+    const output = await notes(join(CHART, "ci", name));
+    expect(output).toContain("helm test rel -n ns");
+    expect(output).toMatch(/octogauge-database: ur[il]/);
+    expect(output).toMatch(/Connections to PostgreSQL: up to \d+/);
+    expect(output).toContain("kubectl -n ns get secret octogauge-github -o jsonpath='{.data.webhook-secret}' | base64 -d");
+    expect(output).not.toMatch(/%!|<no value>|<nil>/);
   });
 
-  it("prints how to read the webhook's secret, whatever its key", async () => {
+  it("the notes print the command for the webhook secret, whatever its key is", async () => {
     expect(await notes(valuesFile({ github: { webhookSecretKey: "hook.secret" } }))).toContain(
       "get secret gh -o jsonpath='{.data.hook\\.secret}' | base64 -d",
     );
   });
 
-  it("warns that ingress-nginx takes no large deliveries, unless it is told to", async () => {
+  it("the notes warn that ingress-nginx rejects large deliveries, unless its limit is raised", async () => {
     const ingress = { enabled: true, hosts: ["a.example.com"] };
     const annotation = "nginx.ingress.kubernetes.io/proxy-body-size";
     expect(await notes(valuesFile({ ingress }))).toContain(annotation);
@@ -176,14 +176,14 @@ describe.skipIf(!HELM)("the chart", () => {
     expect(nginx.map(({ metadata }) => metadata.annotations[annotation])).toEqual(["26m"]);
   });
 
-  it("warns which alerts are blind, and how every pod is scraped without the operator", async () => {
+  it("the notes list alerts without data, and a scrape configuration without the operator", async () => {
     const open = { networkPolicy: { enabled: false } };
     const blind = /alerts on processes have no data/;
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true } } }))).toMatch(blind);
     expect(await notes(valuesFile({ ...open, monitoring: { rules: { enabled: true }, process: { enabled: true } } }))).not.toMatch(blind);
-    const said = await notes(valuesFile(open));
-    expect(said).not.toMatch(blind);
-    const lines = said.split("\n");
+    const output = await notes(valuesFile(open));
+    expect(output).not.toMatch(blind);
+    const lines = output.split("\n");
     const yaml = lines.slice(lines.findIndex((line) => line.includes("- job_name"))).filter((line) => /^ {3}(- job_name| )/.test(line));
     const jobs = parse(yaml.join("\n")) as Manifest[];
     expect(jobs.map(({ job_name, metrics_path }) => [job_name, metrics_path])).toEqual([
@@ -191,7 +191,7 @@ describe.skipIf(!HELM)("the chart", () => {
       ["rel-octogauge-process", "/metrics/process"],
     ]);
     expect(jobs[1].kubernetes_sd_configs).toEqual([{ role: "pod", namespaces: { names: ["ns"] } }]);
-    // Of the pods' labels those that tell them from others, as Prometheus calls them.
+    // The pod labels that identify the pods, in Prometheus's spelling.
     const keeps = (labels: Record<string, string>, port: string) =>
       jobs[1].relabel_configs
         .filter(({ action }: Manifest) => action === "keep")
@@ -214,7 +214,7 @@ describe.skipIf(!HELM)("the chart", () => {
     }
   });
 
-  it("names stay within what Kubernetes takes, however long the release's is", async () => {
+  it("names stay within Kubernetes' limits for any release name", async () => {
     const text = await helm("template", "r".repeat(53), CHART, "--values", valuesFile({ image: { tag: `v${"9.".repeat(60)}9_RC` } }));
     const names = [...text.matchAll(/^ {2}name: (\S+)/gm)].map(([, name]) => name!);
     expect(names.length).toBeGreaterThan(8);
@@ -230,7 +230,7 @@ describe.skipIf(!HELM)("names and overrides", () => {
       [...(await helm("template", release, CHART, "--values", valuesFile(values))).matchAll(/^ {2}name: (\S+)/gm)].map(([, name]) => name),
     );
 
-  it("two long releases that begin alike share no object's name", async () => {
+  it("two long release names with the same beginning share no object name", async () => {
     const [one, other] = [await namesOf(`${"r".repeat(40)}-one`), await namesOf(`${"r".repeat(40)}-two`)];
     expect([...one].filter((name) => other.has(name))).toEqual([]);
   });
@@ -246,7 +246,7 @@ describe.skipIf(!HELM)("names and overrides", () => {
 });
 
 describe.skipIf(!HELM)("migrations", () => {
-  it("a role of their own: its Secret goes to the container that migrates, and to no other", async () => {
+  it("with a role of their own, its Secret goes only to the migrating container", async () => {
     const secretsOf = (spec: Manifest, container: Manifest) =>
       container.volumeMounts.flatMap(({ name }: Manifest) =>
         spec.volumes
@@ -273,12 +273,12 @@ describe.skipIf(!HELM)("migrations", () => {
     expect(await notes(valuesFile({ migrations: { existingSecret: "migrator" } }))).toContain("- migrator: url");
   });
 
-  it("a rollout may take as long as they do", async () => {
+  it("a rollout deadline covers the duration of the migrations", async () => {
     for (const { spec } of of(await render({ progressDeadlineSeconds: 3600 }), "Deployment"))
       expect(spec.progressDeadlineSeconds).toBe(3600);
   });
 
-  it("job: a plain Job, another one for whatever is changed, since a Job cannot be", async () => {
+  it("mode job: each change makes a new plain Job, because a Job cannot be changed", async () => {
     const job = async (values: Values) => one(await render(values), "Job");
     const first = await job({});
     expect(Object.keys(first.metadata.annotations ?? {}).filter((key) => key.startsWith("helm.sh/hook"))).toEqual([]);
@@ -293,11 +293,11 @@ describe.skipIf(!HELM)("migrations", () => {
     ]) {
       expect((await job(change)).metadata.name).not.toBe(first.metadata.name);
     }
-    // What the pods do with it is none of the Job's business.
+    // Settings of the pods do not change the Job.
     expect((await job({ gateway: { replicas: 3 } })).metadata.name).toBe(first.metadata.name);
   });
 
-  it("init and external: no Job", async () => {
+  it("modes init and external have no Job", async () => {
     const init = await render({ migrations: { mode: "init" } });
     expect(of(init, "Job")).toEqual([]);
     for (const { spec } of of(init, "Deployment")) expect(spec.template.spec.initContainers[0].args).toEqual(["migrate"]);
@@ -307,67 +307,67 @@ describe.skipIf(!HELM)("migrations", () => {
   });
 });
 
-describe.skipIf(!HELM)("what is refused", () => {
+describe.skipIf(!HELM)("the chart rejects", () => {
   it.each<[string, object, RegExp]>([
-    ["a key that is unknown", { gatway: {} }, /gatway/],
-    ["a key that is unknown, deep down", { worker: { keda: { enable: true } } }, /enable/],
-    ["a variable that is misspelt", { config: { BRANCH_LABLE: "name" } }, /BRANCH_LABLE/],
+    ["an unknown key", { gatway: {} }, /gatway/],
+    ["an unknown nested key", { worker: { keda: { enable: true } } }, /enable/],
+    ["a misspelt variable", { config: { BRANCH_LABLE: "name" } }, /BRANCH_LABLE/],
     ["a variable that the chart sets", { config: { DATABASE_POOL_SIZE: 3 } }, /DATABASE_POOL_SIZE/],
-    ["a secret among plain settings", { config: { GITHUB_TOKEN: "x" } }, /GITHUB_TOKEN/],
-    ["a mode that there is not", { mode: "gateway" }, /mode/],
+    ["a secret in plain settings", { config: { GITHUB_TOKEN: "x" } }, /GITHUB_TOKEN/],
+    ["an unknown mode", { mode: "gateway" }, /mode/],
     ["hpa and keda on the same workers", { worker: { hpa: { enabled: true }, keda: { enabled: true } } }, /worker/],
-    ["no worker at all", { worker: { replicas: 0 } }, /replicas/],
-    ["a digest that is none", { image: { digest: "latest" } }, /digest/],
+    ["a deployment without workers", { worker: { replicas: 0 } }, /replicas/],
+    ["an invalid digest", { image: { digest: "latest" } }, /digest/],
     ["no image", { image: { repository: "" } }, /image\.repository is empty/],
     ["no webhook secret", { github: { existingSecret: "" } }, /github\.existingSecret is empty/],
     ["no database", { database: { existingSecret: "" } }, /database\.existingSecret is empty/],
-    ["half an App", { github: { appId: "1" } }, /appPrivateKeyKey/],
+    ["an App without its key", { github: { appId: "1" } }, /appPrivateKeyKey/],
     ["two credentials", { github: { appId: "1", appPrivateKeyKey: "a", tokenKey: "b" } }, /both set/],
     ["hooks without credentials", { github: { hooks: ["org:acme:1"] } }, /no credentials/],
     ["a broker without a URL", { buffer: { type: "redis" } }, /buffer\.existingSecret/],
-    ["a stop that is too short", { gateway: { shutdownDelay: 30, drainTimeout: 30 } }, /gateway\.shutdownDelay/],
+    ["a termination grace period that is too short", { gateway: { shutdownDelay: 30, drainTimeout: 30 } }, /gateway\.shutdownDelay/],
     ["a pool that is too small", { worker: { concurrency: 7 } }, /worker\.poolSize .* at least 9/],
-    ["more connections than there are", { worker: { replicas: 8 } }, /up to 106 connections [^]*Budget is 97/],
-    ["more connections at most", { gateway: { hpa: { enabled: true, maxReplicas: 20 } } }, /21 pods × 10/],
-    ["more connections by KEDA", { worker: { keda: { enabled: true, maxReplicas: 20 } } }, /21 pods × 8, KEDA: 2, /],
-    ["a scrape that cannot come in", { monitoring: { fleet: { enabled: true } } }, /managementFrom/],
-    ["an Ingress for any host", { ingress: { enabled: true } }, /ingress\.hosts/],
+    ["more connections than the budget", { worker: { replicas: 8 } }, /up to 106 connections [^]*Budget is 97/],
+    ["more connections than the budget at maxReplicas", { gateway: { hpa: { enabled: true, maxReplicas: 20 } } }, /21 pods × 10/],
+    ["the same at KEDA's maxReplicas", { worker: { keda: { enabled: true, maxReplicas: 20 } } }, /21 pods × 8, KEDA: 2, /],
+    ["a scrape that the network policy blocks", { monitoring: { fleet: { enabled: true } } }, /managementFrom/],
+    ["an Ingress without a host", { ingress: { enabled: true } }, /ingress\.hosts/],
     ["KEDA without Prometheus", { worker: { keda: { enabled: true, source: "prometheus" } } }, /prometheusAddress/],
-    ["truth where a word is wanted", { config: { LOG_LEVEL: true } }, /\/config\/LOG_LEVEL'.*boolean/],
-    ["a way out that leads nowhere", { networkPolicy: { egress: { enabled: true } } }, /egress\.rules is empty/],
-    ["a variable that the chart sets, by the way", { extraEnv: [{ name: "PORT", value: "80" }] }, /extraEnv sets PORT/],
+    ["a boolean for a text setting", { config: { LOG_LEVEL: true } }, /\/config\/LOG_LEVEL'.*boolean/],
+    ["egress rules without a target", { networkPolicy: { egress: { enabled: true } } }, /egress\.rules is empty/],
+    ["a variable in extraEnv that the chart sets", { extraEnv: [{ name: "PORT", value: "80" }] }, /extraEnv sets PORT/],
     [
-      "the same of one component",
+      "the same in a component's extraEnv",
       { gateway: { extraEnv: [{ name: "DRAIN_TIMEOUT", value: "9" }] } },
       /gateway\.extraEnv sets DRAIN_TIMEOUT/,
     ],
     [
-      "more processes than are counted",
+      "several processes that the budget does not count",
       { worker: { extraEnv: [{ name: "WEB_CONCURRENCY", value: "4" }] } },
       /worker\.extraEnv sets WEB_CONCURRENCY/,
     ],
-    ["a secret beside its file", { extraEnv: [{ name: "DATABASE_URL", valueFrom: {} }] }, /extraEnv sets DATABASE_URL,/],
+    ["a secret variable next to its file", { extraEnv: [{ name: "DATABASE_URL", valueFrom: {} }] }, /extraEnv sets DATABASE_URL,/],
     [
-      "another file for a secret",
+      "a second file for a secret",
       { extraEnv: [{ name: "GITHUB_WEBHOOK_SECRET_FILE", value: "/a" }] },
       /extraEnv sets GITHUB_WEBHOOK_SECRET_FILE/,
     ],
     [
-      "a setting and a file with it",
+      "a setting together with its file",
       { config: { LABEL_DENY: "branch" }, extraEnv: [{ name: "LABEL_DENY_FILE", value: "/a" }] },
       /LABEL_DENY and LABEL_DENY_FILE/,
     ],
-    ["nothing to scale by", { gateway: { hpa: { enabled: true, cpuUtilization: null } } }, /nothing to scale by/],
+    ["an autoscaler without a metric", { gateway: { hpa: { enabled: true, cpuUtilization: null } } }, /nothing to scale by/],
   ])("%s", async (_, values, message) => {
     expect(await refusal(values as Record<string, unknown>)).toMatch(message);
   });
 
-  it("all of it at once", async () => {
-    const said = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
-    expect(said).toContain("The values have 3 problem(s)");
+  it("several problems, all reported at once", async () => {
+    const output = await refusal({ image: { repository: "" }, database: { existingSecret: "" }, gateway: { shutdownDelay: 99 } });
+    expect(output).toContain("The values have 3 problem(s)");
   });
 
-  it("a hook that sleeps, where Kubernetes has none", async () => {
+  it("a preStop sleep if the Kubernetes version has none", async () => {
     const file = valuesFile({ gateway: { preStopSleep: 5 } });
     for (const version of ["1.29.0", "1.29.14-gke.100"])
       expect(await refusal(file, "--kube-version", version)).toMatch(/gateway\.preStopSleep .*1\.30/);
@@ -375,7 +375,7 @@ describe.skipIf(!HELM)("what is refused", () => {
     expect(await renderText(valuesFile({}), "--kube-version", "1.29.0")).toContain("kind: Deployment");
   });
 
-  it("but not variables that only have a place of their own when they are used", async () => {
+  it("but accepts a variable whose own setting is unused", async () => {
     const secret = { secretKeyRef: { name: "other", key: "token" } };
     const [gateway] = of(
       await render({
@@ -392,7 +392,7 @@ describe.skipIf(!HELM)("what is refused", () => {
     );
   });
 
-  it("but not a budget that is not asked for", async () => {
+  it("but accepts any size if the connection budget is off", async () => {
     expect(of(await render({ worker: { replicas: 50 }, database: { connectionBudget: 0 } }), "Deployment")).toHaveLength(2);
   });
 });

@@ -25,7 +25,7 @@ function folder(files: Record<string, string>): string {
   return path;
 }
 
-/** As the pod of `helm test` runs it. */
+/** Runs the script as the pod of `helm test` does. */
 async function helmTest(webhook: string, management: string, secrets: Record<string, string>): Promise<string> {
   const env = { PATH: process.env["PATH"], WEBHOOK_URL: webhook, MANAGEMENT_URL: management, SECRETS: folder(secrets) };
   const run = promisify(execFile)(process.execPath, ["--input-type=module", "--eval", SCRIPT], { env });
@@ -35,7 +35,7 @@ async function helmTest(webhook: string, management: string, secrets: Record<str
   );
 }
 
-/** An address that ends every connection until it is opened, then leads to another. */
+/** An address that closes every connection until it is opened. Then it forwards to another address. */
 async function forwardLater(target: string) {
   const { hostname, port: to } = new URL(target);
   let isOpen = false;
@@ -49,14 +49,14 @@ async function forwardLater(target: string) {
   await once(forwarder.listen(0, "127.0.0.1"), "listening");
   return {
     url: `http://127.0.0.1:${(forwarder.address() as { port: number }).port}`,
-    /** Resolves with the first connection that was ended. */
+    /** Resolves with the first connection that was closed. */
     refused: once(forwarder, "connection"),
     open: () => void (isOpen = true),
   };
 }
 
 describe("helm test", () => {
-  it("posts a signed ping and reads it back", async () => {
+  it("posts a signed ping and finds it in the metrics", async () => {
     const { webhook, managementUrl } = await startInstance({ METRICS_TOKEN: "a token" });
     const secrets = { "webhook-secret": `${SECRET}, the one before\n`, "metrics-token": "a token" };
     expect(await helmTest(webhook, managementUrl, secrets)).toBe("A signed ping was stored once, and /metrics counts it.");
@@ -67,21 +67,21 @@ describe("helm test", () => {
     expect(await helmTest(webhook, managementUrl, { "webhook-secret": SECRET })).toMatch(/^FAILED: .*\/metrics answered 401/);
   });
 
-  it("waits for a Service that has no pods yet", async () => {
+  it("waits for a Service without pods", async () => {
     const { webhook, managementUrl } = await startInstance();
     const late = await Promise.all([webhook, managementUrl].map(forwardLater));
-    const said = helmTest(`${late[0]!.url}/webhook`, late[1]!.url, { "webhook-secret": SECRET });
-    // It asks for the metrics first.
+    const output = helmTest(`${late[0]!.url}/webhook`, late[1]!.url, { "webhook-secret": SECRET });
+    // The script reads the metrics first.
     for (const service of [late[1]!, late[0]!]) {
-      await Promise.race([service.refused, said]);
+      await Promise.race([service.refused, output]);
       service.open();
     }
-    expect(await said).toBe("A signed ping was stored once, and /metrics counts it.");
+    expect(await output).toBe("A signed ping was stored once, and /metrics counts it.");
   });
 });
 
-describe.skipIf(!HELM)("what KEDA asks the database", () => {
-  it("is what octogauge_inbox_* say", async () => {
+describe.skipIf(!HELM)("KEDA's database query", () => {
+  it("returns the same values as octogauge_inbox_*", async () => {
     const scaled = one(await render({ worker: { keda: { enabled: true } } }), "ScaledObject");
     const [age, depth] = scaled.spec.triggers.map(({ metadata }: Manifest) => metadata.query as string);
     const client = new pg.Client({ connectionString: await freshDatabase() });
@@ -90,7 +90,7 @@ describe.skipIf(!HELM)("what KEDA asks the database", () => {
     const answer = async (query: string) => Number(Object.values((await client.query(query)).rows[0] as Record<string, string>)[0]);
     expect([await answer(age!), await answer(depth!)]).toEqual([0, 0]);
 
-    // One delivery in each lane, the older the higher the lane; surplus, and what is put off, is older and must not count as late.
+    // One delivery per lane, older in higher lanes. Overflow and delayed deliveries are older still, and must not count as late.
     for (const lane of [...LANES, ...DELAYED_LANES]) {
       await client.query(
         `INSERT INTO octogauge.inbox (priority, delivery_id, event, form, payload, received_at) VALUES ($1::int, gen_random_uuid(), 'ping', false, '{}', now() - make_interval(mins => $1::int))`,
@@ -100,12 +100,12 @@ describe.skipIf(!HELM)("what KEDA asks the database", () => {
     const backlog = await readBacklog(client);
     expect(await answer(depth!)).toBe(backlog.reduce((sum, { pending }) => sum + pending, 0));
     expect(await answer(depth!)).toBe(LANES.length);
-    // Both grow while the test runs: the later of two readings is not less.
+    // Both values grow during the test, so the later reading is not smaller.
     const oldest = Math.max(...backlog.map(({ oldestAge }) => oldestAge));
     expect(oldest).toBeGreaterThan(170);
-    const told = await answer(age!);
-    expect(told).toBeGreaterThanOrEqual(Math.floor(oldest));
-    expect(told).toBeLessThanOrEqual(Math.max(...(await readBacklog(client)).map(({ oldestAge }) => oldestAge)) + 1);
+    const reported = await answer(age!);
+    expect(reported).toBeGreaterThanOrEqual(Math.floor(oldest));
+    expect(reported).toBeLessThanOrEqual(Math.max(...(await readBacklog(client)).map(({ oldestAge }) => oldestAge)) + 1);
   });
 });
 
@@ -113,7 +113,7 @@ const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
 if (!hasPrometheus) console.warn("\n*** SKIPPED: prometheus is not installed, the relabelling of the ServiceMonitor was not tried ***\n");
 
 describe.skipIf(!HELM || !hasPrometheus)("the ServiceMonitor's relabelling", () => {
-  it("makes one target of three pods, in Prometheus itself", async () => {
+  it("makes one target of three pods, in a real Prometheus", async () => {
     const objects = await render({ networkPolicy: { enabled: false }, monitoring: { fleet: { enabled: true, kind: "ServiceMonitor" } } });
     const relabelings = one(objects, "ServiceMonitor").spec.endpoints[0].relabelings as Record<string, string>[];
     const port = await freePort();
@@ -123,7 +123,7 @@ describe.skipIf(!HELM || !hasPrometheus)("the ServiceMonitor's relabelling", () 
     await once(service, "listening");
     const address = `127.0.0.1:${(service.address() as { port: number }).port}`;
     const names: Record<string, string> = { targetLabel: "target_label", sourceLabels: "source_labels" };
-    // As the operator would write it: pods by their addresses, with their labels.
+    // As the operator would generate it: pods by address, with their labels.
     const config = {
       scrape_configs: [
         {

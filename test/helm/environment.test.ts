@@ -20,7 +20,7 @@ import {
   typedValuesFile,
 } from "./helm.js";
 
-/** What stands in the files that the chart mounts. */
+/** The contents of the files that the chart mounts. */
 const FILES: Record<string, string> = {
   "database-url": "postgres://u:p@db:5432/o",
   "webhook-secret": "s",
@@ -30,10 +30,10 @@ const FILES: Record<string, string> = {
   "otlp-headers": "authorization=Bearer%20t",
 };
 
-/** One file, whichever it is. */
+/** Both broker URLs, although the chart mounts only one. */
 const BROKERS: Record<string, string> = { NATS_URL: "nats://broker:4222", REDIS_URL: "redis://broker:6379" };
 
-/** Not Octogauge's own. */
+/** Variables that are not Octogauge's. */
 const FOREIGN = /^NODE_/;
 
 const settings = (container: Manifest): [string, string][] =>
@@ -41,8 +41,8 @@ const settings = (container: Manifest): [string, string][] =>
 
 const serving = (objects: readonly Manifest[]) => of(objects, "Deployment").map(({ spec }) => spec.template.spec.containers[0]);
 
-describe.skipIf(!HELM)("the environment that the chart sets", () => {
-  it.each(CI_VALUES)("ci/%s: is one that Octogauge knows and takes", async (name) => {
+describe.skipIf(!HELM)("the environment set by the chart", () => {
+  it.each(CI_VALUES)("ci/%s: contains only known variables with valid values", async (name) => {
     for (const container of serving(await renderFile(name))) {
       const environment: Record<string, string> = {};
       for (const [variable, value] of settings(container)) {
@@ -50,7 +50,7 @@ describe.skipIf(!HELM)("the environment that the chart sets", () => {
         expect([plain, plain in variables]).toEqual([plain, true]);
         environment[plain] = variable === plain ? value : (FILES[value.split("/").at(-1)!] ?? BROKERS[plain] ?? "");
       }
-      // Its key would have to be a real one.
+      // A valid private key is not available here.
       delete environment["GITHUB_APP_ID"];
       delete environment["GITHUB_APP_PRIVATE_KEY"];
       if (!environment["GITHUB_TOKEN"]) delete environment["GITHUB_HOOKS"];
@@ -58,7 +58,7 @@ describe.skipIf(!HELM)("the environment that the chart sets", () => {
     }
   });
 
-  it("large numbers stay numbers, and every file is mounted", async () => {
+  it("large numbers are not changed to another notation, and every file is mounted", async () => {
     const objects = await renderFile("full-values.yaml");
     for (const { spec } of pods(objects)) {
       const [container] = spec.containers;
@@ -76,7 +76,7 @@ describe.skipIf(!HELM)("the environment that the chart sets", () => {
     expect(envOf(gateway)).toMatchObject({ GITHUB_APP_ID: "12345", GITHUB_HOOKS: "app,org:acme:7", BRANCH_LABEL: "name", BUFFER: "redis" });
   });
 
-  it("what is set twice is there once, with the last value: yours", async () => {
+  it("a variable that is set twice appears once, with the user's value", async () => {
     const extraEnv = [{ name: "LOG_LEVEL", value: "debug" }];
     const objects = await render({
       config: { LOG_LEVEL: "warn", BATCH_SIZE: 100 },
@@ -92,8 +92,8 @@ describe.skipIf(!HELM)("the environment that the chart sets", () => {
   });
 });
 
-describe.skipIf(!HELM)("settings as they are typed", () => {
-  it("what YAML takes for a truth value is what the variable has for it, and fractions stay", async () => {
+describe.skipIf(!HELM)("values in YAML types", () => {
+  it("YAML booleans become the word that the variable accepts, and fractions are kept", async () => {
     const text = await renderText(
       typedValuesFile(`
 config:
@@ -126,7 +126,7 @@ config:
       });
   });
 
-  it("truth values are taken where the variable has words for them, and nowhere else", async () => {
+  it("booleans are accepted only for variables that have words for them", async () => {
     const known = Object.keys(
       (JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8")) as { properties: { config: { properties: object } } }).properties
         .config.properties,
@@ -137,15 +137,15 @@ config:
       const [words, refused] = [value ? ["on", "true"] : ["off", "false"], [] as string[]];
       for (const name of known) if (!words.some((word) => takes(name, word))) refused.push(name);
       expect(refused.length).toBeGreaterThan(known.length - 7);
-      const said = await refusal({ config: Object.fromEntries(refused.map((name) => [name, value])) });
-      for (const name of refused) expect(said).toContain(`/config/${name}'`);
+      const output = await refusal({ config: Object.fromEntries(refused.map((name) => [name, value])) });
+      for (const name of refused) expect(output).toContain(`/config/${name}'`);
       const taken = Object.fromEntries(known.filter((name) => !refused.includes(name)).map((name) => [name, value]));
       const [gateway] = serving(await render({ config: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318", ...taken } }));
       for (const name of Object.keys(taken)) expect(takes(name as keyof typeof variables, envOf(gateway)[name]!)).toBe(true);
     }
   });
 
-  it("so is what is no variable", async () => {
+  it("the same is true for values that are not variables", async () => {
     const text = await renderText(
       typedValuesFile(
         "gateway: { topologySpread: { zone: off, node: DoNotSchedule } }\nworker: { topologySpread: { zone: off, node: off } }",
@@ -156,7 +156,7 @@ config:
     expect(worker).not.toHaveProperty("topologySpreadConstraints");
   });
 
-  it("a number is as it is in Kubernetes too where another value takes it", async () => {
+  it("numbers that go to Kubernetes fields are not changed either", async () => {
     const objects = await render({
       gateway: { drainTimeout: 30.5, shutdownDelay: 0.5 },
       worker: { keda: { enabled: true, pendingAge: 0.5 } },

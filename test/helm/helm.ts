@@ -9,10 +9,10 @@ import { parseAllDocuments, stringify } from "yaml";
 
 export const CHART = fileURLToPath(new URL("../../helm/octogauge/", import.meta.url));
 
-/** Every values file that the chart is tried with. */
+/** Every values file of the chart's CI. */
 export const CI_VALUES = readdirSync(join(CHART, "ci"));
 
-/** Where `go install` puts programs is often not on the PATH. */
+/** `go install` often uses a directory that is not on the PATH. */
 function found(program: string, ...versionArgs: string[]): string | undefined {
   const go = spawnSync("go", ["env", "GOPATH"], { encoding: "utf8" }).stdout?.trim();
   const folders = [process.env["GOBIN"], go && join(go, "bin")].filter((folder) => folder);
@@ -25,35 +25,35 @@ if (!HELM) console.warn("\n*** SKIPPED: helm is not installed, the chart was not
 if (!KUBECONFORM)
   console.warn("\n*** SKIPPED: kubeconform is not installed, the chart's objects were not checked against Kubernetes's schemas ***\n");
 
-/** The parts of an object that tests look at; what is missing is a failing test. */
+/** The object parts that tests read. A missing part fails its test. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Manifest = any;
 
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The least that has to be said. */
+/** The minimum of required values. */
 export const MINIMAL: Values = {
   image: { repository: "registry.example.com/octogauge" },
   github: { existingSecret: "gh" },
   database: { existingSecret: "db" },
 };
 
-/** What Helm and Kubernetes read: `yes` is true, and 0440 octal. */
+/** YAML as Helm and Kubernetes parse it: `yes` is true, and 0440 is octal. */
 const YAML_1_1 = { version: "1.1" } as const;
 
-/** What `helm install` says at the end. */
+/** The notes that `helm install` prints. */
 export async function notes(file: string): Promise<string> {
-  const said = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", file);
-  return said.slice(said.indexOf("NOTES:"));
+  const output = await helm("install", "rel", CHART, "--namespace", "ns", "--dry-run=client", "--values", file);
+  return output.slice(output.indexOf("NOTES:"));
 }
 
-/** Runs helm on the chart; rejects with what helm says. */
+/** Runs helm on the chart. @throws helm's error output */
 export async function helm(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(HELM!, args, { maxBuffer: 2 ** 24 });
   return stdout;
 }
 
-/** A values file with the least that has to be said, and `values` over it. */
+/** A values file with the required values, overridden by `values`. */
 export function valuesFile(values: Values): string {
   const folder = mkdtempSync(join(tmpdir(), "octogauge-values-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -67,25 +67,25 @@ export function valuesFile(values: Values): string {
   return join(folder, "values.yaml");
 }
 
-/** The same, with YAML over it as an operator types it: what is quoted and what is not is up to the test. */
+/** The same, overridden by YAML text. The test decides about quotes. */
 export function typedValuesFile(yaml: string): string {
   const file = valuesFile({});
   appendFileSync(file, `${yaml}\n`);
   return file;
 }
 
-/** What the chart makes of values, as text. */
+/** The chart rendered as text. */
 export const renderText = (file: string, ...more: string[]): Promise<string> =>
   helm("template", "rel", CHART, "--namespace", "ns", "--kube-version", "1.37.0", "--values", file, ...more);
 
-/** What the chart makes of values. */
+/** The chart rendered as objects. */
 export async function render(values: Values = {}): Promise<Manifest[]> {
   return objectsIn(await renderText(valuesFile(values)));
 }
 
 export const renderFile = async (name: string): Promise<Manifest[]> => objectsIn(await renderText(join(CHART, "ci", name)));
 
-/** @throws where the YAML is not right, such as a key that is there twice */
+/** @throws if the YAML is invalid, for example because of a duplicate key */
 export function objectsIn(text: string): Manifest[] {
   return parseAllDocuments(text, YAML_1_1)
     .map((document) => {
@@ -97,14 +97,14 @@ export function objectsIn(text: string): Manifest[] {
 
 export const of = (objects: readonly Manifest[], kind: string): Manifest[] => objects.filter((object) => object.kind === kind);
 
-/** The one object of a kind whose name ends so. */
+/** The only object of this kind whose name ends with this suffix. */
 export function one(objects: readonly Manifest[], kind: string, nameEnd = ""): Manifest {
   const all = of(objects, kind).filter(({ metadata }) => metadata.name.endsWith(nameEnd));
   if (all.length !== 1) throw new Error(`${all.length} objects of kind ${kind} named *${nameEnd}`);
   return all[0];
 }
 
-/** The pod specs of everything that makes pods, with what made them. */
+/** The pod specs of all objects that create pods, with these objects. */
 export function pods(objects: readonly Manifest[]): { readonly owner: string; readonly labels: Manifest; readonly spec: Manifest }[] {
   return objects.flatMap((object) => {
     const pod = object.kind === "Pod" ? object : object.spec?.template;
@@ -112,11 +112,11 @@ export function pods(objects: readonly Manifest[]): { readonly owner: string; re
   });
 }
 
-/** A container's environment by name; undefined where it comes from elsewhere. */
+/** The environment of a container by name. A value from another source is undefined. */
 export const envOf = (container: Manifest): Record<string, string | undefined> =>
   Object.fromEntries(container.env.map(({ name, value }: Manifest) => [name, value]));
 
-/** What `helm` says against values, or a file of them. */
+/** The error of `helm` for these values, given as an object or a file. */
 export async function refusal(values: Values | string, ...more: string[]): Promise<string> {
   try {
     await renderText(typeof values === "string" ? values : valuesFile(values), ...more);
@@ -126,6 +126,6 @@ export async function refusal(values: Values | string, ...more: string[]): Promi
   throw new Error("these values were not refused");
 }
 
-/** It also fails where it only finds something; what it found is what it prints. */
+/** Findings make the command fail; its output lists them. */
 export const kubeconform = (manifests: string, ...args: string[]): string =>
   spawnSync(KUBECONFORM!, args, { input: manifests, encoding: "utf8", maxBuffer: 2 ** 24 }).stdout;

@@ -14,7 +14,7 @@ const dashboardsIn = (objects: readonly Manifest[]) =>
   of(objects, "ConfigMap").filter(({ metadata }) => metadata.labels["grafana_dashboard"] === "1");
 
 describe.skipIf(!HELM)("rules and dashboards", () => {
-  it("are those of deploy/, to the letter", async () => {
+  it("equal those of deploy/ exactly", async () => {
     const objects = await render({ monitoring });
     const [rule] = of(objects, "PrometheusRule");
     expect(rule.spec).toEqual(parse(readFileSync(join(DEPLOY, "prometheus/octogauge.rules.yml"), "utf8")));
@@ -24,7 +24,7 @@ describe.skipIf(!HELM)("rules and dashboards", () => {
         expect(text.trim()).toBe(readFileSync(join(DEPLOY, "grafana", name), "utf8").trim());
   });
 
-  it("are in the packaged chart as well, and only where they are wanted", async () => {
+  it("are in the packaged chart too, and rendered only if enabled", async () => {
     const folder = mkdtempSync(join(tmpdir(), "octogauge-package-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     await helm("package", CHART, "--destination", folder);

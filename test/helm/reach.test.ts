@@ -3,8 +3,8 @@ import { CI_VALUES, HELM, type Manifest, of, one, render, renderFile } from "./h
 
 const MONITORING = { networkPolicy: { managementFrom: [{ namespaceSelector: { matchLabels: { monitoring: "yes" } } }] } };
 
-describe.skipIf(!HELM)("who reaches what", () => {
-  it.each(CI_VALUES)("ci/%s: the management port is inside, always", async (name) => {
+describe.skipIf(!HELM)("network access", () => {
+  it.each(CI_VALUES)("ci/%s: the management port is never exposed outside the cluster", async (name) => {
     const objects = await renderFile(name);
     const publicService = of(objects, "Service").find(({ metadata }) => !metadata.name.endsWith("-management"));
     const management = one(objects, "Service", "-management");
@@ -25,7 +25,7 @@ describe.skipIf(!HELM)("who reaches what", () => {
     for (const { spec } of of(objects, "Ingress")) expect(spec).not.toHaveProperty("defaultBackend");
   });
 
-  it("a policy for each pod but the test's: the webhook's port to all, the management port to those named", async () => {
+  it("each pod but the test's has a policy: all sources may reach the webhook port, named sources the management port", async () => {
     const policies = of(await render(MONITORING), "NetworkPolicy");
     expect(policies.map(({ metadata }) => metadata.name)).toEqual(
       ["gateway", "worker", "migrations"].map((name) => `rel-octogauge-${name}`),
@@ -35,7 +35,7 @@ describe.skipIf(!HELM)("who reaches what", () => {
       const rules = (port: string) =>
         (spec.ingress ?? []).filter((rule: Manifest) => rule.ports.some((each: Manifest) => each.port === port));
       expect(rules("webhook")).toEqual(metadata.name.endsWith("-gateway") ? [{ ports: [{ port: "webhook", protocol: "TCP" }] }] : []);
-      // An empty list, or none, would be everybody.
+      // An empty or missing list would allow every source.
       for (const rule of rules("management"))
         expect(rule.from).toEqual([
           { podSelector: { matchLabels: expect.objectContaining({ "app.kubernetes.io/component": "test" }) } },
@@ -45,12 +45,12 @@ describe.skipIf(!HELM)("who reaches what", () => {
     }
   });
 
-  it("with nobody named, only the test's pod reaches the management port", async () => {
+  it("without named sources, only the test's pod may reach the management port", async () => {
     const [policy] = of(await render(), "NetworkPolicy");
     expect(policy.spec.ingress[1].from).toHaveLength(1);
   });
 
-  it("the fleet is scraped once, by a ScrapeConfig or a ServiceMonitor, and each process by itself", async () => {
+  it("the fleet is scraped once, by a ScrapeConfig or a ServiceMonitor, and each process on its own", async () => {
     const scraped = async (kind: string) =>
       render({
         ...MONITORING,
@@ -94,11 +94,11 @@ describe.skipIf(!HELM)("who reaches what", () => {
     const hpa = await render({ worker: { hpa: { enabled: true, pendingAge: 30, pending: 5_000_000 } } });
     expect(one(hpa, "HorizontalPodAutoscaler").spec.metrics.map((metric: Manifest) => metric.external ?? metric.resource.name)).toEqual([
       "cpu",
-      // Of one series each: the autoscaler adds up what it gets, and ages of several priorities are no age.
+      // One series per metric, because the autoscaler adds up series, and a sum of ages is not an age.
       { metric: { name: "octogauge_inbox_oldest_pending_age_seconds_max" }, target: { type: "Value", value: "30" } },
       { metric: { name: "octogauge_inbox_pending_sum" }, target: { type: "AverageValue", averageValue: "5000000" } },
     ]);
-    // Its size is the autoscaler's to say.
+    // The autoscaler sets the number of replicas.
     for (const objects of [keda, hpa]) expect(one(objects, "Deployment", "-worker").spec).not.toHaveProperty("replicas");
     expect(of(await render({ mode: "standalone", worker: { keda: { enabled: true } } }), "ScaledObject")).toEqual([]);
   });

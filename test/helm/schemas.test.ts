@@ -5,7 +5,7 @@ import { CHART, CI_VALUES, HELM, KUBECONFORM, kubeconform, renderText } from "./
 
 const SCHEMAS = fileURLToPath(new URL("schemas/{{.Group}}-{{.ResourceAPIVersion}}-{{.ResourceKind}}.json", import.meta.url));
 
-/** What kubeconform finds wrong, by object; it is asked about nothing outside this folder. */
+/** The findings of kubeconform by object, without files outside this folder. */
 function wrong(manifests: string): string[] {
   const { resources, summary } = JSON.parse(
     kubeconform(manifests, "-strict", "-summary", "-output", "json", "-schema-location", SCHEMAS),
@@ -22,7 +22,7 @@ describe.skipIf(!HELM || !KUBECONFORM)("Kubernetes and the operators know every 
     expect(wrong(await renderText(join(CHART, "ci", name)))).toEqual([]);
   });
 
-  it("a field that there is not is found, and one of the wrong type, and one that is missing", async () => {
+  it("an unknown field, a wrong type and a missing field are found", async () => {
     const text = await renderText(join(CHART, "ci", "full-values.yaml"));
     const found = (from: string, to: string): string => {
       expect(text).toContain(from);

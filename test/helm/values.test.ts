@@ -18,7 +18,7 @@ interface Documented {
   readonly isLeaf: boolean;
 }
 
-/** The keys of values.yaml in their order, each with the comment above it. */
+/** The keys of values.yaml in order, each with its comment. */
 function documented(): Documented[] {
   const lines = text.split("\n");
   const keys: { path: string[]; meaning: string | undefined }[] = [];
@@ -38,7 +38,7 @@ function documented(): Documented[] {
 
 const at = (path: readonly string[]): unknown => path.reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], values);
 
-it("every value says what it means", () => {
+it("every value has a comment", () => {
   const all = documented();
   expect(all.length).toBeGreaterThan(150);
   const covered = ({ path, meaning }: Documented) =>
@@ -47,7 +47,7 @@ it("every value says what it means", () => {
   expect(all.filter((key) => key.isLeaf && !covered(key)).map(({ path }) => path.join("."))).toEqual([]);
 });
 
-it("the schema is closed: wherever keys are listed, no others are allowed", () => {
+it("the schema is closed: every object with listed keys rejects others", () => {
   const open: string[] = [];
   const look = (node: unknown, path: string): void => {
     if (typeof node !== "object" || node === null) return;
@@ -59,13 +59,13 @@ it("the schema is closed: wherever keys are listed, no others are allowed", () =
   expect(open).toEqual([]);
 });
 
-it("the chart's config takes every variable that no other value sets", () => {
+it("the chart's config accepts every variable that no other value sets", () => {
   const taken = Object.keys(schema.properties.config.properties);
   const template = readFileSync(join(CHART, "templates/_pod.tpl"), "utf8");
   const isSetByChart = (name: string) => new RegExp(`\\b${name}(_FILE)?\\b`).test(template);
-  // Of one process in a container: its data, its siblings.
+  // These variables make no sense in a container with one process.
   const withoutUse = new Set(["DATA_DIR", "WEB_CONCURRENCY"]);
-  // By service.ipFamilies where there is IPv6, else as config says.
+  // Set from service.ipFamilies if it has IPv6, else from config.
   const byFamily = new Set(["HOST", "MANAGEMENT_HOST"]);
   expect(taken.sort()).toEqual(
     Object.keys(variables)
@@ -74,7 +74,7 @@ it("the chart's config takes every variable that no other value sets", () => {
   );
 });
 
-it("helm/octogauge/README.md lists the values", async () => {
+it("helm/octogauge/README.md lists all values", async () => {
   const page = readFileSync(join(CHART, "README.md"), "utf8");
   const rows = documented()
     .filter(({ meaning }) => meaning !== undefined)
@@ -87,7 +87,7 @@ it("helm/octogauge/README.md lists the values", async () => {
   await expect(marked).toMatchFileSnapshot(join(CHART, "README.md"));
 });
 
-it("the README's rules for an adapter make the external metrics that the chart asks for by default, of one series each", () => {
+it("the README's adapter rules create the external metrics of the chart's defaults, with one series each", () => {
   const [, rules] = /```yaml\n(rules:\n[^]*?)```/.exec(readFileSync(join(CHART, "README.md"), "utf8"))!;
   const { external } = (parse(rules!) as { rules: { external: { name: { as: string }; metricsQuery: string; seriesQuery: string }[] } })
     .rules;
@@ -97,7 +97,7 @@ it("the README's rules for an adapter make the external metrics that the chart a
   expect(external.map(({ seriesQuery }) => reference.has(/^\w+/.exec(seriesQuery)![0]))).toEqual([true, true]);
 });
 
-it("the chart, the image and the package are of one version, and every stage is of one Node", () => {
+it("the chart, the image and the package have one version, and all build stages use one Node version", () => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const dockerfile = readFileSync("Dockerfile", "utf8");
   expect((parse(readFileSync(join(CHART, "Chart.yaml"), "utf8")) as { appVersion: string }).appVersion).toBe(version);

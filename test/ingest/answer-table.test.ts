@@ -17,7 +17,7 @@ interface Transcript {
   readonly body: Record<string, unknown>;
 }
 
-/** What curl saw; the same command line a reader could type. */
+/** The answer that curl received, from a command line that a reader could type. */
 async function curl(url: string, headers: Record<string, string>, ...more: string[]): Promise<Transcript> {
   const named = Object.entries(headers).flatMap(([name, value]) => ["-H", value === "" ? `${name};` : `${name}: ${value}`]);
   const { stdout } = await run("curl", ["-sS", "-i", "--max-time", "20", "-H", "Expect:", ...named, ...more, url], { maxBuffer: 1 << 20 });
@@ -36,7 +36,7 @@ const stored = async (instance: TestInstance) => rowsOf(instance.databaseUrl, "S
 const without = (headers: Record<string, string>, name: string) =>
   Object.fromEntries(Object.entries(headers).filter(([key]) => key !== name));
 
-// A gateway: rows stay in the inbox, where the tests can look at them.
+// A gateway leaves rows in the inbox, where the tests can read them.
 const gateway = (overrides: Record<string, string> = {}) => startInstance({ MODE: "gateway", ...overrides });
 
 function expectProblem(transcript: Transcript, status: number, detail: RegExp): void {
@@ -46,7 +46,7 @@ function expectProblem(transcript: Transcript, status: number, detail: RegExp): 
 }
 
 describe("POST /webhook", () => {
-  it("202 accepted once it is stored, 202 duplicate for the same id", async () => {
+  it("202 accepted after the commit, 202 duplicate for the same id", async () => {
     const instance = await gateway();
     const headers = deliveryHeaders("star", BODY);
     const first = await curl(instance.webhook, headers, "--data-binary", BODY);
@@ -83,7 +83,7 @@ describe("POST /webhook", () => {
     ]);
   });
 
-  it("202 for a signed body that is no JSON: processing decides", async () => {
+  it("202 for a signed body that is not JSON, which processing handles", async () => {
     const instance = await gateway();
     const answer = await curl(instance.webhook, deliveryHeaders("workflow_job", "not json"), "--data-binary", "not json");
     expect(answer.status).toBe(202);
@@ -129,7 +129,7 @@ describe("POST /webhook", () => {
     expect(uses(1)).toBeGreaterThanOrEqual(1);
   });
 
-  it("400 where a header is missing or malformed, naming it", async () => {
+  it("400 for a missing or malformed header, naming it", async () => {
     const instance = await gateway();
     const headers = deliveryHeaders("star", BODY);
     const post = (changed: Record<string, string>) => curl(instance.webhook, changed, "--data-binary", BODY);
@@ -145,7 +145,7 @@ describe("POST /webhook", () => {
     expect(await stored(instance)).toEqual([]);
   });
 
-  it("415 for other content types and for any encoding but identity", async () => {
+  it("415 for other content types and for any encoding except identity", async () => {
     const instance = await gateway();
     const headers = deliveryHeaders("star", BODY);
     const post = (changed: Record<string, string>) => curl(instance.webhook, changed, "--data-binary", BODY);
@@ -156,14 +156,14 @@ describe("POST /webhook", () => {
     );
   });
 
-  it("413 over the limit, by its declared length and by counting, and the connection is closed", async () => {
+  it("413 over the limit, by declared length or while reading, and the connection is closed", async () => {
     const instance = await gateway({ MAX_BODY_BYTES: "65536" });
     const body = Buffer.alloc(65_537, 0x20);
     const headers = deliveryHeaders("star", body);
     const declared = await overSocket(instance, headers, [`content-length: ${body.length}`, "", ""].join("\r\n"), []);
     expect(declared.text).toMatch(/^HTTP\/1.1 413 /);
     expect(declared.text).toMatch(/connection: close/i);
-    // A sender that never ends its chunks is told so while it sends, and cut off.
+    // A sender with endless chunks gets the answer while it sends, and is disconnected.
     const chunk = Buffer.concat([Buffer.from("8000\r\n"), Buffer.alloc(0x8000, 0x20), Buffer.from("\r\n")]);
     const counted = await overSocket(instance, headers, "transfer-encoding: chunked\r\n\r\n", [chunk, chunk, chunk]);
     expect(counted.text).toMatch(/^HTTP\/1.1 413 /);
@@ -173,7 +173,7 @@ describe("POST /webhook", () => {
     expect(await stored(instance)).toHaveLength(1);
   });
 
-  it("takes 25 MB and refuses one byte more, by default", async () => {
+  it("accepts 25 MB and refuses one byte more, by default", async () => {
     const instance = await gateway();
     const most = Buffer.alloc(25 * 1_048_576, 0x20);
     expect((await fetch(instance.webhook, { method: "POST", headers: deliveryHeaders("star", most), body: most })).status).toBe(202);
@@ -194,7 +194,7 @@ describe("POST /webhook", () => {
     expect((await fetch(`${instance.managementUrl}/webhook`, { method: "POST" })).status).toBe(404);
   });
 
-  it("503 with Retry-After beyond the budgets of bytes and of requests, at once", async () => {
+  it("503 with Retry-After at once beyond the budgets of bytes and requests", async () => {
     const instance = await gateway({ MAX_INFLIGHT_BYTES: "65536", MAX_INFLIGHT_REQUESTS: "1" });
     const body = Buffer.alloc(65_537, 0x20);
     const bytes = await curl(instance.webhook, deliveryHeaders("star", body), "--data-binary", body.toString());
@@ -209,13 +209,13 @@ describe("POST /webhook", () => {
     await expect.poll(async () => (await curl(instance.webhook, deliveryHeaders("star", BODY), "--data-binary", BODY)).status).toBe(202);
   });
 
-  it("429 with Retry-After beyond INGEST_RATE_LIMIT, once the signature holds; by default never", async () => {
+  it("429 with Retry-After beyond INGEST_RATE_LIMIT, only after a valid signature; never by default", async () => {
     const limited = await gateway({ INGEST_RATE_LIMIT: "1" });
     const send = (instance: TestInstance, hook: string, signature?: string) => {
       const headers = { ...deliveryHeaders("star", BODY), "x-github-hook-id": hook };
       return curl(instance.webhook, signature ? { ...headers, "x-hub-signature-256": signature } : headers, "--data-binary", BODY);
     };
-    // Whoever cannot sign uses up nobody's limit.
+    // A request with an invalid signature uses no tokens.
     for (let count = 0; count < 12; count += 1) expect((await send(limited, "7", sign("something else"))).status).toBe(401);
     const answers = await Promise.all(Array.from({ length: 24 }, () => send(limited, "7")));
     expect(answers.filter(({ status }) => status === 202).length).toBeGreaterThanOrEqual(10);
@@ -228,7 +228,7 @@ describe("POST /webhook", () => {
     for (let count = 0; count < 30; count += 1) expect((await send(unlimited, "7")).status).toBe(202);
   });
 
-  it("503 within the deadline while the database hangs, and 202 once it is back", async () => {
+  it("503 within the deadline while the database hangs, and 202 afterwards", async () => {
     const instance = await gateway({ REQUEST_TIMEOUT: "1" });
     const headers = deliveryHeaders("star", BODY);
     const { default: pg } = await import("pg");
@@ -244,7 +244,7 @@ describe("POST /webhook", () => {
   });
 });
 
-/** Writes to a bare socket, so that we see what a sender that ignores the answer sees. */
+/** Writes to a raw socket, to show the behaviour towards a sender that ignores the answer. */
 function overSocket(
   instance: TestInstance,
   headers: Record<string, string>,

@@ -8,11 +8,11 @@ import { freshDatabase, rowsOf } from "../support/database.js";
 import { sized } from "../support/size.js";
 
 const REQUESTS = sized(1_000, 10_000);
-/** It takes about 160 MiB for any traffic. */
+/** The process uses about 160 MiB under any traffic. */
 const MOST_MEBIBYTES = 512;
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-it(`${REQUESTS} bad requests: no 5xx but 503, no crash, nothing lost, nothing out of its label, memory bounded (PROPERTY_SEED=${seed})`, async () => {
+it(`${REQUESTS} bad requests: no 5xx but 503, no crash, no loss, no label injection, bounded memory (PROPERTY_SEED=${seed})`, async () => {
   console.info(`PROPERTY_SEED=${seed}`);
   const url = await freshDatabase();
   const replica = await Replica.create(0, url, { MAX_BODY_BYTES: String(MAX_BODY_BYTES), POLL_INTERVAL: "0.02", RETRY_BACKOFF: "1ms" });
@@ -29,7 +29,7 @@ it(`${REQUESTS} bad requests: no 5xx but 503, no crash, nothing lost, nothing ou
     metrics: Buffer.from(await replica.text("metrics")),
   };
   expect(judge(result, evidence)).toEqual([]);
-  // The generators do what they are for: much is accepted, some of it is nothing that can be counted, much is refused.
+  // Proves the generators: many requests are accepted, some of them cannot be counted, and many are refused.
   expect(result.countable.size).toBeGreaterThan(REQUESTS / 5);
   expect(evidence.dead.length).toBeGreaterThan(REQUESTS / 20);
   expect(result.requests - result.accepted.size).toBeGreaterThan(REQUESTS / 5);
@@ -46,16 +46,16 @@ it.each([
   ["a backslash", LINE.replace('"a"', '"a\\b"')],
   ["a carriage return", LINE.replace('"a"', '"a\rb"')],
   ["another label", LINE.replace('owner="a"', 'owner="a",evil="c"')],
-  ["a metric of its own", `${LINE}evil{owner="a",repo="b"} 1\n`],
-  ["a metric without labels", `${LINE}evil 1\n`],
-  ["a series twice", LINE + LINE],
-  ["a family twice", LINE + FAMILY],
+  ["an injected metric", `${LINE}evil{owner="a",repo="b"} 1\n`],
+  ["an injected metric without labels", `${LINE}evil 1\n`],
+  ["a duplicate series", LINE + LINE],
+  ["a duplicate family", LINE + FAMILY],
   ["an unknown family", `${LINE}# HELP evil x\n# TYPE evil counter\n`],
   ["no number", LINE.replace(" 1", " one")],
   ["a negative counter", LINE.replace(" 1", " -1")],
   ["a time", LINE.replace(" 1", " 1 123")],
-  ["no last line feed", LINE.trimEnd()],
-])("the strict reader finds %s", (_, text) => {
+  ["a missing last line feed", LINE.trimEnd()],
+])("the strict parser finds %s", (_, text) => {
   const absent = / is missing$/;
   const findingsOf = (samples: string) => readStrictly(Buffer.from(FAMILY + samples)).findings.filter((finding) => !absent.test(finding));
   expect(findingsOf(LINE)).toEqual([]);

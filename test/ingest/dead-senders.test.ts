@@ -10,7 +10,7 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
 
-/** A delivery of which `sent` bytes of the body come, and no more. */
+/** A delivery of which only `sent` bytes of the body arrive. */
 function unfinished({ webhook }: TestInstance, sent: string, length = BODY.length): { socket: Socket; text(): string } {
   const { hostname, port } = new URL(webhook);
   const socket = connect(Number(port), hostname);
@@ -31,8 +31,8 @@ async function inflight({ managementUrl }: TestInstance): Promise<{ requests: nu
 
 const NONE = { requests: 0, bytes: 0 };
 
-describe("the budgets are given back by senders that die", () => {
-  it("after the answer at REQUEST_TIMEOUT, with a part of the body sent", async () => {
+describe("a sender that dies releases its share of the budgets", () => {
+  it("after the answer at REQUEST_TIMEOUT, with part of the body sent", async () => {
     const instance = await startInstance({
       MODE: "gateway",
       REQUEST_TIMEOUT: "0.3",
@@ -46,7 +46,7 @@ describe("the budgets are given back by senders that die", () => {
     await expect.poll(() => inflight(instance)).toEqual(NONE);
   });
 
-  it("before any answer, in the head's own packet, and reset by the sender", async () => {
+  it("before any answer, with head and body in one packet and a reset by the sender", async () => {
     const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_REQUESTS: "4" });
     const open = [unfinished(instance, ""), unfinished(instance, BODY.slice(0, 10)), unfinished(instance, "", 25_000_000)];
     await expect.poll(() => inflight(instance)).toEqual({ requests: 3, bytes: 10 });
@@ -56,7 +56,7 @@ describe("the budgets are given back by senders that die", () => {
     await expect.poll(() => inflight(instance)).toEqual(NONE);
   });
 
-  it("with the connection cut by a full budget of bytes, which counts what came and not what was announced", async () => {
+  it("with the connection cut by a full byte budget, which counts received and not announced bytes", async () => {
     const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_BYTES: "65536" });
     const announced = Array.from({ length: 5 }, () => unfinished(instance, "x", 60_000));
     await expect.poll(() => inflight(instance)).toEqual({ requests: 5, bytes: 5 });
@@ -69,7 +69,7 @@ describe("the budgets are given back by senders that die", () => {
 });
 
 describe("a body that makes no progress", () => {
-  it("is cut off with 408, long before REQUEST_TIMEOUT", async () => {
+  it("gets 408, long before REQUEST_TIMEOUT", async () => {
     const instance = await startInstance({ MODE: "gateway", REQUEST_TIMEOUT: "9" });
     const { socket, text } = unfinished(instance, BODY.slice(0, -1));
     const trickle = setInterval(() => socket.write(""), 100);
@@ -79,7 +79,7 @@ describe("a body that makes no progress", () => {
     expect(await inflight(instance)).toEqual(NONE);
   });
 
-  it("is waited for where BODY_MIN_RATE is 0", async () => {
+  it("is waited for if BODY_MIN_RATE is 0", async () => {
     const instance = await startInstance({ MODE: "gateway", REQUEST_TIMEOUT: "4", BODY_MIN_RATE: "0" });
     const { socket, text } = unfinished(instance, BODY.slice(0, -1));
     await once(socket, "close");

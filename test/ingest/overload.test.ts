@@ -27,7 +27,7 @@ function dial({ webhook }: TestInstance): { socket: Socket; statuses(): string[]
   return { socket, statuses: () => [...text.matchAll(/HTTP\/1.1 (\d{3})/g)].map(([, status]) => status!) };
 }
 
-/** One whose only place is taken by a delivery that does not end. */
+/** An instance whose only request slot is held by an unfinished delivery. */
 async function full(): Promise<{ instance: TestInstance; end(): void }> {
   const instance = await startInstance({ MODE: "gateway", MAX_INFLIGHT_REQUESTS: "1", REQUEST_TIMEOUT: "9" });
   instances.push(instance);
@@ -44,14 +44,14 @@ async function full(): Promise<{ instance: TestInstance; end(): void }> {
   return { instance, end: () => void holder.socket.write(" ") };
 }
 
-/** On a slow machine the delivery that holds the place runs into REQUEST_TIMEOUT: then the place is free for others. */
+/** On a slow machine the delivery that holds the slot may reach REQUEST_TIMEOUT, which frees the slot. */
 function expectRefusals(statuses: readonly string[]): void {
   expect(statuses).toContain("503");
   expect(statuses.filter((status) => status !== "503" && status !== "202")).toEqual([]);
 }
 
-describe("beyond the budget of requests", () => {
-  it("answers all that one connection sends at once, each of them", async () => {
+describe("beyond the request budget", () => {
+  it("answers every request that one connection sends at once", async () => {
     const { instance } = await full();
     const { socket, statuses } = dial(instance);
     socket.write(request().repeat(400));
@@ -59,7 +59,7 @@ describe("beyond the budget of requests", () => {
     expectRefusals(statuses());
   });
 
-  it("answers each of many connections, some of which hang up before, and then takes deliveries again", async () => {
+  it("answers each of many connections, some of which close early, and then accepts deliveries again", async () => {
     const { instance, end } = await full();
     const dialled = Array.from({ length: 400 }, () => dial(instance));
     await Promise.all(dialled.map(({ socket }) => once(socket, "connect")));
@@ -68,7 +68,7 @@ describe("beyond the budget of requests", () => {
     const staying = dialled.slice(50);
     await expect.poll(() => staying.filter(({ statuses }) => statuses().length === 1).length).toBe(350);
     expectRefusals(staying.flatMap(({ statuses }) => statuses()));
-    // The body that ends now does not fit its signature; what counts is its place.
+    // The finished body does not match its signature. Only the slot matters here.
     end();
     await expect
       .poll(() => {

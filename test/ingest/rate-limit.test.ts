@@ -6,7 +6,7 @@ const OTHER_SECRET = "another secret of the tests";
 const bodyOf = (owner: string) =>
   JSON.stringify({ action: "created", repository: { full_name: `${owner}/widgets`, owner: { login: owner } } });
 
-it("INGEST_RATE_LIMIT goes by what is signed: a request replayed under other ids of hook, event and delivery uses up its own limit", async () => {
+it("INGEST_RATE_LIMIT uses signed data only: a request replayed under other hook, event and delivery ids uses its own tokens", async () => {
   const { webhook } = await startInstance({
     MODE: "gateway",
     INGEST_RATE_LIMIT: "1",
@@ -24,7 +24,7 @@ it("INGEST_RATE_LIMIT goes by what is signed: a request replayed under other ids
   const replays = await Promise.all(Array.from({ length: 60 }, (_, hook) => send(captured, hook, SECRET, hook % 2 ? "star" : "fork")));
   expect(replays.filter((status) => status === 202).length).toBeGreaterThanOrEqual(10);
   expect(replays).toContain(429);
-  // Neither another owner with the same hook, nor the same owner by another secret.
+  // Neither another owner with the same hook nor the same owner with another secret is limited.
   expect(await send(bodyOf("acme"), 1)).toBe(202);
   expect(await send(captured, 1, OTHER_SECRET)).toBe(202);
 });

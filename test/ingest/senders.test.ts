@@ -21,14 +21,14 @@ describe("WEBHOOK_ALLOW", () => {
     expect(await rowsOf(databaseUrl, "SELECT FROM octogauge.delivery_ledger")).toEqual([]);
   });
 
-  it("takes its own networks, IPv4 on a dual-stack socket too", async () => {
+  it("accepts its own networks, IPv4 on a dual-stack socket too", async () => {
     const { webhook } = await startInstance({ MODE: "gateway", WEBHOOK_ALLOW: "127.0.0.0/8" });
     expect(await sends(webhook)).toBe(202);
     const dual = await startInstance({ MODE: "gateway", HOST: "::", WEBHOOK_ALLOW: "127.0.0.1" });
     expect(await sends(dual.webhook.replace("localhost", "127.0.0.1"))).toBe(202);
   });
 
-  it("behind trusted proxies, the last address that is none of theirs is the sender", async () => {
+  it("behind trusted proxies, the sender is the last address that is not a trusted proxy", async () => {
     const { webhook } = await startInstance({
       MODE: "gateway",
       WEBHOOK_ALLOW: "192.30.252.0/22,2606:50c0::/32",
@@ -49,7 +49,7 @@ it.each([
   ["10.0.0.0/20", "::ffff:10.0.15.1", true],
   ["10.0.0.0/20", "::ffff:10.0.16.1", false],
   ["10.0.0.1", "::ffff:10.0.0.1", true],
-  // An IPv4-compatible address, which is another one.
+  // An IPv4-compatible address, which is a different address.
   ["10.0.0.1", "::10.0.0.1", false],
   ["::ffff:10.0.0.0/104", "10.0.0.1", true],
   ["0.0.0.0/0", "2001:db8::1", false],
@@ -58,6 +58,6 @@ it.each([
   expect(readNetworks(networks)?.has(address)).toBe(expected);
 });
 
-it.each(["300.0.0.1", "10.0.0.0/33", "::/129", "github.com", "10.0.0.0/8/8", "10.0.0.0/"])("%s is no network", (value) => {
+it.each(["300.0.0.1", "10.0.0.0/33", "::/129", "github.com", "10.0.0.0/8/8", "10.0.0.0/"])("%s is not a network", (value) => {
   expect(readNetworks(value)).toBeUndefined();
 });

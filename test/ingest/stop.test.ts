@@ -21,7 +21,7 @@ function open(instance: { webhook: string }, text: string) {
   return socket;
 }
 
-/** How many deliveries a process has begun to read and not answered. */
+/** The number of deliveries that a process reads or has not answered yet. */
 async function inflight(management: string): Promise<string | undefined> {
   const text = await (await fetch(`${management}/metrics/process`)).text();
   return /^octogauge_inflight_requests (\d+)/m.exec(text)?.[1];
@@ -29,7 +29,7 @@ async function inflight(management: string): Promise<string | undefined> {
 
 const isUnderWay = (management: string) => until("a delivery under way", async () => (await inflight(management)) === "1");
 
-/** A process that has begun to stop is unready, or its management listener is closed. */
+/** A process that shuts down is unready, or has closed its management listener. */
 const isStopping = (management: string) =>
   until("the stop", () =>
     fetch(`${management}/health/ready`).then(
@@ -38,7 +38,7 @@ const isStopping = (management: string) =>
     ),
   );
 
-it("ends although connections are silent or half a request, on both listeners", async () => {
+it("shutdown ends although connections on both listeners are silent or have sent half a request", async () => {
   const instance = await startInstance({ MODE: "gateway" });
   const silent = open(instance, "");
   const half = open(instance, "POST /webhook HTTP/1.1\r\nhost: x\r\n");
@@ -49,7 +49,7 @@ it("ends although connections are silent or half a request, on both listeners", 
   const answered = open(instance, "GET /webhook HTTP/1.1\r\nhost: x\r\n\r\n");
   await once(answered, "data");
   answered.write("POST /webhook HTTP/1.1\r\nhost: x\r\n");
-  // A closed server has no time-out for them: without an end of ours this test would run into its own limit.
+  // A closed server has no timeout for these connections. If shutdown did not close them, this test would time out.
   await expect(instance.stop()).resolves.toBeUndefined();
 });
 
@@ -65,11 +65,11 @@ function openDelivery(instance: { webhook: string }) {
   return { finish: () => socket.write(BODY.slice(5)), answer: once(socket, "close").then(() => text) };
 }
 
-it("finishes the delivery under way, and takes no other", async () => {
+it("shutdown finishes the delivery in progress and accepts no other", async () => {
   const instance = await startInstance({ MODE: "gateway", REQUEST_TIMEOUT: "9" });
   const slow = openDelivery(instance);
   await isUnderWay(instance.managementUrl);
-  // A connection without a request is cut after a second, the one with the delivery is not.
+  // A connection without a request is closed after a second. The one with the delivery stays open.
   const silent = open(instance, "");
   await once(silent, "connect");
   const cut = once(silent, "close");
@@ -82,8 +82,8 @@ it("finishes the delivery under way, and takes no other", async () => {
   expect(await rowsOf(instance.databaseUrl, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
 });
 
-it("with SHUTDOWN_DELAY it takes deliveries on, unready, until the load balancer has noticed", async () => {
-  // Longer than this test: the process is killed at its end.
+it("with SHUTDOWN_DELAY the process is unready but accepts deliveries until the load balancer has removed it", async () => {
+  // Longer than this test, which kills the process at its end.
   const replica = await Replica.start(await freshDatabase(), { MODE: "gateway", SHUTDOWN_DELAY: "5m", DRAIN_TIMEOUT: "10m" });
   void replica.kill("SIGTERM");
   await expect.poll(async () => (await fetch(`${replica.management}/health/ready`)).status).toBe(503);
@@ -93,7 +93,7 @@ it("with SHUTDOWN_DELAY it takes deliveries on, unready, until the load balancer
   await expect(fetch(instance.webhook)).rejects.toThrow("fetch failed");
 });
 
-it.each(["SIGTERM", "SIGINT"] as const)("a served process that gets %s finishes the delivery under way and ends with 0", async (signal) => {
+it.each(["SIGTERM", "SIGINT"] as const)("a process that gets %s finishes the delivery in progress and exits with 0", async (signal) => {
   const replica = await Replica.start(await freshDatabase(), { REQUEST_TIMEOUT: "9" });
   const slow = openDelivery(replica);
   await isUnderWay(replica.management);
@@ -105,7 +105,7 @@ it.each(["SIGTERM", "SIGINT"] as const)("a served process that gets %s finishes 
 });
 
 describe("a second signal", () => {
-  it("within a second is the first one again: a terminal sends it to npm and to us, and npm passes it on", () => {
+  it("within a second counts as the first one, because a terminal sends it to npm and to us, and npm passes it on", () => {
     const before = (["SIGTERM", "SIGINT"] as const).map((signal) => [signal, new Set(process.listeners(signal))] as const);
     const exits: unknown[] = [];
     const exit = vi.spyOn(process, "exit").mockImplementation((code) => exits.push(code) as never);
@@ -135,11 +135,11 @@ describe("a second signal", () => {
     expect([stops, exits]).toEqual([1, [130]]);
   });
 
-  it("later on stops hard", async () => {
+  it("after a second stops at once", async () => {
     const replica = await Replica.start(await freshDatabase(), { SHUTDOWN_DELAY: "5m", DRAIN_TIMEOUT: "10m" });
     const ended = replica.kill("SIGTERM");
     await isStopping(replica.management);
-    // As often as it takes: those of the first second are the first one again.
+    // Repeat the signal: copies within the first second count as the first one.
     let code: number | null | undefined;
     void ended.then((exitCode) => (code = exitCode));
     await until(
@@ -154,11 +154,11 @@ describe("a second signal", () => {
   });
 });
 
-it("on the embedded PostgreSQL it ends with 0 as well, and leaves no server behind", async () => {
+it("with the embedded PostgreSQL the exit code is 0 as well, and no server keeps running", async () => {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-stop-"));
   const replica = await Replica.start("", { DATA_DIR: directory });
   expect(await replica.kill("SIGTERM")).toBe(0);
-  // Stopped in order, so that another may own it at once.
+  // After an orderly stop, another process may own the data directory at once.
   const again = await startEmbeddedPostgres({ dataDir: join(directory, "postgres") });
   expect(again.owned).toBe(true);
   await again.stop();

@@ -7,7 +7,7 @@ import { stillFleet } from "../support/fleet.js";
 
 const delivery = (id: string) => ({ id, event: "star", hookId: 1, form: false, body: Buffer.from('{"action":"created"}') });
 
-it("of concurrent deliveries with one id exactly one is accepted, on any number of replicas", async () => {
+it("of concurrent deliveries with one id, exactly one is accepted, on any number of replicas", async () => {
   const first = await stillFleet();
   const second = await stillFleet({}, first.url);
   const ids = Array.from({ length: 40 }, () => randomUUID());
@@ -28,21 +28,21 @@ it("concurrent deliveries share commits", async () => {
   expect(row!.transactions).toBeLessThanOrEqual(3);
 });
 
-it("a flush that fails rejects its deliveries, and the next one succeeds", async () => {
+it("a failed flush rejects its deliveries, and the next flush succeeds", async () => {
   const fleet = await stillFleet();
   await rowsOf(fleet.url, "ALTER TABLE octogauge.inbox RENAME TO away");
   const refused = await Promise.allSettled([1, 2].map(() => fleet.get(GroupCommit).accept(delivery(randomUUID()))));
   expect(refused.map((result) => result.status)).toEqual(["rejected", "rejected"]);
-  // Neither is half stored: the id and the payload are one transaction.
+  // The failed flush stored nothing: the id and the payload commit in one transaction.
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.delivery_ledger")).toEqual([]);
   await rowsOf(fleet.url, "ALTER TABLE octogauge.away RENAME TO inbox");
   expect(await fleet.get(GroupCommit).accept(delivery(randomUUID()))).toBe("accepted");
 });
 
-it("a large body does not hold up small ones", async () => {
+it("a large body does not delay small ones", async () => {
   const fleet = await stillFleet();
   const large = { ...delivery(randomUUID()), body: Buffer.alloc(2_000_000, " ") };
-  // Somebody else is about to store the same id, so that the flush of the large one waits.
+  // Another transaction holds the same id, so the flush of the large body waits.
   const other = new pg.Client({ connectionString: fleet.url });
   await other.connect();
   onTestFinished(() => other.end());

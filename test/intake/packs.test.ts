@@ -30,7 +30,7 @@ const inboxKeys = (fleet: Fleet) =>
     "SELECT delivery_id::text AS id, priority, seq::text AS seq FROM octogauge.inbox ORDER BY delivery_id",
   );
 
-it("what was packed comes out as it was, whatever it was", async () => {
+it("unpacking returns the packed bytes unchanged", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 3_000 }), { minLength: 1, maxLength: 20 }), async (arrays) => {
       const bodies = arrays.map((bytes) => Buffer.from(bytes));
@@ -43,29 +43,29 @@ it("what was packed comes out as it was, whatever it was", async () => {
   );
 });
 
-it("packs made side by side are each their own, in the event loop and in a thread", async () => {
-  // 4 MiB is where one ends and the other begins.
+it("packs compressed at the same time do not mix, in the event loop or in a worker thread", async () => {
+  // From 4 MiB on, a worker thread compresses.
   const lengths = [1, 70_000, 4_194_303, 4_194_304, 4_194_303, 5_000_000, 0, 9_000];
   const all = lengths.map((length) => [randomBytes(Math.floor(length / 2)), randomBytes(Math.ceil(length / 2))]);
   const packs = await Promise.all(all.map((bodies) => packOf(bodies)));
   for (const [index, pack] of packs.entries()) expect((await unpack(pack)).equals(Buffer.concat(all[index]!))).toBe(true);
 });
 
-it("deliveries of one flush share a pack, and each payload is its own, also beside one of megabytes", async () => {
+it("deliveries of one flush share a pack and keep their own payloads, also next to a payload of megabytes", async () => {
   const fleet = await stillFleet();
   const bodies = new Map(
     [0, 1, 10, 9_000, 70_000, 1_000_000, 1_500_000, 3_000_000].map((length) => [randomUUID() as string, randomBytes(length)]),
   );
   await Promise.all([...bodies].map(([id, body]) => accept(fleet, body, id)));
-  // One for the small ones, one for those that have a queue of their own.
+  // One pack for the small bodies, one for the large bodies, which have their own queue.
   expect(await countPacks(fleet)).toBe(2);
-  // By their digests: to compare megabytes element by element takes half a minute.
+  // Compares digests, because comparing megabytes element by element takes half a minute.
   const digests = (payloads: ReadonlyMap<string, Buffer | null>) =>
     Object.fromEntries([...payloads].map(([id, bytes]) => [id, createHash("sha256").update(bytes!).digest("hex")]));
   expect(digests(await storedPayloads(fleet.url, "inbox"))).toEqual(digests(bodies));
 });
 
-it("duplicates alone leave no pack, and one among new ones leaves them theirs", async () => {
+it("duplicates alone leave no pack, and a duplicate among new deliveries leaves their payloads intact", async () => {
   const fleet = await stillFleet();
   const id = randomUUID();
   await accept(fleet, Buffer.from("first"), id);
@@ -82,7 +82,7 @@ it("duplicates alone leave no pack, and one among new ones leaves them theirs", 
   });
 });
 
-it("a pack is kept while any delivery of it waits or is retried, and no longer", async () => {
+it("a pack exists exactly as long as one of its deliveries waits or is retried", async () => {
   const fleet = await stillFleet();
   const database = fleet.get(Database);
   const bodies = new Map(["a", "b", "c"].map((text) => [randomUUID() as string, Buffer.from(text)]));
@@ -104,17 +104,17 @@ it("a pack is kept while any delivery of it waits or is retried, and no longer",
   const attempt = await startAttempt(database, 60);
   const [taken] = await database.transaction((transaction) => take(transaction, attempt!));
   expect(taken?.payload).toEqual(bodies.get(second!.id));
-  // A dead letter has taken its own along, and only that.
+  // The dead letter has its own copy of its payload, so the pack is no longer needed.
   expect(await packsAfter()).toBe(0);
   expect((await readDeadLetter(database, third!.id))?.payload).toEqual(bodies.get(third!.id));
   expect(await replayDeadLetters(database, {}, 10)).toBe(1);
   expect(Object.fromEntries(await storedPayloads(fleet.url, "inbox"))).toEqual({ [third!.id]: bodies.get(third!.id) });
 });
 
-it("with a pack that is broken or gone, projections are used, and what has none is a dead letter at once that says so", async () => {
+it("if a pack is broken or missing, deliveries with a projection are counted and all others become dead letters with that error", async () => {
   const fleet = await stillFleet();
   const deliver = async (spoil: string) => {
-    // The first of these has no projection: a name is there twice.
+    // The first delivery has no projection, because it contains a name twice.
     await Promise.all([`{"action":"x","action":"y"}`, `{"action":"created"}`].map((text) => accept(fleet, Buffer.from(text))));
     await rowsOf(fleet.url, spoil);
     await fleet.process();
@@ -128,13 +128,13 @@ it("with a pack that is broken or gone, projections are used, and what has none 
     Array(3).fill(expect.stringMatching(/^the body cannot be read: pack \d+ is corrupt or missing$/)),
   );
   expect((await readDeadLetter(fleet.get(Database), dead[0]!.id))?.payload).toBeNull();
-  // What is broken is kept for whoever can mend it.
+  // A broken pack is kept for repair.
   await prune(fleet);
   expect(await countPacks(fleet)).toBe(2);
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.retries")).toEqual([]);
 });
 
-it("packs that are deleted all the time are never deleted too early", async () => {
+it("packs that are deleted continuously are never deleted too early", async () => {
   const fleet = await stillFleet();
   const bodies = new Map<string, Buffer>();
   const over = new AbortController();
@@ -161,7 +161,7 @@ it("packs that are deleted all the time are never deleted too early", async () =
   expect(await countPacks(fleet)).toBe(0);
 });
 
-it("a claim that is rolled back finds its payload again, though nobody needed it meanwhile", async () => {
+it("a claim that is rolled back still finds its payload after pack retention ran", async () => {
   const fleet = await stillFleet();
   const database = fleet.get(Database);
   await accept(fleet, Buffer.from("a"));
@@ -178,7 +178,7 @@ it("a claim that is rolled back finds its payload again, though nobody needed it
   expect([...(await storedPayloads(fleet.url, "inbox")).values()]).toEqual([Buffer.from("a")]);
 });
 
-it("thousands of packs that are needed do not hide those behind them that are not", async () => {
+it("retention also deletes unused packs that follow thousands of used ones", async () => {
   const fleet = await stillFleet();
   await rowsOf(
     fleet.url,
@@ -190,15 +190,15 @@ it("thousands of packs that are needed do not hide those behind them that are no
   expect(await countPacks(fleet)).toBe(2_497);
 });
 
-const [ACCEPT, CLAIM, SET_ASIDE, RETRY, BURY, REPLAY, DISCARD, PRUNE] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [ACCEPT, CLAIM, SET_ASIDE, RETRY, DEAD_LETTER, REPLAY, DISCARD, PRUNE] = [0, 1, 2, 3, 4, 5, 6, 7];
 
-it("whatever is done in whatever order, each delivery that is left has its payload, and in the end no pack is left over", async () => {
+it("after any order of operations, every remaining delivery has its payload and no unused pack remains", async () => {
   const fleet = await stillFleet();
   const database = fleet.get(Database);
   const bodies = new Map<string, Buffer>();
   const some = async (limit: number) => (await inboxKeys(fleet)).slice(0, limit);
-  let gone = 0;
-  // Each returns how many deliveries it did away with.
+  let removed = 0;
+  // Each step returns the number of deliveries that it removed.
   const steps: Readonly<Record<number, (limit: number) => Promise<number | void>>> = {
     async [ACCEPT!](limit) {
       await Promise.all(
@@ -215,7 +215,7 @@ it("whatever is done in whatever order, each delivery that is left has its paylo
       const attempt = await startAttempt(database, 0);
       return attempt && (await database.transaction((transaction) => take(transaction, attempt))).length;
     },
-    async [BURY!](limit) {
+    async [DEAD_LETTER!](limit) {
       for (const key of await some(limit))
         await database.transaction(async (transaction) => {
           for (const dead of await claimOne(transaction, key)) await addDeadLetter(transaction, dead, CAUSE);
@@ -230,13 +230,13 @@ it("whatever is done in whatever order, each delivery that is left has its paylo
   const step = fc.tuple(fc.constantFrom(...Object.keys(steps).map(Number)), fc.integer({ min: 1, max: 6 }));
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (history) => {
-      for (const [kind, limit] of history) gone += Number((await steps[kind]!(limit)) ?? 0);
+      for (const [kind, limit] of history) removed += Number((await steps[kind]!(limit)) ?? 0);
       await prune(fleet);
       const left = await rowsOf(
         fleet.url,
         `SELECT delivery_id FROM octogauge.inbox UNION ALL SELECT delivery_id FROM octogauge.retries UNION ALL SELECT delivery_id FROM octogauge.dead_letters`,
       );
-      expect(left).toHaveLength(bodies.size - gone);
+      expect(left).toHaveLength(bodies.size - removed);
       for (const table of ["inbox", "retries", "dead_letters"] as const)
         for (const [id, payload] of await storedPayloads(fleet.url, table)) expect(payload).toEqual(bodies.get(id));
       const needed =
@@ -247,7 +247,7 @@ it("whatever is done in whatever order, each delivery that is left has its paylo
   );
 });
 
-it("rows from before there were packs keep their payloads on all their ways", async () => {
+it("rows from versions without packs keep their payloads in every table", async () => {
   const fleet = await stillFleet();
   const database = fleet.get(Database);
   await rowsOf(

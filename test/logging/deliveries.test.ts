@@ -9,11 +9,11 @@ import { Applier } from "../../src/processing/applier.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { Gate } from "../support/gate.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 import { deliveryHeaders, post, sign, startInstance } from "../support/octogauge.js";
 import { jobPayload, RAN } from "../support/payloads.js";
 
-/** With it no line but those of deliveries. */
+/** With this setting, only lines about deliveries are logged. */
 const ALOUD = { LOG_DELIVERIES: "on", LOG_LEVEL: "info" };
 const CANARY = "a-word-of-the-body";
 const payload = (id: number) => jobPayload("completed", { ...RAN, id, workflow_name: CANARY });
@@ -22,7 +22,7 @@ const GATEWAY = { level: "info", room: "ingest", duration_seconds: "some" };
 const ofJob = (id: string) => ({ delivery_id: id, event: "workflow_job", repository: "acme/api" });
 
 describe("LOG_DELIVERIES", () => {
-  it("tells of each delivery when it is answered and when it is applied, and of no body and no signature", async () => {
+  it("logs each delivery when it is answered and when it is applied, without body and signature", async () => {
     const instance = await startInstance(ALOUD);
     const { lines, text } = captureLog(ALOUD);
     const [id, odd, wrong] = [randomUUID(), randomUUID(), randomUUID()];
@@ -37,7 +37,7 @@ describe("LOG_DELIVERIES", () => {
     await fetch(instance.webhook, { method: "POST", headers: { ...headers, "x-github-event": `Star ${CANARY}` }, body });
     await fetch(instance.webhook);
     const bytes = Buffer.byteLength(body);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { ...GATEWAY, ...ofJob(id), outcome: "accepted", status: 202, bytes, msg: "a delivery was accepted" },
       { level: "info", room: "processing", ...ofJob(id), age_seconds: "some", msg: "a delivery was applied" },
       { ...GATEWAY, ...ofJob(id), outcome: "duplicate", status: 202, bytes, msg: "a delivery was accepted" },
@@ -89,7 +89,7 @@ describe("LOG_DELIVERIES", () => {
     await expect.poll(() => lines.map(({ level, room, msg }) => [level, room, msg])).toEqual(expected);
   });
 
-  it("names what could not be stored", async () => {
+  it("names members that could not be projected", async () => {
     const gate = await Gate.before(await freshDatabase());
     const instance = await startInstance({ LOG_LEVEL: "info", MODE: "gateway" }, gate.url);
     const { lines } = captureLog();
@@ -103,8 +103,8 @@ describe("LOG_DELIVERIES", () => {
   });
 });
 
-describe("what goes wrong with a delivery", () => {
-  it("is told from the first refusal to the dead letter", async () => {
+describe("a failing delivery", () => {
+  it("is logged from the first refusal to the dead letter", async () => {
     const fleet = await stillFleet({ MAX_ATTEMPTS: "3", LOG_LEVEL: "info" });
     const { lines, text } = captureLog();
     await rowsOf(fleet.url, "ALTER TABLE octogauge.workflow_jobs ADD CONSTRAINT refused CHECK (job_id <> 3)");
@@ -116,7 +116,7 @@ describe("what goes wrong with a delivery", () => {
     const message = 'new row for relation "workflow_jobs" violates check constraint "refused"';
     const error = { class: "error", code: "23514", message };
     const failed = { ...ofJob(ids[1]!), source: "apply" };
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "warn", room: "processing", deliveries: 2, error, msg: "a batch failed, processing its deliveries one by one" },
       {
         level: "warn",
@@ -147,11 +147,11 @@ describe("what goes wrong with a delivery", () => {
         msg: "a delivery is a dead letter",
       },
     ]);
-    // The row that was refused is in the server's error as well.
+    // The server's error contains the refused row as well.
     expect(text()).not.toContain(CANARY);
   });
 
-  it("is told of what waits for its limit, at debug", async () => {
+  it("is logged at debug while it waits for its rate limit", async () => {
     const overrides = { LOG_LEVELS: "processing=debug", RATE_LIMITS: "acme=0.01" };
     const fleet = await stillFleet(overrides);
     const { lines } = captureLog(overrides);
@@ -165,14 +165,14 @@ describe("what goes wrong with a delivery", () => {
     ]);
   });
 
-  it("is told of what a dead worker left", async () => {
+  it("is logged if a crashed worker left it", async () => {
     const fleet = await stillFleet({ LOG_LEVEL: "info" });
     const { lines } = captureLog();
     const id = randomUUID();
     await fleet.accept("workflow_job", payload(1), id);
     await fleet.get(BatchJournal).begin(randomUUID(), await rowsOf<InboxKey>(fleet.url, "SELECT priority, seq FROM octogauge.inbox"));
     await fleet.process();
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       {
         level: "warn",
         room: "processing",
@@ -184,7 +184,7 @@ describe("what goes wrong with a delivery", () => {
   });
 });
 
-it("lines of a delivery that is traced name its trace and span", async () => {
+it("lines of a traced delivery contain its trace and span", async () => {
   const fleet = await stillFleet(ALOUD);
   const { lines } = captureLog(ALOUD);
   const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

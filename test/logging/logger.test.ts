@@ -8,7 +8,7 @@ import { loadConfig } from "../../src/config/config.js";
 import { LOG_ROOMS } from "../../src/config/log-levels.js";
 import { logEntry } from "../../src/logging/fields.js";
 import { OctogaugeLogger, prettyStream } from "../../src/logging/octogauge-logger.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 
 const METHODS = ["fatal", "error", "warn", "log", "debug", "verbose"] as const;
 
@@ -20,7 +20,7 @@ describe("a log line", () => {
     logger.warn(logEntry("a delivery is odd", { delivery_id: "d", event: "star", status: 202 }));
     expect(lines[0]?.["time"]).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(lines[0]?.["pid"]).toBe(process.pid);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       ...["fatal", "error", "warn", "info", "debug", "trace"].map((level) => ({
         level,
         room: "processing",
@@ -39,27 +39,27 @@ describe("a log line", () => {
     ]);
   });
 
-  it("of the framework is one of the room nest, and its start-up chatter is none", () => {
+  it("of the framework has the room nest, and its start-up lines are dropped", () => {
     const { lines } = captureLog();
     new Logger("RouterExplorer").log("Mapped {/metrics, GET} route");
     new Logger("RouterExplorer").warn("odd");
     Logger.error(new TypeError("no context"));
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "warn", room: "nest", loop: "RouterExplorer", msg: "odd" },
       { level: "error", room: "nest", error: { class: "TypeError", message: "no context" }, msg: "no context" },
     ]);
   });
 
-  it("takes no stack for a name, as the framework gives one where a stop fails", () => {
+  it("does not use a stack as the name, although the framework passes one when a stop fails", () => {
     const { lines } = captureLog({ LOG_LEVELS: "nest=info", GITHUB_TOKEN: "a-token-of-mine" });
     const error = new Error("boom a-token-of-mine");
     Logger.error(error, error.stack);
-    expect(told(lines)).toEqual([
+    expect(comparable(lines)).toEqual([
       { level: "error", room: "nest", error: { class: "Error", message: "boom [redacted]" }, msg: "boom [redacted]" },
     ]);
   });
 
-  it("has the stack of an error at debug, and not before", () => {
+  it("has the stack of an error only at debug", () => {
     const { lines } = captureLog({ LOG_LEVELS: "github=debug" });
     const error = Object.assign(new RangeError("too far"), { code: "E1" });
     new Logger("metrics").error(logEntry("failed", { error }));
@@ -75,7 +75,7 @@ describe("a log line", () => {
     ]);
   });
 
-  it("can be read by people", () => {
+  it("has a human-readable format", () => {
     let text = "";
     const stream = new Writable({ write: (chunk, _, done) => done(void (text += String(chunk))) });
     Logger.overrideLogger(new OctogaugeLogger(loadConfig({}), prettyStream(stream, false)));
@@ -95,7 +95,7 @@ describe("a log line", () => {
 });
 
 describe("levels", () => {
-  const said = (overrides: Record<string, string>, room: string) => {
+  const levelsOf = (overrides: Record<string, string>, room: string) => {
     const { lines } = captureLog(overrides);
     for (const method of METHODS) new Logger(room)[method]("said");
     return lines.map(({ level }) => level);
@@ -112,11 +112,11 @@ describe("levels", () => {
     [{ LOG_LEVELS: "processing=debug,github=warn" }, "github", 3],
     [{ LOG_LEVELS: "processing=debug", LOG_LEVEL: "error" }, "ingest", 2],
     [{ LOG_LEVELS: "nest=error" }, "InjectorOfSomething", 2],
-  ])("%j: %s says the first %i", (overrides, room, count) => {
-    expect(said(overrides as Record<string, string>, room)).toEqual(ALL.slice(0, count));
+  ])("%j: %s logs the first %i levels", (overrides, room, count) => {
+    expect(levelsOf(overrides as Record<string, string>, room)).toEqual(ALL.slice(0, count));
   });
 
-  it.each(["procesing=debug", "processing=loud", "processing", "processing=debug=x", "processing=debug,processing=warn"])(
+  it.each(["procesing=debug", "processing=loud", "processing", "processing=debug=x", "%s is a configuration error"])(
     "%s is a configuration error",
     (value) => {
       expect(() => loadConfig({ LOG_LEVELS: value })).toThrow(
@@ -125,7 +125,7 @@ describe("levels", () => {
     },
   );
 
-  it("are shown as they could have been written", () => {
+  it("are printed in their input form", () => {
     const lines = configLines(loadConfig({ LOG_LEVELS: "processing=log\ngithub = warn", LOG_LEVEL: "log" }));
     expect(lines).toEqual(expect.arrayContaining(["LOG_LEVELS=processing=info,github=warn", "LOG_LEVEL=info", "LOG_DELIVERIES=off"]));
   });
@@ -136,7 +136,7 @@ describe("levels", () => {
     expect(() => loadConfig({ LOG_LEVELS: "inbox=debug,queue=info" })).toThrow("each room once");
   });
 
-  it("can be set for every room that says something", () => {
+  it("can be set for every room that logs", () => {
     const root = fileURLToPath(new URL("../../src/", import.meta.url));
     const texts = readdirSync(root, { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts"))

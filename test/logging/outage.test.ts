@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { BackgroundLoop, type Outcome } from "../../src/background/background-loop.js";
 import { Outage } from "../../src/logging/outage.js";
 
-it("of an outage the first failure is logged, then one a minute, and its end once", () => {
+it("an outage logs its first failure, then one failure a minute, and its end once", () => {
   const [lines, clock] = [[] as string[], { now: 0 }];
   const outage = new Outage({ warn: (line: string) => lines.push(line), log: (line: string) => lines.push(line) }, () => clock.now);
   outage.worked();
@@ -15,7 +15,7 @@ it("of an outage the first failure is logged, then one a minute, and its end onc
   expect(lines).toEqual(["failure 1", "failure 481", "failure 961", "works again, after 1000 failures in 125 s"]);
 });
 
-it("a loop whose rounds fail does not log each of them", async () => {
+it("a loop with failing rounds does not log each of them", async () => {
   const lines: string[] = [];
   let rounds = 0;
   class Failing extends BackgroundLoop {

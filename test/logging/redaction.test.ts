@@ -3,26 +3,26 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { type LogFields, logEntry } from "../../src/logging/fields.js";
 import { traceFields } from "../../src/logging/trace-fields.js";
-import { captureLog, told } from "../support/log.js";
+import { captureLog, comparable } from "../support/log.js";
 
-/** LogFields that no caller could give without a cast. */
-const odd = (fields: object) => fields as LogFields;
+/** LogFields that a caller could only pass with a cast. */
+const uncheckedFields = (fields: object) => fields as LogFields;
 
 const lineOf = (message: unknown, overrides: Record<string, string> = {}) => {
   const { lines } = captureLog(overrides);
   new Logger("queue").warn(message);
-  const { level: _level, room: _room, ...line } = told(lines)[0]!;
+  const { level: _level, room: _room, ...line } = comparable(lines)[0]!;
   return line;
 };
 
 describe("fields", () => {
-  it("that are not known keep their name and nothing else, nested ones as well", () => {
+  it("that are unknown keep only their name, nested ones as well", () => {
     const body = Buffer.from("a body");
     expect(
       lineOf(
         logEntry(
           "m",
-          odd({
+          uncheckedFields({
             delivery_id: "d",
             body,
             payload: "a body",
@@ -49,7 +49,7 @@ describe("fields", () => {
     });
   });
 
-  it("are redacted in an object that is logged without a message, too, and circles end", () => {
+  it("of an object that is logged without a message are redacted too, and circular references end", () => {
     const circle: Record<string, unknown> = { event: "e", secret: "s" };
     circle["outcome"] = circle;
     const { lines } = captureLog();
@@ -58,7 +58,7 @@ describe("fields", () => {
     expect(lines[0]).toMatchObject({ event: "e", secret: "[redacted]", outcome: { event: "e", secret: "[redacted]" }, msg: "" });
   });
 
-  it("say of an error its class, message and code; requests and rows that libraries hang on it stay away", () => {
+  it("of an error are its class, message and code, without requests and rows that libraries attach", () => {
     const error = Object.assign(new Error("refused"), {
       name: "DatabaseError",
       code: "23514",
@@ -75,7 +75,7 @@ describe("fields", () => {
     expect(lineOf(logEntry("m", { error: undefined }))).toEqual({ msg: "m" });
   });
 
-  it("name the trace", () => {
+  it("include the trace", () => {
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     expect(traceFields(traceparent)).toEqual({ trace_id: "0af7651916cd43dd8448eb211c80319c", span_id: "b7ad6b7169203331" });
     for (const none of [undefined, "", `${traceparent}0`, traceparent.replace("00-", "ff-"), `00-${"0".repeat(32)}-b7ad6b7169203331-01`])
@@ -87,7 +87,7 @@ describe("secrets", () => {
   const secret = () => `s+/${randomUUID()}`;
   const encoded = (text: string) => encodeURIComponent(text);
 
-  it("that were configured are in no line, as they are or within an address", () => {
+  it("from the configuration are in no line, neither alone nor inside an address", () => {
     const [webhook, older, token, metrics, database, natsUser, natsToken, redis, header, collector, query] = Array.from(
       { length: 11 },
       secret,
@@ -113,7 +113,7 @@ describe("secrets", () => {
         `${"x".repeat(3_970)}${one}`,
       ]) {
         loggers.error(`it said ${form} indeed`);
-        loggers.error(logEntry(`it said ${form}`, odd({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
+        loggers.error(logEntry(`it said ${form}`, uncheckedFields({ source: form, [form]: 1, error: new Error(`it said ${form}`) })), form);
         loggers.error(`it said ${form}`, `Error: ${form}\n at x`);
       }
     expect(lines.length).toBe(all.length * 15);
@@ -123,7 +123,7 @@ describe("secrets", () => {
     expect(out).not.toContain("postgres://octo");
   });
 
-  it("of many lines are in no line, not even in part", () => {
+  it("of several lines are in no line, not even in part", () => {
     const key = generateKeyPairSync("rsa", { modulusLength: 1_024 }).privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const { text } = captureLog({ GITHUB_APP_ID: "1", GITHUB_APP_PRIVATE_KEY: key.replaceAll("\n", "\\n") });
     const lines = key.split("\n").filter((line) => line.length > 30 && !line.startsWith("-----"));
@@ -132,7 +132,7 @@ describe("secrets", () => {
     expect(lines.filter((line) => text().includes(line.slice(0, 20)))).toEqual([]);
   });
 
-  it("that nobody configured are known by their looks", () => {
+  it("outside the configuration are recognised by their form", () => {
     for (const text of [
       `ghs_${"a1".repeat(18)}`,
       `github_pat_${"a1".repeat(30)}`,
@@ -147,8 +147,8 @@ describe("secrets", () => {
   });
 });
 
-it("a header that names a tenant is no secret, one that lets in is", () => {
+it("a header that names a tenant is not a secret, and a header with credentials is", () => {
   const { lines } = captureLog({ OTEL_EXPORTER_OTLP_HEADERS: "x-scope-orgid=acme,x-api-key=k3yk3y,x-odd=0123456789abcdef" });
   new Logger("queue").warn("of acme/api with k3yk3y and 0123456789abcdef");
-  expect(told(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
+  expect(comparable(lines)[0]!["msg"]).toBe("of acme/api with [redacted] and [redacted]");
 });

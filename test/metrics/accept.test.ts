@@ -13,6 +13,6 @@ it.each([
   ["application/openmetrics-text;q=0", "text"],
   ["text/*, application/openmetrics-text; q=0.9", "text"],
   ["Application/OpenMetrics-Text; version=1.0.0; q=1.0", "openmetrics"],
-])("Accept: %s gets %s", (accept, format) => {
+])("Accept: %s selects %s", (accept, format) => {
   expect(negotiate(accept)).toBe(format);
 });

@@ -21,7 +21,7 @@ describe("/metrics", () => {
     expect(await open.text()).toMatch(/# TYPE github_events counter\n[^]*# EOF\n$/);
   });
 
-  it("asks for the token where one is set, for the process's metrics as well", async () => {
+  it("requires the token if one is set, for /metrics/process too", async () => {
     const instance = await startInstance({ METRICS_TOKEN: "t0ken" });
     for (const path of ["/metrics", "/metrics/process"]) {
       const ask = (authorization?: string) =>
@@ -35,7 +35,7 @@ describe("/metrics", () => {
     expect((await fetch(`${instance.managementUrl}/health/live`)).status).toBe(200);
   });
 
-  it("shares one reading between concurrent scrapes, and reads anew after a second", async () => {
+  it("concurrent scrapes share one reading, and a scrape a second later reads again", async () => {
     let readings = 0;
     let endReading!: () => void;
     const reading = new Promise<void>((resolve) => (endReading = resolve));
@@ -60,7 +60,7 @@ describe("/metrics", () => {
     expect(readings).toBe(2);
   });
 
-  it("answers within 9 s with what it has, where the database hangs", async () => {
+  it("answers within 9 s with the metrics that it has if the database hangs", async () => {
     const database = (await stillFleet()).get(Database);
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
@@ -82,7 +82,7 @@ describe("/metrics", () => {
   });
 });
 
-it("/metrics/process tells what this process did", async () => {
+it("/metrics/process shows the work of this process", async () => {
   const instance = await startInstance();
   await post(instance.webhook, "star", { action: "created", repository });
   await fetch(instance.webhook, { method: "GET" });

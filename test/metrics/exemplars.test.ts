@@ -15,7 +15,7 @@ const TRACE = (last: number) => `4bf92f3577b34da6a3ce929d0e0e47${last}`;
 const scrape = async ({ managementUrl }: Pick<TestInstance, "managementUrl">, headers: Record<string, string> = {}) =>
   (await fetch(`${managementUrl}/metrics/process`, { headers })).text();
 
-/** The metrics of this process, by what it registered. */
+/** The metrics objects that this process registered. */
 const registered = () => {
   const histogram = (name: string) => register.getSingleMetric(`octogauge_${name}`) as Histogram;
   const gauge = (name: string) => register.getSingleMetric(`octogauge_${name}`) as Gauge;
@@ -49,25 +49,25 @@ const observe = () => {
 };
 
 describe("/metrics/process", () => {
-  it("has exemplars in OpenMetrics, on the bucket that was observed", async () => {
+  it("has exemplars in OpenMetrics, on the bucket of the observation", async () => {
     const instance = await startInstance();
     observe();
-    const hung = new Map(
+    const exemplars = new Map(
       (await scrape(instance, OPENMETRICS)).split("\n").flatMap((line) => {
         const [series = "", exemplar] = line.split(/ \d+ # /);
         return exemplar === undefined ? [] : [[series, exemplar]];
       }),
     );
-    expect([...hung.keys()].map((series) => series.replace(/(?<=inbox.*le=)"[^"]+"/, '"some"')).sort()).toEqual([
+    expect([...exemplars.keys()].map((series) => series.replace(/(?<=inbox.*le=)"[^"]+"/, '"some"')).sort()).toEqual([
       'octogauge_http_request_duration_seconds_bucket{le="0.005",status="202"}',
       'octogauge_inbox_flush_duration_seconds_bucket{le="some"}',
       'octogauge_processing_batch_duration_seconds_bucket{le="0.25"}',
       'octogauge_processing_claim_duration_seconds_bucket{le="+Inf"}',
     ]);
-    expect([...hung.values()].map((exemplar) => exemplar.split(" ")[0]).sort()).toEqual(
+    expect([...exemplars.values()].map((exemplar) => exemplar.split(" ")[0]).sort()).toEqual(
       [11, 12, 13, 14].map((last) => `{trace_id="${TRACE(last)}"}`),
     );
-    expect(hung.get('octogauge_processing_claim_duration_seconds_bucket{le="+Inf"}')).toMatch(
+    expect(exemplars.get('octogauge_processing_claim_duration_seconds_bucket{le="+Inf"}')).toMatch(
       /^\{trace_id="\w{32}"\} 20 \d{10}(\.\d{1,3})?$/,
     );
     const second = TRACE(21);
@@ -76,7 +76,7 @@ describe("/metrics/process", () => {
     expect(await scrape(instance, OPENMETRICS)).toContain(`# {trace_id="${second}"} 0.004 `);
   });
 
-  it("answers both formats at the same time, and neither changes the other", async () => {
+  it("answers both formats concurrently, without mixing them", async () => {
     const instance = await startInstance();
     observe();
     const before = await scrape(instance);
@@ -101,7 +101,7 @@ describe("/metrics/process", () => {
     expect([...new Set(names(answers[0]!.text))]).toEqual([...new Set(names(before))]);
   });
 
-  it.skipIf(!hasPrometheus)("is understood by Prometheus, exemplars included", async () => {
+  it.skipIf(!hasPrometheus)("is accepted by Prometheus, exemplars included", async () => {
     const instance = await startInstance();
     observe();
     const target = new URL(instance.managementUrl).host;
@@ -125,8 +125,8 @@ describe("/metrics/process", () => {
   });
 });
 
-describe("of several processes", () => {
-  const told = (count: number, timestamp: number, trace_id: string): MetricSnapshot[] => [
+describe("metrics of several processes", () => {
+  const snapshotsOf = (count: number, timestamp: number, trace_id: string): MetricSnapshot[] => [
     {
       name: "seconds",
       help: 'a "quoted"\nhelp',
@@ -152,10 +152,10 @@ describe("of several processes", () => {
     } as MetricSnapshot,
   ];
 
-  it("the newest exemplar stays, that of one that ended as well, and the sums are right in both formats", async () => {
+  it("the newest exemplar stays, also after its process has ended, and the sums are right in both formats", async () => {
     const totals = new ProcessTotals();
-    totals.record(1, told(3, 200, "newer"));
-    totals.record(2, told(4, 100, "older"));
+    totals.record(1, snapshotsOf(3, 200, "newer"));
+    totals.record(2, snapshotsOf(4, 100, "older"));
     await totals.removeProcess(1);
     const open = openMetricsOf(await totals.total());
     expect(open).toContain('# HELP seconds a \\"quoted\\"\\nhelp\n# TYPE seconds histogram\n');

@@ -5,7 +5,7 @@ import { jobPayload, RAN, repository, runPayload } from "../support/payloads.js"
 import { storedPayloads } from "../support/stored-payloads.js";
 import { at } from "../support/clock.js";
 
-/** What depends on the time of the reading is levelled, everything else is compared to the letter. */
+/** Levels values that depend on the time of the reading. All other text is compared exactly. */
 const level = (text: string) => text.replaceAll(/^(\S*(?:_age_seconds|_collector_duration_seconds)\{[^}]*\}) \S+$/gm, "$1 0");
 
 async function someOfEverything(overrides: Record<string, string> = {}) {
@@ -30,7 +30,7 @@ async function someOfEverything(overrides: Record<string, string> = {}) {
   return fleet;
 }
 
-it("is, to the letter, the golden text", async () => {
+it("equals the golden text exactly", async () => {
   const fleet = await someOfEverything();
   await expect(level(await fleet.exposition("text"))).toMatchFileSnapshot("golden.prometheus.txt");
   await expect(level(await fleet.exposition("openmetrics"))).toMatchFileSnapshot("golden.openmetrics.txt");
@@ -48,7 +48,7 @@ it("is, to the letter, the golden text", async () => {
   ]);
 });
 
-it("a collector that fails, fails alone and says so", async () => {
+it("a failing collector reports its failure and does not affect the others", async () => {
   const fleet = await someOfEverything();
   await rowsOf(fleet.url, "ALTER TABLE octogauge.dead_letters RENAME TO elsewhere");
   const text = await fleet.exposition();
@@ -58,7 +58,7 @@ it("a collector that fails, fails alone and says so", async () => {
   expect(text).not.toContain("octogauge_dead_letters{");
 });
 
-it("adds promgithub's names on demand, and nothing of them otherwise", async () => {
+it("has promgithub's names only with COMPAT_METRICS", async () => {
   const compatible = await someOfEverything({ COMPAT_METRICS: "promgithub" });
   const text = await compatible.exposition();
   const own = text.slice(text.indexOf("# HELP promgithub_"), text.indexOf("# HELP octogauge_collector_success"));

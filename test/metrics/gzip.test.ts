@@ -11,7 +11,7 @@ import { gzipped } from "../../src/metrics/gzip.js";
 import { LinePages } from "../../src/metrics/line-pages.js";
 import { startInstance } from "../support/octogauge.js";
 
-/** By a reader of one member, who says where that ends. */
+/** Decompresses the first gzip member only, and returns where it ends. */
 async function unzipped(pages: readonly Buffer[]): Promise<Buffer> {
   const file = Buffer.concat(await gzipped(pages));
   const reader = createGunzip();
@@ -26,8 +26,8 @@ async function unzipped(pages: readonly Buffer[]): Promise<Buffer> {
   return text;
 }
 
-it("what was compressed page by page, now or before, is the text", async () => {
-  // Bytes that cannot be compressed, and those that can, longer and shorter than what zlib puts out at once.
+it("pages compressed one by one, now or earlier, decompress to the text", async () => {
+  // Compressible and incompressible bytes, shorter and longer than one output chunk of zlib.
   const made = new Map<string, Buffer>();
   const page = fc.tuple(fc.constantFrom(0, 1, 100, 16_383, 16_384, 65_536, 200_000), fc.boolean(), fc.integer({ min: 0, max: 2 }));
   await fc.assert(
@@ -44,7 +44,7 @@ it("what was compressed page by page, now or before, is the text", async () => {
   );
 });
 
-it("a page that is kept is compressed once, however long its lines", async () => {
+it("an unchanged page is compressed only once, however long its lines are", async () => {
   for (const length of [180, 200, 210]) {
     const kept = new LinePages();
     const labels = Array.from({ length: 3_000 }, (_, index) => `number="${String(index).padStart(5, "0")}"`);
@@ -52,7 +52,7 @@ it("a page that is kept is compressed once, however long its lines", async () =>
     const before = await kept.texts();
     expect(before.length).toBeGreaterThan(5);
     const [first, again] = [await gzipped([Buffer.from("head\n"), ...before]), await gzipped([Buffer.from("another\n"), ...before])];
-    // Between the head of the file, with the short page, and its end.
+    // Between the head of the file (with the short page) and its end.
     expect(first.length).toBe(before.length + 4);
     expect(first.slice(2, -2).every((blocks, index) => blocks === again[index + 2])).toBe(true);
     kept.set(labels[1_500]!, "metric 2\n");
@@ -61,13 +61,13 @@ it("a page that is kept is compressed once, however long its lines", async () =>
   }
 });
 
-it("two answers at the same time share what is compressed", async () => {
+it("two concurrent answers share the compressed pages", async () => {
   const page = randomBytes(100_000);
   const [[, one], [, other]] = await Promise.all([gzipped([page]), gzipped([page])]);
   expect(one).toBe(other);
 });
 
-it("answers are compressed for those who ask for it", async () => {
+it("answers are compressed if the request accepts gzip", async () => {
   const { managementUrl } = await startInstance();
   const answer = async (encoding?: string) => {
     const request = get(`${managementUrl}/metrics`, { headers: encoding === undefined ? {} : { "accept-encoding": encoding } });
@@ -89,7 +89,7 @@ it("answers are compressed for those who ask for it", async () => {
   });
   expect(headers.vary).toMatch(/accept-encoding/i);
   expect(gunzipSync(body).toString()).toContain("# TYPE github_workflow_jobs gauge");
-  // Another implementation than node's; it reads one member and no more.
+  // A second gzip implementation, which reads exactly one member.
   const { stdout } = await promisify(execFile)("curl", ["-sS", "--compressed", `${managementUrl}/metrics`]);
   expect(stdout).toContain("# TYPE github_workflow_jobs gauge");
 });

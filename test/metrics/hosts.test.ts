@@ -14,7 +14,7 @@ function ask({ managementUrl }: TestInstance, host: string, path = "/health/live
   });
 }
 
-it("management answers to addresses and to names that only exist inside, and refuses names of the Internet with 421", async () => {
+it("the management port accepts IP addresses and internal host names, and answers 421 to Internet host names", async () => {
   const instance = await startInstance({ MODE: "gateway" });
   for (const host of [
     "127.0.0.1:8081",
@@ -32,7 +32,7 @@ it("management answers to addresses and to names that only exist inside, and ref
       expect([host, path, await ask(instance, host, path)]).toEqual([host, path, 421]);
 });
 
-it("MANAGEMENT_ALLOWED_HOSTS names more, or all", async () => {
+it("MANAGEMENT_ALLOWED_HOSTS allows more host names, or all", async () => {
   const named = await startInstance({ MODE: "gateway", MANAGEMENT_ALLOWED_HOSTS: "metrics.example.com, *.corp.example" });
   expect(await ask(named, "Metrics.example.com:443")).toBe(200);
   expect(await ask(named, "octogauge.corp.example")).toBe(200);

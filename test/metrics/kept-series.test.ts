@@ -23,7 +23,7 @@ async function connect(url: string): Promise<pg.Client> {
 const textOf = async (series: KeptSeries, on: Queryable) =>
   [...(await series.pages(on))].sort(([a], [b]) => (a < b ? -1 : 1)).map(([metric, pages]) => [metric, Buffer.concat(pages).toString()]);
 
-/** What a process that has kept nothing would say. */
+/** The text from a process without a cache. */
 const wholeText = (on: Queryable) => textOf(new KeptSeries("counter_series"), on);
 
 const add = (on: Queryable, labels: string, value = 1, metric = "m") =>
@@ -32,7 +32,7 @@ const add = (on: Queryable, labels: string, value = 1, metric = "m") =>
     [metric, labels, value],
   );
 
-/** Counts the series that statements bring, beside the row that says how many there are; `start` is when the server started, in SQL. */
+/** Counts the series rows that statements return, without the row of their number. `start` is the server's start time, in SQL. */
 function counting(client: pg.Client): Queryable & { series: number; start: string } {
   const counted = {
     series: 0,
@@ -48,7 +48,7 @@ function counting(client: pg.Client): Queryable & { series: number; start: strin
 
 const [BEGIN, ADD, COMMIT, ROLLBACK, DELETE, VACUUM, SCRAPE] = [0, 1, 2, 3, 4, 5, 6];
 
-it("says what the table says, whoever writes, commits, rolls back or deletes in whatever order beside it", async () => {
+it("the cache equals the table, whatever order other transactions write, commit, roll back or delete in", async () => {
   const url = await freshDatabase();
   const [reader, ...writers] = await Promise.all([0, 1, 2, 3].map(() => connect(url)));
   const step = fc.tuple(
@@ -61,16 +61,16 @@ it("says what the table says, whoever writes, commits, rolls back or deletes in 
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const kept = new KeptSeries("counter_series");
       const open = [false, false, false];
-      for (const [kind, who, number] of steps) {
-        const writer = writers[who]!;
-        // Each has its own series, so that nobody waits for a lock.
-        const labels = `writer="${who}",number="${number}"`;
+      for (const [kind, index, number] of steps) {
+        const writer = writers[index]!;
+        // Each writer has its own series, so that no writer waits for a lock.
+        const labels = `writer="${index}",number="${number}"`;
         if (kind === ADD) await add(writer, labels, number + 1, `metric_${number % 2}`);
-        if (kind === BEGIN && !open[who]) await writer.query("BEGIN");
-        if (kind === BEGIN) open[who] = true;
+        if (kind === BEGIN && !open[index]) await writer.query("BEGIN");
+        if (kind === BEGIN) open[index] = true;
         if (kind === COMMIT) await writer.query("COMMIT");
         if (kind === ROLLBACK) await writer.query("ROLLBACK");
-        if (kind === COMMIT || kind === ROLLBACK) open[who] = false;
+        if (kind === COMMIT || kind === ROLLBACK) open[index] = false;
         if (kind === DELETE) await writer.query("DELETE FROM octogauge.counter_series WHERE labels = $1", [labels]);
         if (kind === VACUUM) await reader!.query("VACUUM (FREEZE) octogauge.counter_series");
         if (kind !== SCRAPE) continue;
@@ -84,33 +84,33 @@ it("says what the table says, whoever writes, commits, rolls back or deletes in 
   expect(scrapes).toBeGreaterThan(100);
 });
 
-it("reads only what has changed, and all of it again where series were deleted", async () => {
+it("a reading fetches only changed series, and all series after a deletion", async () => {
   const on = counting(await connect(await freshDatabase()));
   for (let number = 0; number < 20; number += 1) await add(on, `number="${number}"`);
   const kept = new KeptSeries("counter_series");
-  const brought = async () => {
+  const fetchedSeries = async () => {
     on.series = 0;
     const text = await textOf(kept, on);
     const { series } = on;
     expect(text).toEqual(await wholeText(on));
     return series;
   };
-  expect(await brought()).toBe(20);
-  // The server's other databases have transactions as well, and a horizon does not pass the oldest.
-  await expect.poll(brought).toBe(0);
+  expect(await fetchedSeries()).toBe(20);
+  // Transactions of the server's other databases can hold the horizon back.
+  await expect.poll(fetchedSeries).toBe(0);
   on.start = "timestamptz '2026-01-01 UTC'";
-  expect(await brought()).toBe(20);
-  await expect.poll(brought).toBe(0);
+  expect(await fetchedSeries()).toBe(20);
+  await expect.poll(fetchedSeries).toBe(0);
   await add(on, `number="3"`);
   await add(on, `number="new"`);
-  expect(await brought()).toBe(2);
+  expect(await fetchedSeries()).toBe(2);
   await on.query(`DELETE FROM octogauge.counter_series WHERE labels = 'number="7"'`);
-  expect(await brought()).toBeGreaterThanOrEqual(20);
+  expect(await fetchedSeries()).toBeGreaterThanOrEqual(20);
   await on.query("TRUNCATE octogauge.counter_series");
-  expect(await brought()).toBe(0);
+  expect(await fetchedSeries()).toBe(0);
 });
 
-it("a transaction that was open for long is seen when it commits, though others wrote and were seen meanwhile", async () => {
+it("a long transaction becomes visible at its commit, although later transactions were read before", async () => {
   const url = await freshDatabase();
   const [long, short, reader] = await Promise.all([connect(url), connect(url), connect(url)]);
   const kept = new KeptSeries("counter_series");
@@ -125,7 +125,7 @@ it("a transaction that was open for long is seen when it commits, though others 
   expect(await textOf(kept, reader)).toEqual([["m", `m{of="long"} 42\nm{of="short"} 3\n`]]);
 });
 
-it("another database, or a table that was made anew, has its own text, even with as many series and older transactions", async () => {
+it("another database or a recreated table gets its own text, even with as many series and older transactions", async () => {
   const [first, second] = await Promise.all([freshDatabase(), freshDatabase()].map(async (url) => connect(await url)));
   await add(second!, `number="1"`, 7);
   await add(first!, `number="1"`, 5);
@@ -139,23 +139,23 @@ it("another database, or a table that was made anew, has its own text, even with
   expect(await textOf(kept, second!)).toEqual([["m", `m{number="1"} 1\n`]]);
 });
 
-it("trusts no horizon that is so old that transaction numbers may have come round", async () => {
+it("a horizon that is so old that transaction ids may have wrapped around is not used", async () => {
   const on = counting(await connect(await freshDatabase()));
   let now = 0;
   const kept = new KeptSeries("counter_series", () => now);
   await add(on, `number="1"`);
-  const broughtAfter = async (milliseconds: number) => {
+  const fetchedAfter = async (milliseconds: number) => {
     on.series = 0;
     now += milliseconds;
     await textOf(kept, on);
     return on.series;
   };
-  await expect.poll(() => broughtAfter(0)).toBe(0);
-  expect(await broughtAfter(HOUR)).toBe(0);
-  expect(await broughtAfter(HOUR + 1)).toBe(1);
+  await expect.poll(() => fetchedAfter(0)).toBe(0);
+  expect(await fetchedAfter(HOUR)).toBe(0);
+  expect(await fetchedAfter(HOUR + 1)).toBe(1);
 });
 
-it("histograms are kept as well, by their own table", async () => {
+it("histograms are cached too, from their own table", async () => {
   const client = await connect(await freshDatabase());
   const kept = new KeptSeries("histogram_series");
   const insert = (count: number) =>
@@ -174,7 +174,7 @@ it("histograms are kept as well, by their own table", async () => {
   }
 });
 
-it("after a crash of one of the server's processes, all is read again: it gives numbers of transactions out anew", async () => {
+it("after a crash of a server process all series are read again, because transaction ids may be reused", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "octogauge-crash-"));
   const server = await startEmbeddedPostgres({ dataDir });
   onTestFinished(async () => {
@@ -191,18 +191,18 @@ it("after a crash of one of the server's processes, all is read again: it gives 
   const before = counting(await connected());
   await add(before, `number="1"`);
   const kept = new KeptSeries("counter_series");
-  const brought = async (on: ReturnType<typeof counting>) => {
+  const fetchedSeries = async (on: ReturnType<typeof counting>) => {
     on.series = 0;
     await textOf(kept, on);
     return on.series;
   };
-  expect(await brought(before)).toBe(1);
-  await expect.poll(() => brought(before)).toBe(0);
+  expect(await fetchedSeries(before)).toBe(1);
+  await expect.poll(() => fetchedSeries(before)).toBe(0);
   const { rows } = await (await connected()).query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
   process.kill(rows[0]!.pid, "SIGKILL");
-  await expect.poll(() => brought(before).catch(() => "away")).toBe("away");
+  await expect.poll(() => fetchedSeries(before).catch(() => "away")).toBe("away");
   await expect.poll(async () => (await connected()).end().catch(() => "away")).toBeUndefined();
   const again = await connected();
-  expect(await brought(counting(again))).toBe(1);
+  expect(await fetchedSeries(counting(again))).toBe(1);
   await again.end();
 });

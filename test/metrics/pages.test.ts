@@ -9,9 +9,9 @@ import { sendPages } from "../../src/metrics/send-pages.js";
 
 const textOf = async (pages: LinePages) => Buffer.concat(await pages.texts()).toString();
 
-it("lines are in the order of their label sets, each as it was said last, whatever came when and however long", async () => {
+it("lines are sorted by label set and show the latest value, whatever the order of updates and their length", async () => {
   const label = fc.integer({ min: 0, max: 60 }).map((number) => `label="${String(number).padStart(2, "0")}"`);
-  // Some are longer than a page.
+  // Some lines are longer than a page.
   const line = fc
     .tuple(fc.constantFrom("short", "ä long one", "𝔰"), fc.constantFrom(1, 10, 2_000, 30_000))
     .map(([text, times]) => text.repeat(times));
@@ -31,7 +31,7 @@ it("lines are in the order of their label sets, each as it was said last, whatev
   );
 });
 
-it("a change writes its own page anew and no other", async () => {
+it("a change rewrites only its own page", async () => {
   const pages = new LinePages();
   const labels = Array.from({ length: 5_000 }, (_, index) => `number="${String(index).padStart(5, "0")}"`);
   for (const one of labels) pages.set(one, `metric{${one},and="something that makes it longer, as labels are"} 1\n`);
@@ -62,14 +62,14 @@ it("pages arrive whole, in order and with their length", async () => {
   expect(Buffer.from(await response.arrayBuffer()).equals(expected)).toBe(true);
 });
 
-it("others have their turn of the event loop between pages, also where a reader takes all at once", async () => {
-  let hadItsTurn = false;
-  const before: boolean[] = [];
+it("sending yields to the event loop between pages, also if a reader accepts everything at once", async () => {
+  let hasYielded = false;
+  const yielded: boolean[] = [];
   const reader = new Writable({
     highWaterMark: Number.MAX_SAFE_INTEGER,
     write(_page, _encoding, taken) {
-      if (before.length === 0) setImmediate(() => (hadItsTurn = true));
-      before.push(hadItsTurn);
+      if (yielded.length === 0) setImmediate(() => (hasYielded = true));
+      yielded.push(hasYielded);
       taken();
     },
   });
@@ -79,11 +79,11 @@ it("others have their turn of the event loop between pages, also where a reader 
     "text/plain",
     Array.from({ length: 10 }, () => Buffer.alloc(65_536, "x")),
   );
-  // The other one came after the first page, and did not wait for the last.
-  expect([before.length >= 10, before.at(0), before.at(-1)]).toEqual([true, false, true]);
+  // The other callback ran after the first page and before the last.
+  expect([yielded.length >= 10, yielded.at(0), yielded.at(-1)]).toEqual([true, false, true]);
 });
 
-it("a reader that stops reading is cut off", async () => {
+it("a reader that stops reading is disconnected", async () => {
   const page = Buffer.alloc(1_000_000, "x");
   const { url, sent } = await answering(
     Array.from({ length: 200 }, () => page),
@@ -98,7 +98,7 @@ it("a reader that stops reading is cut off", async () => {
   expect(response.complete).toBe(false);
 });
 
-it("sends no faster than it is read, and ends where the reader goes away", async () => {
+it("sends only as fast as the reader reads, and stops if the reader disconnects", async () => {
   const page = Buffer.alloc(1_000_000, "x");
   let asked = 0;
   const pages = new Proxy(
@@ -111,11 +111,10 @@ it("sends no faster than it is read, and ends where the reader goes away", async
     },
   );
   const { url, sent } = await answering(pages);
-  // Their sum was asked for all of them.
   const [response] = (await once(get(url), "response")) as [IncomingMessage];
   response.pause();
   asked = 0;
-  // Another reader gets all of its own from this process, and takes as long as that takes.
+  // A second reader receives all its pages during this time.
   const other = await answering(Array.from({ length: 200 }, () => page));
   expect((await (await fetch(other.url)).arrayBuffer()).byteLength).toBe(200 * page.length);
   expect(asked).toBeLessThan(100);

@@ -6,13 +6,13 @@ import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
 import { Gate } from "../support/gate.js";
 
-/** The value of a series of this process; 0 where there is none. */
+/** The value of a series of this process, or 0 if there is none. */
 const valueOf = async (series: string): Promise<number> => {
   const line = (await register.metrics()).split("\n").find((line) => line.startsWith(`${series} `));
   return Number(line?.slice(series.length + 1) ?? 0);
 };
 
-/** What `work` adds to the metrics of the database. */
+/** The increase of the database metrics during `work`. */
 async function grown(work: () => Promise<unknown>): Promise<Record<string, number>> {
   const count = async () => {
     const of = (result: string) => valueOf(`octogauge_database_query_duration_seconds_count{result="${result}"}`);
@@ -27,8 +27,8 @@ async function grown(work: () => Promise<unknown>): Promise<Record<string, numbe
   return Object.fromEntries(differences.filter(([, difference]) => difference !== 0));
 }
 
-describe("the database", () => {
-  it("is measured statement by statement, and its failures are counted by kind", async () => {
+describe("database metrics", () => {
+  it("measure each statement, and count failures by kind", async () => {
     const database = (await stillFleet()).get(Database);
     expect(await grown(() => database.query("SELECT 1"))).toEqual({ ok: 1 });
     // BEGIN, the statement, COMMIT.
@@ -40,17 +40,17 @@ describe("the database", () => {
     expect(await grown(() => database.query("SELECT pg_terminate_backend(pg_backend_pid())"))).toEqual({ failed: 1, connection: 1 });
   });
 
-  it("that refuses connections is a failure without a statement", async () => {
+  it("count a refused connection as a failure without a statement", async () => {
     const gate = await Gate.before(await freshDatabase());
     const database = (await stillFleet({}, gate.url)).get(Database);
     gate.refuse();
-    // Connections that were idle are found to be dead first.
+    // The pool first removes its dead idle connections.
     await expect.poll(() => database.pool.totalCount).toBe(0);
     expect(await grown(() => database.query("SELECT 1"))).toEqual({ connect: 1 });
   });
 });
 
-it("deliveries that wait for a commit are counted, and no longer when it has begun", async () => {
+it("deliveries that wait for a commit are in the gauge until their commit begins", async () => {
   const fleet = await stillFleet();
   const waiting = () => valueOf("octogauge_inbox_waiting_deliveries");
   expect(await waiting()).toBe(0);

@@ -14,17 +14,17 @@ import { until } from "../support/wait.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
-/** What counts as a fast crash by its time alone, by the primary's clock, in milliseconds. */
+/** By the primary's clock, a child that ends before this time is a fast crash. */
 const FAST_MS = 5_000;
-/** How many times as fast the primary's clock runs: a quarter of a second is then a long life. */
+/** Factor by which the primary's clock is faster, so that a quarter of a second is a long life. */
 const PACE = 20;
 const LONG_LIFE_MS = (1.1 * FAST_MS) / PACE;
 const preload = (source: string) => `--import=data:text/javascript,${encodeURIComponent(`import cluster from "node:cluster";${source}`)}`;
 const QUICK_CLOCK = preload(`if(cluster.isPrimary){const now=performance.now.bind(performance);performance.now=()=>now()*${PACE}}`);
-/** Delays each child for longer than what counts as a fast crash by its time alone. */
+/** Delays the start of each child for longer than a fast crash. */
 const SLOW_CHILD = preload(`if(cluster.isWorker)await new Promise(r=>setTimeout(r,${LONG_LIFE_MS}))`);
 
-/** `octogauge serve` in a process group of its own, and what it says. */
+/** `octogauge serve` in its own process group, with its output. */
 async function serve(overrides: Record<string, string>) {
   const url = await freshDatabase();
   const [port, managementPort] = [await freePort(), await freePort()];
@@ -35,18 +35,18 @@ async function serve(overrides: Record<string, string>) {
     ...overrides,
   });
   const primary = spawn(process.execPath, [CLI, "serve"], { env: childEnvironment(environment), detached: true });
-  let said = "";
-  for (const stream of [primary.stdout, primary.stderr]) stream.on("data", (text) => (said += text));
+  let output = "";
+  for (const stream of [primary.stdout, primary.stderr]) stream.on("data", (text) => (output += text));
   onTestFinished(() => {
     try {
       process.kill(-primary.pid!, "SIGKILL");
     } catch {
-      // It has ended.
+      // The process group has ended.
     }
   });
   const management = `http://127.0.0.1:${managementPort}`;
   const webhook = `http://127.0.0.1:${port}/webhook`;
-  return { url, primary, management, webhook, said: () => said, children: () => childrenOf(primary) };
+  return { url, primary, management, webhook, output: () => output, children: () => childrenOf(primary) };
 }
 
 const childrenOf = ({ pid }: ChildProcess): number[] =>
@@ -57,7 +57,7 @@ const childrenOf = ({ pid }: ChildProcess): number[] =>
 
 interface Readiness {
   readonly ok: boolean;
-  /** Processes that do their work. */
+  /** Number of processes that are working. */
   readonly ready: number;
 }
 
@@ -91,7 +91,7 @@ const isGone = (pid: number): boolean => {
 const ACCEPTED = 'octogauge_deliveries_total{outcome="accepted"';
 
 describe("WEB_CONCURRENCY", () => {
-  it("processes share the port; the numbers are true, of one that was killed as well, and the management port tells of all of them", async () => {
+  it("processes share the port, metrics survive a killed process, and the management port covers all processes", async () => {
     const cluster = await serve({ WEB_CONCURRENCY: "3" });
     await allThere(cluster, 3);
     expect(cluster.children()).toHaveLength(3);
@@ -100,17 +100,17 @@ describe("WEB_CONCURRENCY", () => {
     await expectMetrics([replica], expectation);
     expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(summary.accepted + summary.duplicates);
     const text = await (await fetch(`${cluster.management}/metrics/process`)).text();
-    // What is not to be added up is not.
+    // Metrics that must not be summed stay as they are.
     expect(text).toMatch(/^octogauge_build_info\{[^}]*\} 1$/m);
     const open = await fetch(`${cluster.management}/metrics/process`, { headers: { accept: "application/openmetrics-text" } });
     expect(open.headers.get("content-type")).toBe("application/openmetrics-text; version=1.0.0; charset=utf-8");
-    const told = await open.text();
-    expect(told).toContain(`\n${ACCEPTED}} ${await total(cluster.management, ACCEPTED)}\n`);
-    expect(told).toContain("# TYPE octogauge_deliveries counter\n");
-    expect(told.endsWith("# EOF\n")).toBe(true);
+    const openMetrics = await open.text();
+    expect(openMetrics).toContain(`\n${ACCEPTED}} ${await total(cluster.management, ACCEPTED)}\n`);
+    expect(openMetrics).toContain("# TYPE octogauge_deliveries counter\n");
+    expect(openMetrics.endsWith("# EOF\n")).toBe(true);
     expect((await fetch(`${cluster.webhook}`)).status).toBe(405);
 
-    // One that is killed is replaced, and what it had counted stays counted.
+    // A killed process is replaced, and its counts remain.
     const counted = await total(cluster.management, "octogauge_deliveries_total");
     const [first] = cluster.children();
     process.kill(first!, "SIGKILL");
@@ -119,30 +119,30 @@ describe("WEB_CONCURRENCY", () => {
     expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted);
     for (let sent = 0; sent < 10; sent += 1) expect((await post(cluster.webhook, "star", {})).status).toBe(202);
     expect(await total(cluster.management, "octogauge_deliveries_total")).toBe(counted + 10);
-    expect(cluster.said()).toContain("ended (SIGKILL)");
+    expect(cluster.output()).toContain("ended (SIGKILL)");
   });
 
-  it("children that end before they are ready are fast crashes, however long they took", async () => {
-    // The primary does without the public port; its children cannot bind this address.
+  it("children that end before they are ready are fast crashes, however long they lived", async () => {
+    // The primary does not bind the public port, and its children cannot bind this address.
     const cluster = await serve({ WEB_CONCURRENCY: "2", HOST: "203.0.113.1", NODE_OPTIONS: `${QUICK_CLOCK} ${SLOW_CHILD}` });
     const [code] = (await once(cluster.primary, "exit")) as [number];
     expect(code).toBe(1);
-    expect(cluster.said()).toContain("2 processes in a row ended before they were ready");
-    expect(cluster.said().match(/ended \(code 1\) before it was ready/g)).toHaveLength(2);
+    expect(cluster.output()).toContain("2 processes in a row ended before they were ready");
+    expect(cluster.output().match(/ended \(code 1\) before it was ready/g)).toHaveLength(2);
   });
 
   it.runIf(isFullSize)(
-    "the death of one that had lived for long is none of its start; a primary that is killed leaves no process behind",
+    "a child that dies after a long life is not a fast crash; after the primary is killed, no process is left behind",
     async () => {
       const cluster = await serve({ WEB_CONCURRENCY: "2", NODE_OPTIONS: QUICK_CLOCK });
       await allThere(cluster, 2);
-      /** @returns who takes its place, as soon as it is there */
+      /** @returns the process id of the replacement, as soon as it runs */
       const kill = async (pid: number): Promise<number> => {
         const before = cluster.children();
         process.kill(pid, "SIGKILL");
-        let heir: number | undefined;
-        await until("a new one", () => (heir = cluster.children().find((child) => !before.includes(child))) !== undefined);
-        return heir!;
+        let replacement: number | undefined;
+        await until("a new one", () => (replacement = cluster.children().find((child) => !before.includes(child))) !== undefined);
+        return replacement!;
       };
       const [first, second] = cluster.children();
       const begun = performance.now();
@@ -151,10 +151,10 @@ describe("WEB_CONCURRENCY", () => {
       await allThere(cluster, 2);
       await kill(await kill(second!));
       await allThere(cluster, 2);
-      // How long the first one had lived depends on the machine.
+      // The life of the first child depends on the speed of the machine.
       expect(
         cluster
-          .said()
+          .output()
           .match(/ended \(SIGKILL\)( within| before it was ready)?/g)
           ?.slice(1),
       ).toEqual(["ended (SIGKILL)", "ended (SIGKILL) before it was ready"]);
@@ -167,7 +167,7 @@ describe("WEB_CONCURRENCY", () => {
     },
   );
 
-  it("works as gateways and as workers; a signal lets all finish, and starts none again", async () => {
+  it("gateways and workers can be clustered; on a signal all processes finish and none is restarted", async () => {
     const gateway = await serve({ WEB_CONCURRENCY: "2", MODE: "gateway" });
     await allThere(gateway, 2);
     expect((await post(gateway.webhook, "star", {})).status).toBe(202);
@@ -189,12 +189,12 @@ describe("WEB_CONCURRENCY", () => {
     for (const cluster of clusters) {
       const children = cluster.children();
       const ended = once(cluster.primary, "exit");
-      // A terminal's SIGINT goes to the whole group.
+      // A terminal sends SIGINT to the whole group.
       if (cluster === gateway) cluster.primary.kill("SIGTERM");
       else process.kill(-cluster.primary.pid!, "SIGINT");
       expect((await ended)[0]).toBe(0);
       expect(children.every(isGone)).toBe(true);
-      expect(cluster.said()).not.toContain("ended (");
+      expect(cluster.output()).not.toContain("ended (");
     }
     expect(await rowsOf(gateway.url, "SELECT FROM octogauge.delivery_ledger")).toHaveLength(1);
   });
@@ -202,10 +202,10 @@ describe("WEB_CONCURRENCY", () => {
   it("0 is a configuration error", async () => {
     const cluster = await serve({ WEB_CONCURRENCY: "0" });
     expect((await once(cluster.primary, "exit"))[0]).toBe(1);
-    expect(cluster.said()).toContain('WEB_CONCURRENCY is "0"; allowed: a whole number from 1 to 256, or auto');
+    expect(cluster.output()).toContain('WEB_CONCURRENCY is "0"; allowed: a whole number from 1 to 256, or auto');
   });
 
-  it.each(["-1", "1.5", "two", "257"])("%s is not allowed either", (value) => {
+  it.each(["-1", "1.5", "two", "257"])("%s is rejected", (value) => {
     const environment = { ...testEnvironment("postgres://u@localhost/x"), WEB_CONCURRENCY: value };
     expect(() => loadConfig(environment)).toThrow(ConfigError);
     expect(loadConfig({ ...environment, WEB_CONCURRENCY: "256" }).WEB_CONCURRENCY).toBe(256);

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { freshDatabase } from "../support/database.js";
 import { Replica } from "../support/replica.js";
 
-/** The modules of Octogauge that a process in this mode has loaded by the time it is ready, as paths below `src/`; the libraries of brokers and of OpenTelemetry by their names. */
+/** The Octogauge modules that a ready process of this mode has loaded, as paths below `src/`, and its broker and OpenTelemetry libraries by name. */
 function loadedIn(mode: string, overrides: Record<string, string> = {}): Promise<readonly string[]> {
   const key = JSON.stringify([mode, overrides]);
   const known = loaded.get(key) ?? load(mode, overrides);
@@ -13,7 +13,7 @@ function loadedIn(mode: string, overrides: Record<string, string> = {}): Promise
   return known;
 }
 
-/** Each kind of process is started once. */
+/** Starts each kind of process once. */
 const loaded = new Map<string, Promise<readonly string[]>>();
 
 async function load(mode: string, overrides: Record<string, string>): Promise<readonly string[]> {
@@ -51,7 +51,7 @@ it.each([
   ["off", {}, [false, false]],
   ["on", { CI_TRACES: "on", OTEL_TRACES_EXPORTER: "none", OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" }, [false, true]],
 ])(
-  "CI_TRACES=%s: what sends traces of runs is loaded by workers alone, and only then",
+  "CI_TRACES=%s: the trace exporter is loaded only by workers, and only if it is on",
 
   async (_, settings, expected) => {
     const both = await Promise.all(["gateway", "worker"].map((mode) => loadedIn(mode, settings)));
@@ -69,7 +69,7 @@ it.each([
   ["nats", { BUFFER: "nats", NATS_URL: "nats://127.0.0.1:1" }, ["@nats-io"]],
   ["redis", { BUFFER: "redis", REDIS_URL: "redis://127.0.0.1:1" }, ["@redis"]],
 ])(
-  "BUFFER=%s loads its own library and no other; a gateway does not load the drain, nor a worker the intake",
+  "BUFFER=%s loads only its own library; a gateway does not load the drain, nor a worker the intake",
 
   async (buffer, settings, libraries) => {
     const [gateway, worker] = await Promise.all([loadedIn("gateway", settings), loadedIn("worker", settings)]);
@@ -83,7 +83,7 @@ it.each([
   },
 );
 
-it("without an endpoint nothing of OpenTelemetry's SDK is loaded, with one what its protocol needs", async () => {
+it("the OpenTelemetry SDK is loaded only with an endpoint, and only the parts for its protocol", async () => {
   const libraries = (files: readonly string[]) => new Set(files.filter((file) => /^@(opentelemetry|grpc)/.test(file)));
   expect(libraries(await loadedIn("standalone"))).toEqual(new Set());
   expect(

@@ -17,7 +17,7 @@ async function sends(webhook: string, host: string, forwarded?: string): Promise
   return (await fetch(url, { method: "POST", headers, body: BODY })).status;
 }
 
-it.runIf(hasIPv6)("a process that listens on :: answers over IPv4 and IPv6 at both ports", async () => {
+it.runIf(hasIPv6)("a process that listens on :: answers on both ports over IPv4 and IPv6", async () => {
   const { webhook, management } = await Replica.start(await freshDatabase(), DUAL);
   for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
     expect([host, await sends(webhook, host)]).toEqual([host, 202]);
@@ -28,18 +28,18 @@ it.runIf(hasIPv6)("a process that listens on :: answers over IPv4 and IPv6 at bo
   }
 });
 
-it.runIf(hasIPv6)("on ::, the URLs that a start reports can be reached", async () => {
+it.runIf(hasIPv6)("on ::, the URLs reported at the start are reachable", async () => {
   const { webhook, managementUrl } = await startInstance(DUAL);
   expect((await fetch(webhook)).status).toBe(405);
   expect((await fetch(`${managementUrl}/health/live`)).status).toBe(200);
 });
 
-it.runIf(hasIPv6)("on ::, WEBHOOK_ALLOW and TRUSTED_PROXIES in IPv4 form match senders that come as ::ffff:…", async () => {
+it.runIf(hasIPv6)("on ::, IPv4 entries of WEBHOOK_ALLOW and TRUSTED_PROXIES match senders that appear as ::ffff:…", async () => {
   const { webhook } = await startInstance({ ...DUAL, MODE: "gateway", WEBHOOK_ALLOW: "192.30.252.0/22", TRUSTED_PROXIES: "127.0.0.0/8" });
   expect(await sends(webhook, "127.0.0.1")).toBe(403);
   for (const forwarded of ["192.30.252.1", "::ffff:192.30.252.1", "::ffff:c01e:fc01", "[::ffff:192.30.252.1]:4711"])
     expect([forwarded, await sends(webhook, "127.0.0.1", forwarded)]).toEqual([forwarded, 202]);
   expect(await sends(webhook, "127.0.0.1", "::ffff:10.0.0.1")).toBe(403);
-  // ::1 is not a proxy of 127.0.0.0/8, so what it forwards is not believed.
+  // ::1 is not a proxy in 127.0.0.0/8, so its forwarded address is ignored.
   expect(await sends(webhook, "[::1]", "192.30.252.1")).toBe(403);
 });

@@ -16,19 +16,19 @@ it.each<[string, () => Promise<string>, Record<string, string>, RegExp]>([
     { MIGRATIONS: "wait", WEB_CONCURRENCY: "2" },
     /waiting for \d+ mig/,
   ],
-])("SIGTERM while it waits for %s ends it at once with 0", async (_, database, settings, sign) => {
+])("SIGTERM during the wait for %s ends the process at once with 0", async (_, database, settings, sign) => {
   const env = testEnvironment(await database(), { LOG_LEVEL: "info", DRAIN_TIMEOUT: "5m", ...settings });
   const child = spawn(process.execPath, [CLI, "serve"], { env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] });
   const ended = once(child, "exit");
-  let said = "";
+  let output = "";
   await new Promise<void>((resolve) => {
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (data: Buffer) => {
-        said += data.toString();
-        if (sign.test(said)) resolve();
+        output += data.toString();
+        if (sign.test(output)) resolve();
       });
   });
   child.kill("SIGTERM");
-  // Without an end it would wait for minutes, and this test would run into its own time limit.
+  // If the wait did not end, it would last minutes and this test would time out.
   expect(await ended).toEqual([0, null]);
 });

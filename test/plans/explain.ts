@@ -3,22 +3,22 @@ import type { Queryable } from "../../src/database/sql.js";
 import { type Plan, readPlan } from "./plan.js";
 
 /**
- * Has every statement that goes through `database` explained before it runs. So the plans are those of the product's own
- * statements with its own parameters, and a statement that is new is among them by itself.
- * @returns the plans so far, in order
+ * Explains every statement that goes through `database` before it runs. The plans are those of the product's own
+ * statements with its own parameters, and new statements are included automatically.
+ * @returns a list that grows with each statement
  */
 export function explainAll(database: Database): Plan[] {
   const plans: Plan[] = [];
   const transaction = database.transaction.bind(database);
   const single: Queryable["query"] = async (text, values) => {
     await transaction(async (client) => {
-      // As it is where there is no transaction.
+      // The settings without a transaction.
       await client.query("SET LOCAL enable_bitmapscan TO DEFAULT");
       await explain(client, text, values);
     });
     return database.pool.query(text, values);
   };
-  /** Really run, and undone: EXPLAIN ANALYZE alone knows how many buffers a statement touches. */
+  /** EXPLAIN ANALYZE runs the statement, since only this counts its buffers. Its effects are rolled back. */
   const explain = async (client: Queryable, text: string, values: unknown[] | undefined): Promise<void> => {
     await client.query("SAVEPOINT explained");
     const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`, values);

@@ -5,7 +5,7 @@ import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 import { at } from "../support/clock.js";
 
 const [JOB, RUN, REPO] = ["771000001", "551000001", "repository-x"];
-/** Whatever the size, this much is open, and this much is old enough to be forgotten: only what is finished, or waits, grows. */
+/** Numbers of open rows and of rows old enough for deletion, at any size. Only finished or waiting rows grow. */
 const [OPEN, OLD] = [400, 300];
 
 export const MOST_SERIES = 20_000;
@@ -19,7 +19,7 @@ const project = (event: string, payload: object): string =>
     ),
   );
 
-/** As long as a backlog or the series get, which is never a million rows. */
+/** Tables whose rows are limited by the backlog or the series. They never reach a million rows. */
 const SHORT = new Set(["tallies", "retries", "rate_limits", "counter_series", "histogram_series"].map((table) => `octogauge.${table}`));
 const TABLES = [
   "inbox",
@@ -38,8 +38,8 @@ const TABLES = [
   "ci_trace_outbox",
 ].map((table) => `octogauge.${table}`);
 
-// Without autovacuum, the statistics and the summaries of the BRIN indexes are those of the VACUUM at the end, whenever it runs. Without WAL
-// the rows are written once; plans are the same.
+// Without autovacuum, the final VACUUM alone determines the statistics and the BRIN summaries. Without WAL
+// the rows are written only once, with the same plans.
 const STILL = TABLES.flatMap((table) => [`ALTER TABLE ${table} SET (autovacuum_enabled = false)`, `ALTER TABLE ${table} SET UNLOGGED`]);
 
 interface Index {
@@ -48,7 +48,7 @@ interface Index {
   readonly create: string;
 }
 
-/** Of the tables that get that long, the indexes are made once the rows are there: by one sort, not row by row. */
+/** Creates the indexes of the large tables after their rows, which sorts once instead of inserting each row. */
 const INDEXES = `
   SELECT 'octogauge.' || r.relname AS table,
     CASE WHEN c.oid IS NULL THEN format('DROP INDEX %s', i.indexrelid::regclass) ELSE format('ALTER TABLE %s DROP CONSTRAINT %I', i.indrelid::regclass, c.conname) END AS drop,
@@ -56,14 +56,14 @@ const INDEXES = `
   FROM pg_index i JOIN pg_class r ON r.oid = i.indrelid LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')
   WHERE i.indrelid = ANY ($1::regclass[])`;
 
-// The times rise with the place in the table, as they do where rows come one after the other.
+// Times rise with the position in the table, as in real use.
 const LEDGER = `
   INSERT INTO octogauge.delivery_ledger (delivery_id, received_at)
   SELECT lpad(to_hex(i), 32, '0')::uuid, now() - CASE WHEN i <= ${OLD} THEN interval '8 days' ELSE interval '2 days' END + make_interval(secs => i / 20.0)
   FROM generate_series(1, $1::int) i`;
 
-// Two deliveries of jobs for one of a run, of things that are spread over the tables; half of them are known there. A few are put off. Those
-// that nobody will claim here are as small as they can be.
+// Two job deliveries per run delivery, spread over the tables. Half of their runs and jobs are known, and a few are delayed.
+// The test never claims the small ones.
 const INBOX = `
   INSERT INTO octogauge.inbox (priority, due_at, delivery_id, event, form, projection, pack, pack_offset, bytes)
   SELECT CASE WHEN i % 50 = 0 THEN 1 WHEN is_put_off THEN 8 ELSE 0 END, CASE WHEN is_put_off THEN now() + make_interval(secs => i - 500) END, lpad(to_hex(i), 32, '0')::uuid, CASE WHEN i % 3 = 0 THEN 'workflow_run' ELSE 'workflow_job' END, false,
@@ -71,11 +71,11 @@ const INBOX = `
     i / 2 * 2 + 1, 0, 7
   FROM generate_series(1, $1::int) i, LATERAL (SELECT (i * 7919::bigint % ($1 * 2) + 1)::text AS thing, i % 50 = 7 AS is_put_off) t`;
 
-// Numbered from one; every other of them is needed by two rows, and the rest by none.
+// Numbered from one. Every second pack is used by two rows, and the others by none.
 const PACKS = `INSERT INTO octogauge.payload_packs (bytes) SELECT $2::bytea FROM generate_series(0, $1::int + 1)`;
 
 const changed = `now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '20 days' END + make_interval(secs => i)`;
-// A few of the open ones are lost, superseded, or of an attempt that has completed.
+// A few open rows are lost, superseded, or belong to a completed attempt.
 const since = "now() - CASE WHEN i % 40 = 0 THEN interval '50 days' ELSE interval '1 hour' END";
 
 const JOBS = `
@@ -100,7 +100,7 @@ const HISTOGRAMS = `
   SELECT 'github_workflow_job_queue_seconds', format('owner="acme",repo="other-%s",workflow="ci",runs_on="ubuntu-latest"', i), '{1,60,3600}', '{1,2,3}', 9, 3
   FROM generate_series(1, $1::int) i`;
 
-// On so many pages that none would read them all for a few rows.
+// Spread over so many pages that reading them all for a few rows would be expensive.
 const TALLIES = `INSERT INTO octogauge.tallies (xid, increments) SELECT i::text::xid8, rpad('{"counters":{},"histograms":{}}', 1900) FROM generate_series(1, $1::int) i`;
 
 const RETRIES = `
@@ -108,7 +108,7 @@ const RETRIES = `
   SELECT lpad(to_hex(i + 1e12::bigint), 32, '0')::uuid, 0, 'star', now(), false, '{}', 'apply', '23514', 'refused', 1, now() + make_interval(secs => i - 10)
   FROM generate_series(1, $1::int) i`;
 
-// Missed by now and then, and recovered, but for what is open and has not come.
+// Missed from time to time and recovered, except the open ones.
 const MISSED = `
   INSERT INTO octogauge.missed_deliveries (delivery_id, hook, log_id, event, delivered_at, state, due_at)
   SELECT lpad(to_hex(i + CASE WHEN is_open THEN 2e12::bigint ELSE 0 END), 32, '0')::uuid, 'org:acme:1', i, 'workflow_job',
@@ -122,7 +122,7 @@ const LOOKUPS = `
 const LIMITS = `
   INSERT INTO octogauge.rate_limits (name, used_until) SELECT 'acme/other-' || i, now() - interval '1 day' FROM generate_series(1, $1::int) i`;
 
-// As many as were sent, or wait for their run; some are due, of which some wait for jobs.
+// Sent or waiting for their run. Some are due, and some of those wait for jobs.
 const TRACES = `
   INSERT INTO octogauge.ci_trace_outbox (run_id, run_attempt, record, waits_for, pending_since, due_at, sent_at)
   SELECT i, 1, format('{"runId":%s,"runAttempt":1}', i), CASE WHEN is_due THEN ARRAY[i, i - 1] ELSE '{}' END,
@@ -135,7 +135,7 @@ const TRACE_JOBS = `
   SELECT i, i, 1, format('{"jobId":%s,"runId":%s,"runAttempt":1}', i, i), now() - CASE WHEN i <= ${OLD} THEN interval '40 days' ELSE interval '2 days' END
   FROM generate_series(1, $1::int) i`;
 
-/** Makes the tables that grow with time or with a backlog this long, and those of the series as long as they get. */
+/** Fills the tables that grow with time or backlog to this size, and the series tables to their maximum. */
 export async function fill(url: string, rows: number): Promise<void> {
   await rowsOf(url, STILL.join(";\n"));
   const indexes = await rowsOf<Index & Record<string, unknown>>(url, INDEXES, [TABLES.filter((table) => !SHORT.has(table))]);

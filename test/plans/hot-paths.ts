@@ -43,7 +43,7 @@ import { Tracing } from "../../src/tracing/tracing.js";
 
 const DELIVERIES = 300;
 
-/** Does once, in this process, what Octogauge does all the time. @returns how the database ran each statement */
+/** Runs once, in this process, everything that Octogauge does regularly. @returns how the database ran each statement */
 export async function runHotPaths(url: string, overrides: Record<string, string> = {}): Promise<Plan[]> {
   const config = loadConfig(testEnvironment(url, overrides));
   const application = await NestFactory.createApplicationContext(await AppModule.for({ ...config, MODE: "standalone" }), { logger: false });
@@ -75,7 +75,7 @@ export async function runHotPaths(url: string, overrides: Record<string, string>
   }
 }
 
-/** A page of a delivery log with what is known and what is not, and a redelivery. */
+/** A page of a delivery log with known and unknown deliveries, and a redelivery. */
 async function audit(audits: HookAudits, missed: MissedDeliveries): Promise<void> {
   const hook = "org:acme:1";
   await audits.register([hook]);
@@ -94,10 +94,10 @@ async function audit(audits: HookAudits, missed: MissedDeliveries): Promise<void
   await missed.prune();
   const due = await missed.nextDue([hook]);
   await missed.begin(due!);
-  await missed.notTaken(due!, new GitHubError("nobody asks now", "limited", undefined, 1));
+  await missed.notTaken(due!, new GitHubError("requests are paused", "limited", undefined, 1));
 }
 
-/** With CI_TRACES: a batch of completions, and a round of the loop that sends them, with what it does about failures and late jobs. */
+/** With CI_TRACES: a batch of completions, and a round of the exporter with failures and late jobs. */
 async function traceRuns(database: Database): Promise<void> {
   const keys = Array.from({ length: 100 }, (_, index) => ({ runId: 5_000_000 + index, runAttempt: 1 }));
   const jobs = keys.map((key) => ({ ...key, jobId: key.runId }) as JobRecord);
@@ -119,7 +119,7 @@ async function traceRuns(database: Database): Promise<void> {
   await readPendingTraces(database);
 }
 
-/** A batch with copies of finished jobs, and with what only their rows tell. */
+/** A batch with copies of finished jobs, and jobs of unknown runs. */
 async function countCopies(database: Database): Promise<void> {
   const ids = Array.from({ length: 100 }, (_, index) => 1 + index);
   await database.transaction(async (transaction) => {
@@ -137,7 +137,7 @@ async function countCopies(database: Database): Promise<void> {
   });
 }
 
-/** An attempt that is not there any more. */
+/** An attempt that GitHub no longer has. */
 async function lookUp(silent: StaleRuns, database: Database): Promise<void> {
   const [attempt] = await silent.next(20);
   await knowsRuns(database);
@@ -146,7 +146,7 @@ async function lookUp(silent: StaleRuns, database: Database): Promise<void> {
   await closeAbsentJobs(database, attempt!, [1, 2, 3]);
 }
 
-/** A batch under limits, some of whose rows are beyond them. */
+/** A batch with rate limits, some of whose rows are over the limit. */
 async function putOff(database: Database): Promise<void> {
   const limiter = new RateLimits(database, { RATE_LIMITS: readRateLimits("acme=1000,*/*=0.01")! });
   const next = new Queue(limiter, loadConfig({ BATCH_SIZE: "500" }));
@@ -159,14 +159,14 @@ async function accept(inbox: GroupCommit): Promise<void> {
   await Promise.all(ids.map((id) => inbox.accept({ id, event: "workflow_job", hookId: 1, form: false, body })));
 }
 
-/** Another worker leaves a batch that it had begun. */
+/** Another worker leaves a batch that it began. */
 async function loseAWorker(processor: BatchProcessor, journal: BatchJournal, database: Database): Promise<void> {
   const { rows } = await database.pool.query<InboxKey>("SELECT priority, seq FROM octogauge.inbox ORDER BY priority, seq LIMIT 3");
   await journal.begin(randomUUID(), rows);
   await processor.processBatch(randomUUID());
 }
 
-/** What processing does with a delivery that the database refuses. */
+/** Processing of a delivery that the database refuses. */
 async function buryOne(database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
     const [first] = await claim(transaction, fromTheStart(1));

@@ -1,4 +1,4 @@
-/** A node of EXPLAIN's JSON; the fields that are read here. */
+/** A node of EXPLAIN's JSON, with the fields that the tests read. */
 interface PlanNode {
   readonly "Node Type": string;
   readonly "Relation Name"?: string;
@@ -13,16 +13,16 @@ interface PlanNode {
 /** How the database ran one statement. */
 export interface Plan {
   readonly text: string;
-  /** Tables that were read from end to end. */
+  /** Tables with a sequential scan. */
   readonly wholeTables: readonly string[];
   readonly indexes: readonly string[];
-  /** Whether it groups by a hash, without sorting what it groups. */
+  /** Whether it groups by hash, without a sort. */
   readonly hashes: boolean;
-  /** Buffers touched, in memory or not: unlike times, these do not depend on the machine. */
+  /** Buffers touched, cached or not. Unlike times, they do not depend on the machine. */
   readonly buffers: number;
 }
 
-/** @param explained what EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) answered */
+/** @param explained the result of EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) */
 export function readPlan(text: string, explained: readonly [{ readonly Plan: PlanNode }]): Plan {
   const [{ Plan: root }] = explained;
   const nodes = allNodes(root);

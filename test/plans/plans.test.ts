@@ -6,24 +6,24 @@ import type { Plan } from "./plan.js";
 import { type Expectation, STATEMENTS } from "./statements.js";
 
 const [FEW, MANY] = [1_000, 1_000_000];
-/** So that the smaller inbox holds several. */
+/** Small, so that the smaller inbox holds several batches. */
 const SMALL_BATCHES = { BATCH_SIZE: "100" };
-/** An index of a million rows is a level or two deeper than one of a thousand; nothing else may grow. */
+/** An index of a million rows has one or two more levels than one of a thousand. Nothing else may grow. */
 const [FACTOR, SLACK] = [2, 50];
 
 let few: Plan[];
 let many: Plan[];
-/** As many rows, in batches as large as they are by default: the planner counts what it is asked for. */
+/** The large database with batches of the default size, because the planner uses the requested number of rows. */
 let configured: Plan[];
-/** As many rows, where statistics say that what comes and goes is empty, as it may have been when they were made. */
-let surprised: Plan[];
+/** The large database with statistics that say the queues are empty, as after a quiet time. */
+let emptyStatistics: Plan[];
 const QUEUES = ["inbox", "retries", "tallies", "begun_batches"];
 
 beforeAll(async () => {
   const [small, big] = [await freshDatabase(), await freshDatabase()];
   await fill(small, FEW);
   await fill(big, MANY);
-  // A small table is rightly read whole; the plan to compare with is the one by index.
+  // A small table is correctly read whole, so index plans are forced for the comparison.
   for (const method of ["seqscan", "hashjoin", "mergejoin"])
     await rowsOf(small, `ALTER DATABASE ${new URL(small).pathname.slice(1)} SET enable_${method} = off`);
   const [again, emptied] = [await cloneOf(big), await cloneOf(big)];
@@ -36,18 +36,18 @@ beforeAll(async () => {
   few = await runHotPaths(small, SMALL_BATCHES);
   many = await runHotPaths(big, SMALL_BATCHES);
   configured = await runHotPaths(again);
-  surprised = await runHotPaths(emptied, SMALL_BATCHES);
+  emptyStatistics = await runHotPaths(emptied, SMALL_BATCHES);
 });
 
 const of = (plans: readonly Plan[], { matches }: Expectation): Plan[] => plans.filter(({ text }) => matches.test(text));
-/** Of its busiest run: the loops run some of them again for a few rows. */
+/** Buffers of the busiest run, because the loops run some statements again for a few rows. */
 const buffersOf = (plans: readonly Plan[], expectation: Expectation): number =>
   Math.max(...of(plans, expectation).map(({ buffers }) => buffers));
 
 describe.each(Object.entries(STATEMENTS))("%s", (_, expectation) => {
   const { uses, readsWhole = [], buffersPerRow = 0, buffersPerSeries = 0 } = expectation;
 
-  it("is planned by index at a million rows", () => {
+  it("uses its indexes at a million rows", () => {
     const plans = of([...many, ...configured], expectation);
     expect(plans).not.toEqual([]);
     for (const { indexes, wholeTables, hashes } of plans) {
@@ -60,11 +60,11 @@ describe.each(Object.entries(STATEMENTS))("%s", (_, expectation) => {
   it("touches hardly more buffers at a million rows than at a thousand", () => {
     const byNature = buffersPerRow * MANY + buffersPerSeries * MOST_SERIES;
     expect(buffersOf(many, expectation)).toBeLessThanOrEqual(byNature || FACTOR * buffersOf(few, expectation) + SLACK);
-    expect(buffersOf(surprised, expectation)).toBeLessThanOrEqual(byNature || FACTOR * buffersOf(few, expectation) + SLACK);
+    expect(buffersOf(emptyStatistics, expectation)).toBeLessThanOrEqual(byNature || FACTOR * buffersOf(few, expectation) + SLACK);
   });
 });
 
-it("knows every statement that the hot paths run", () => {
+it("every statement of the hot paths has an expectation", () => {
   const known = Object.values(STATEMENTS);
   expect(many.filter(({ text }) => !known.some(({ matches }) => matches.test(text))).map(({ text }) => text)).toEqual([]);
 });

@@ -11,7 +11,7 @@ const acceptJobs = async (fleet: Awaited<ReturnType<typeof stillFleet>>, most: n
   for (let id = 1; id <= most; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
 };
 
-it("a row that the database refuses is set aside, its neighbours are counted, and after all its attempts it is a dead letter", async () => {
+it("a delivery that the database refuses is retried alone and becomes a dead letter after MAX_ATTEMPTS; the rest of its batch is counted", async () => {
   const fleet = await stillFleet({ MAX_ATTEMPTS: "3" });
   await refuseJob3(fleet.url);
   await acceptJobs(fleet, 5);
@@ -36,7 +36,7 @@ it("a row that the database refuses is set aside, its neighbours are counted, an
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.inbox UNION ALL SELECT FROM octogauge.retries")).toEqual([]);
 });
 
-it("a row that is refused for a while is counted once it is not", async () => {
+it("a refused delivery is counted once the database accepts it", async () => {
   const fleet = await stillFleet();
   await refuseJob3(fleet.url);
   await acceptJobs(fleet, 3);
@@ -47,7 +47,7 @@ it("a row that is refused for a while is counted once it is not", async () => {
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.retries UNION ALL SELECT FROM octogauge.dead_letters")).toEqual([]);
 });
 
-it("an outage during a further attempt costs none", async () => {
+it("a database outage during a retry uses up no attempt", async () => {
   const fleet = await stillFleet({ MAX_ATTEMPTS: "2" });
   await refuseJob3(fleet.url);
   await acceptJobs(fleet, 3);
@@ -61,7 +61,7 @@ it("an outage during a further attempt costs none", async () => {
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);
 });
 
-it("an attempt that others have taken over by now changes nothing", async () => {
+it("a retry whose claim another worker has taken over changes nothing", async () => {
   const fleet = await stillFleet();
   await refuseJob3(fleet.url);
   await acceptJobs(fleet, 3);
@@ -75,7 +75,7 @@ it("an attempt that others have taken over by now changes nothing", async () => 
   expect(await take(database, second!)).toHaveLength(1);
 });
 
-it("a transient error puts the whole batch back and buries nothing", async () => {
+it("a transient error returns the whole batch to the inbox and creates no dead letter", async () => {
   const fleet = await stillFleet();
   for (let id = 1; id <= 3; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
   await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
@@ -88,7 +88,7 @@ it("a transient error puts the whole batch back and buries nothing", async () =>
   expect(await rowsOf(fleet.url, "SELECT FROM octogauge.dead_letters")).toEqual([]);
 });
 
-it("a form is read like its JSON", async () => {
+it("a form-encoded delivery is processed like its JSON", async () => {
   const fleet = await stillFleet();
   const { GroupCommit } = await import("../../src/intake/group-commit.js");
   const body = Buffer.from(new URLSearchParams({ payload: JSON.stringify(jobPayload("completed", RAN)) }).toString());
@@ -101,7 +101,7 @@ it("a form is read like its JSON", async () => {
 
 it.each([
   [
-    "with their rows",
+    "in inbox rows",
     (fleet: Awaited<ReturnType<typeof stillFleet>>) =>
       rowsOf(
         fleet.url,
@@ -115,7 +115,7 @@ it.each([
       for (let count = 0; count < 5; count += 1) await fleet.accept("workflow_job", "x".repeat(10_000_000));
     },
   ],
-])("takes no more bytes of unprojected payloads %s at once than fit, and comes to the rest", async (_, fill) => {
+])("a batch claims only as many bytes of unprojected payloads %s as fit, and later batches claim the rest", async (_, fill) => {
   const fleet = await stillFleet();
   await fill(fleet);
   const taken = [];

@@ -11,7 +11,7 @@ import { until } from "../support/wait.js";
 
 const POISON = new URL("../support/poison.mjs", import.meta.url).href;
 
-it("what another worker had begun and left is tried again alone, and nothing else is", async () => {
+it("deliveries of a batch that a crashed worker left are retried one by one; all others are processed normally", async () => {
   const fleet = await stillFleet();
   for (let id = 1; id <= 30; id += 1) await fleet.accept("workflow_job", jobPayload("completed", { ...RAN, id }));
   const rows = await rowsOf<InboxKey & { id: string }>(
@@ -32,7 +32,7 @@ it("what another worker had begun and left is tried again alone, and nothing els
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 30$/);
 });
 
-it("a worker that gave its batch back is not suspected", async () => {
+it("a worker that returned its batch does not count as crashed", async () => {
   const fleet = await stillFleet();
   await fleet.accept("workflow_job", jobPayload("completed", RAN));
   await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
@@ -42,7 +42,7 @@ it("a worker that gave its batch back is not suspected", async () => {
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(/ 1$/);
 });
 
-it.each(["kills", "hangs"])("a delivery that %s the process ends in the dead letters, and its neighbours are counted", async (deed) => {
+it.each(["kills", "hangs"])("a delivery that %s the process becomes a dead letter, and the other deliveries are counted", async (deed) => {
   const url = await freshDatabase();
   const environment = {
     NODE_OPTIONS: `--import ${POISON}`,

@@ -10,25 +10,25 @@ const DELIVERIES = 640;
 
 const job = (id: number) => jobPayload("completed", { ...RAN, id });
 
-it("a batch is read in turns of the event loop, so that a batch that holds locks need not wait for all of it", async () => {
+it("parsing a batch yields to the event loop, so that a batch that holds locks does not wait for it", async () => {
   const fleet = await stillFleet();
   const few = 5;
   for (let id = 1; id <= few; id += 1) await fleet.accept("workflow_job", job(id));
-  // Each look at the clock is 2 ms later: a turn is over after each delivery.
+  // The clock advances 2 ms per reading, so the parser yields after each delivery.
   let now = performance.now();
   const clock = vi.spyOn(performance, "now");
   onTestFinished(() => clock.mockRestore());
-  let hadItsTurn = false;
-  let before: boolean | undefined;
+  let hasYielded = false;
+  let yieldedBeforeFirstStatement: boolean | undefined;
   await fleet.get(Database).transaction(async (transaction) => {
     const claimed = await claim(transaction, fromTheStart(few));
     expect(claimed).toHaveLength(few);
     clock.mockImplementation(() => (now += 2));
-    setImmediate(() => (hadItsTurn = true));
+    setImmediate(() => (hasYielded = true));
     await fleet.get(Applier).apply(
       {
         query(text, values) {
-          before ??= hadItsTurn;
+          yieldedBeforeFirstStatement ??= hasYielded;
           return transaction.query(text, values);
         },
       },
@@ -36,12 +36,12 @@ it("a batch is read in turns of the event loop, so that a batch that holds locks
     );
     clock.mockRestore();
   });
-  // The other one had its turn before the batch came to its first statement.
-  expect(before).toBe(true);
+  // The other callback ran before the first statement of the batch.
+  expect(yieldedBeforeFirstStatement).toBe(true);
   expect((await fleet.samples("github_workflow_jobs_completed_total"))[0]).toMatch(new RegExp(` ${few}$`));
 });
 
-it("what cannot be read in any turn of a batch is buried, with its payload, and all else is counted once", async () => {
+it("unreadable deliveries anywhere in a large batch become dead letters with their payload, and all others are counted once", async () => {
   const fleet = await stillFleet();
   const bad = [70, 350, DELIVERIES];
   for (let id = 1; id <= DELIVERIES; id += 1) await fleet.accept("workflow_job", job(bad.includes(id) ? 0 : id));

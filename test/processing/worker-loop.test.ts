@@ -16,7 +16,7 @@ async function setUp(batchSize: number) {
   return { fleet, loop, accept, waiting };
 }
 
-it("rests after a batch that was not worth its transaction, and goes on after one that was", async () => {
+it("the loop idles after a batch that is nearly empty, and continues after a fuller one", async () => {
   const { loop, accept, waiting } = await setUp(30);
   expect(await loop.runOnce()).toBe("idle");
   await accept(2);
@@ -28,22 +28,22 @@ it("rests after a batch that was not worth its transaction, and goes on after on
   expect([await loop.runOnce(), await loop.runOnce()]).toEqual(["again", "idle"]);
 });
 
-it("goes on after any batch where those are small", async () => {
+it("the loop continues after every non-empty batch if BATCH_SIZE is small", async () => {
   const { loop, accept } = await setUp(3);
   await accept(1);
   expect([await loop.runOnce(), await loop.runOnce()]).toEqual(["again", "idle"]);
 });
 
-it("goes on after few deliveries that were all that fits into the memory of a batch", async () => {
+it("the loop continues after a batch that the byte limit cut short", async () => {
   const { fleet, loop, accept, waiting } = await setUp(100);
   await accept(3, { text: "x".repeat(9_000_000) });
-  // So that they are read with their payloads.
+  // Without a projection, the payload itself is read.
   await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = NULL");
   expect([await loop.runOnce(), await waiting()]).toEqual(["again", 1]);
   expect([await loop.runOnce(), await waiting()]).toEqual(["idle", 0]);
 });
 
-it("a look at everything that the memory of a batch cut short goes on from where it came to", async () => {
+it("a full scan that the byte limit cut short continues at its position", async () => {
   const { fleet, loop, accept, waiting } = await setUp(100);
   await accept(3, { text: "x".repeat(9_000_000) });
   await rowsOf(fleet.url, "UPDATE octogauge.inbox SET projection = NULL");
@@ -62,7 +62,7 @@ it("a look at everything that the memory of a batch cut short goes on from where
   expect(await waiting()).toBe(0);
 });
 
-it("goes on after a batch that was refused, whose other deliveries wait", async () => {
+it("the loop continues after a refused batch, since its other deliveries still wait", async () => {
   const { fleet, loop, accept, waiting } = await setUp(100);
   await accept(4);
   await accept(1, "{", "workflow_job");

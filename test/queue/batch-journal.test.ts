@@ -17,7 +17,7 @@ async function setUp() {
   return { fleet, journal, begin, workers: [randomUUID(), randomUUID(), randomUUID()] as const };
 }
 
-it("tells which rows another worker had begun, however long ago and however much came since", async () => {
+it("the journal reports the rows that another worker began, however old its entry is", async () => {
   const { begin, workers } = await setUp();
   const [one, other, dead] = workers;
   expect(await begin(one, 1, 2, 3)).toEqual([]);
@@ -30,7 +30,7 @@ it("tells which rows another worker had begun, however long ago and however much
   expect(await begin(other, 11)).toEqual([11]);
 });
 
-it("a worker's own entries, and those that were given back, tell nothing", async () => {
+it("the journal reports neither a worker's own entries nor entries that were removed", async () => {
   const { begin, journal, workers } = await setUp();
   const [one, other] = workers;
   await begin(one, 1, 2);
@@ -39,7 +39,7 @@ it("a worker's own entries, and those that were given back, tell nothing", async
   expect(await begin(other, 1, 2, 3)).toEqual([]);
 });
 
-it("holds one entry for each worker, also where it is not known what became of the last one, and none after a day", async () => {
+it("the journal keeps one entry per worker, also after a failed write, and drops entries after a day", async () => {
   const { fleet, begin, workers } = await setUp();
   const [one, other, dead] = workers;
   const entries = () => rowsOf<{ worker: string }>(fleet.url, "SELECT worker::text FROM octogauge.begun_batches ORDER BY xid");
@@ -57,7 +57,7 @@ it("holds one entry for each worker, also where it is not known what became of t
   expect(await entries()).toEqual([{ worker: one }, { worker: other }]);
 });
 
-it("does not walk over the entries that are gone, while a snapshot keeps them from being cleaned away", async () => {
+it("reading the journal skips deleted entries that an old snapshot keeps from being vacuumed", async () => {
   const { fleet, begin, workers } = await setUp();
   const [one, other, dead] = workers;
   const reader = new pg.Client({ connectionString: fleet.url });
@@ -73,7 +73,7 @@ it("does not walk over the entries that are gone, while a snapshot keeps them fr
        INSERT INTO octogauge.begun_batches (worker, seqs) VALUES ('${dead}', '{[5,6]}'); DELETE FROM octogauge.begun_batches WHERE seqs = '{[5,6]}'; COMMIT;
      END LOOP; END $$`,
   );
-  // As the autovacuum does: it removes nothing, but sees how few there are.
+  // Like autovacuum: it can remove nothing, but it updates the statistics.
   await rowsOf(fleet.url, "VACUUM octogauge.begun_batches");
   await begin(one, 7);
   const plans = explainAll(fleet.get(Database));

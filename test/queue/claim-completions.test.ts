@@ -6,7 +6,7 @@ import { jobPayload, RAN, runPayload } from "../support/payloads.js";
 
 const MEBIBYTE = 1_048_576;
 
-it("a claim brings the bodies of completions where they are asked for, and of nothing else", async () => {
+it("a claim returns bodies of completions only if asked, and never other bodies", async () => {
   const { accept, get } = await stillFleet();
   await accept("workflow_job", jobPayload("queued"));
   await accept("workflow_job", jobPayload("completed", RAN));
@@ -31,12 +31,12 @@ it("a claim brings the bodies of completions where they are asked for, and of no
   }
 });
 
-it("the bodies that come along count among the bytes of a claim", async () => {
+it("the bodies of completions count against the byte limit of a claim", async () => {
   const { accept, get } = await stillFleet();
   for (let id = 1; id <= 6; id += 1)
     await accept("workflow_job", jobPayload("completed", { ...RAN, id }, { more: "x".repeat(6 * MEBIBYTE) }));
   const database = get(Database);
-  // Until 16 MiB are exceeded.
+  // A claim stops once it exceeds 16 MiB.
   expect(await database.transaction((transaction) => claim(transaction, fromTheStart(10, true)))).toHaveLength(3);
   expect(await database.transaction((transaction) => claim(transaction, fromTheStart(10)))).toHaveLength(3);
 });

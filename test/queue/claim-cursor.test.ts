@@ -5,11 +5,11 @@ import { ClaimCursor } from "../../src/queue/claim-cursor.js";
 import { LANES } from "../../src/intake/lanes.js";
 import { stillFleet } from "../support/fleet.js";
 
-/** Floors of the first two lanes; nothing was claimed in the others. */
+/** Cursor positions of the first two lanes. No row was claimed in the other lanes. */
 const floors = (first: number, second: number) => LANES.map((lane) => [first, second][lane] ?? 0);
 const at = (priority: number, seq: number) => ({ priority, seq: String(seq) });
 
-it("continues behind the claimed rows of each lane, and starts full scans again and again", () => {
+it("the cursor continues behind the claimed rows of each lane and regularly starts a full scan", () => {
   let nowMs = 1_000;
   const cursor = new ClaimCursor(() => nowMs);
   const claimed = (...rows: { priority: number; seq: string }[]) => {
@@ -29,7 +29,7 @@ it("continues behind the claimed rows of each lane, and starts full scans again 
   expect(claimed().isFullScan).toBe(true);
 });
 
-it("while a full scan is under way, the other workers of the process start none", () => {
+it("during a full scan, the other workers of the process do not start one", () => {
   const cursor = new ClaimCursor(() => 0);
   expect([cursor.next().isFullScan, cursor.next().isFullScan]).toEqual([true, false]);
 });
@@ -38,7 +38,7 @@ it.each([
   [1, 250],
   [100, 5_000],
   [5_000, 60_000],
-])("after a full scan of %i ms the next one comes %i ms later: a fiftieth of the time, at least every minute", (tookMs, pauseMs) => {
+])("after a full scan of %i ms the next one starts %i ms later: 2 % of the time, and at least once a minute", (tookMs, pauseMs) => {
   let nowMs = 0;
   const cursor = new ClaimCursor(() => nowMs);
   cursor.claimed(cursor.next(), [], tookMs, false);
@@ -48,16 +48,16 @@ it.each([
   expect(cursor.next().isFullScan).toBe(true);
 });
 
-it("continues where the size of the batch cut a full scan short", () => {
+it("a full scan that the batch size cut short continues at its position", () => {
   const cursor = new ClaimCursor(() => 0);
   cursor.claimed(cursor.next(), [at(0, 100), at(1, 70)], 1, false);
   cursor.requestFullScan();
   cursor.claimed(cursor.next(), [at(0, 40)], 1, true);
-  // The scan did not reach the other lane.
+  // The scan did not reach the second lane.
   expect(cursor.next()).toEqual({ floors: floors(41, 71), isFullScan: false });
 });
 
-it("a delivery that is committed after later ones were claimed is found", async () => {
+it("a delivery that commits after later ones were claimed is still found", async () => {
   const fleet = await stillFleet();
   const slow = new pg.Client({ connectionString: fleet.url });
   await slow.connect();

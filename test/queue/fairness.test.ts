@@ -8,27 +8,27 @@ import { jobPayload, runPayload } from "../support/payloads.js";
 
 const of = (repository: string) => ({ repository: { full_name: `acme/${repository}`, default_branch: "main" } });
 
-describe("the allowance of a key", () => {
-  it("is a steady rate with a burst after a rest, each key by itself", () => {
+describe("the fair-share rate limiter", () => {
+  it("allows a steady rate, and a burst after a pause, per key", () => {
     let now = 0;
-    const allowance = new RateLimiter(10, 2, () => now);
+    const limiter = new RateLimiter(10, 2, () => now);
     const taken = (key: string, tries: number) =>
-      Array.from({ length: tries }, () => allowance.take(key)).filter((wait) => wait === 0).length;
+      Array.from({ length: tries }, () => limiter.take(key)).filter((wait) => wait === 0).length;
     expect([taken("a", 50), taken("b", 50)]).toEqual([20, 20]);
-    expect(allowance.take("a")).toBeCloseTo(0.1);
+    expect(limiter.take("a")).toBeCloseTo(0.1);
     now += 1_000;
     expect(taken("a", 50)).toBe(10);
     now += 3_600_000;
     expect(taken("a", 50)).toBe(20);
   });
 
-  it("gives one at a time, however slow the rate", () => {
+  it("allows one delivery at a time, however slow the rate is", () => {
     let now = 0;
-    const allowance = new RateLimiter(0.1, 2, () => now);
-    expect(allowance.take("a")).toBe(0);
-    expect(allowance.take("a")).toBeCloseTo(10);
+    const limiter = new RateLimiter(0.1, 2, () => now);
+    expect(limiter.take("a")).toBe(0);
+    expect(limiter.take("a")).toBeCloseTo(10);
     now += 10_000;
-    expect(allowance.take("a")).toBe(0);
+    expect(limiter.take("a")).toBe(0);
   });
 });
 
@@ -44,11 +44,11 @@ describe("the repository of a projection", () => {
     ["workflow_run", runPayload("requested", { name: 'a","repository":{"full_name":"evil/one"}' }, of("API"))],
     ["push", { ref: "refs/heads/main", commits: [], ...of("API") }],
     ["check_run", { action: "created", check_run: { name: "x" }, ...of("API") }],
-  ])("is that of a %s", (event, payload) => {
+  ])("is read from a %s", (event, payload) => {
     expect(both(event, payload)).toEqual(["acme/api", "acme/api"]);
   });
 
-  it("is nobody's where there is none", () => {
+  it("is empty if the payload has none", () => {
     expect(both("star", { action: "created" })).toEqual(["", ""]);
   });
 });
@@ -57,7 +57,7 @@ describe("FAIR_SHARE", () => {
   const MANY = 5_000;
   const OTHERS = 50;
 
-  /** One repository fills the inbox, then others come. @returns after how many batches the others were done */
+  /** Fills the inbox with one repository, then adds others. @returns the number of batches until the others are done */
   async function batchesUntilOthersAreDone(share: string): Promise<number> {
     const fleet = await stillFleet({ BATCH_SIZE: "100", FAIR_SHARE: share });
     for (let from = 1; from <= MANY; from += 500)
@@ -72,7 +72,7 @@ describe("FAIR_SHARE", () => {
     }
   }
 
-  it("keeps one repository with thousands of deliveries from holding up the others", async () => {
+  it("one repository with thousands of deliveries does not delay the others", async () => {
     const [fair, unfair] = [await batchesUntilOthersAreDone("1"), await batchesUntilOthersAreDone("0")];
     console.info(
       `${OTHERS} deliveries of others behind ${MANY} of one repository: done after ${fair} batches, without FAIR_SHARE after ${unfair}`,
@@ -81,12 +81,12 @@ describe("FAIR_SHARE", () => {
     expect(fair).toBe(1);
   });
 
-  it("leaves nothing of the surplus undone, and tells how much it is", async () => {
+  it("processes all overflow and reports its size", async () => {
     const fleet = await stillFleet({ FAIR_SHARE: "1" });
     for (let id = 1; id <= 100; id += 1) await fleet.accept("workflow_job", jobPayload("queued", { id }, of("huge")));
     const surplus = async () => Number((await fleet.samples('octogauge_inbox_surplus{priority="0"}'))[0]?.split(" ")[1]);
     expect(await fleet.samples('octogauge_inbox_pending{priority="0"}')).toEqual(['octogauge_inbox_pending{priority="0"} 100']);
-    // Ten at once; and now and then one more, while the test takes its time.
+    // The rate limiter allows ten at once, and may allow a few more while the test runs.
     expect(await surplus()).toBeGreaterThan(50);
     expect(await surplus()).toBeLessThanOrEqual(90);
     await fleet.process();
@@ -94,7 +94,7 @@ describe("FAIR_SHARE", () => {
     expect(await fleet.samples("github_workflow_jobs_queued_total")).toEqual([expect.stringMatching(/ 100$/)]);
   });
 
-  it("gives the surplus a share of the batches, whatever comes before it", async () => {
+  it("reserves a share of the batches for overflow, however many other deliveries wait", async () => {
     const fleet = await stillFleet({ BATCH_SIZE: "5", FAIR_SHARE: "1" });
     await Promise.all(
       Array.from({ length: 60 }, (_, id) => fleet.accept("workflow_job", jobPayload("queued", { id: id + 1 }, of("huge")))),

@@ -10,27 +10,24 @@ const laneBy = (priorities: string, event: string, payload: unknown = {}) =>
   laneOf(readPriorities(priorities)!, event, projectionOf(event, false, Buffer.from(JSON.stringify(payload))));
 
 describe("PRIORITIES", () => {
-  it("names lanes by event, by event and action, and for all others", () => {
+  it("maps events, event.action pairs and all others to lanes", () => {
     const priorities = "workflow_job=1, workflow_job.completed=2\npush=3,*=0";
     expect(laneBy(priorities, "workflow_job", jobPayload("queued"))).toBe(1);
     expect(laneBy(priorities, "workflow_job", jobPayload("completed"))).toBe(2);
     expect(laneBy(priorities, "push", { ref: "refs/heads/main" })).toBe(3);
     expect(laneBy(priorities, "star", { action: "created" })).toBe(0);
     expect(laneBy("push=0", "star", { action: "created" })).toBe(1);
-    // What is not laid out as expected has no action to go by.
+    // An unprojected payload has no known action, so its event decides.
     expect(laneOf(readPriorities(priorities)!, "workflow_job", null)).toBe(1);
   });
 
-  it.each(["push", "push=4", "push=-1", "push=1.5", "push=0,push=1", "Push=1", "push.opened.twice=1", "=1"])(
-    "does not take %s",
-    (value) => {
-      expect(readPriorities(value)).toBeUndefined();
-    },
-  );
+  it.each(["push", "push=4", "push=-1", "push=1.5", "push=0,push=1", "Push=1", "push.opened.twice=1", "=1"])("rejects %s", (value) => {
+    expect(readPriorities(value)).toBeUndefined();
+  });
 });
 
 describe("the lanes of the inbox", () => {
-  it("are emptied in their order, but a tenth of the batches begins with the lower ones", async () => {
+  it("are processed in order, except that every tenth batch starts with the lower lanes", async () => {
     const fleet = await stillFleet({ BATCH_SIZE: "5", PRIORITIES: "workflow_job=0,push=1,*=2" });
     for (let id = 1; id <= 200; id += 1) await fleet.accept("workflow_job", jobPayload("queued", { id }));
     for (let other = 0; other < 10; other += 1) {
@@ -48,7 +45,7 @@ describe("the lanes of the inbox", () => {
     expect(await left()).toEqual({ 0: 155, 1: 10, 2: 10 });
     await fleet.processBatch();
     expect(await left()).toEqual({ 0: 155, 1: 5, 2: 10 });
-    // The next of them has its turn ten batches later.
+    // The next lower lane gets its batch ten batches later.
     for (let batch = 0; batch < 10; batch += 1) await fleet.processBatch();
     expect(await left()).toEqual({ 0: 110, 1: 5, 2: 5 });
     expect(await fleet.samples("octogauge_inbox_pending")).toEqual([

@@ -24,7 +24,7 @@ const countOf = async (fleet: Fleet, repository: string): Promise<number> => {
 const gauge = async (fleet: Fleet, name: string) => Number((await fleet.samples(`${name}{priority="0"}`))[0]?.split(" ")[1]);
 
 describe("RATE_LIMITS", () => {
-  it("names rates by owner and by repository", () => {
+  it("sets rates by owner and by repository", () => {
     const limits = readRateLimits("*=100, Acme=50\n*/*=20,acme/*=10,acme/Big=0.5")!;
     expect([...limits.owners]).toEqual([
       ["*", 100],
@@ -37,14 +37,11 @@ describe("RATE_LIMITS", () => {
     ]);
   });
 
-  it.each(["acme", "acme=0", "acme=-1", "acme=x", "acme=1,Acme=2", "*/big=1", "acme/big/x=1", "a b=1", "=1"])(
-    "does not take %s",
-    (value) => {
-      expect(readRateLimits(value)).toBeUndefined();
-    },
-  );
+  it.each(["acme", "acme=0", "acme=-1", "acme=x", "acme=1,Acme=2", "*/big=1", "acme/big/x=1", "a b=1", "=1"])("rejects %s", (value) => {
+    expect(readRateLimits(value)).toBeUndefined();
+  });
 
-  it("puts the excess off and leaves others alone", async () => {
+  it("delays deliveries over the limit and no others", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme/big=0.01", BATCH_SIZE: "10" });
     await fill(fleet, "acme/big", [1, 101]);
     await fill(fleet, "acme/small", [201, 231]);
@@ -55,7 +52,7 @@ describe("RATE_LIMITS", () => {
     expect(await gauge(fleet, "octogauge_inbox_delayed")).toBe(99);
     expect(await gauge(fleet, "octogauge_inbox_pending")).toBe(0);
     expect(await gauge(fleet, "octogauge_inbox_oldest_pending_age_seconds")).toBe(0);
-    // Each has its own moment, so long after the one before it.
+    // The due times are one token apart.
     const [gaps] = await rowsOf<{ least: number; most: number }>(
       fleet.url,
       "SELECT min(gap)::float8 AS least, max(gap)::float8 AS most FROM (SELECT extract(epoch FROM due_at - lag(due_at) OVER (ORDER BY due_at)) AS gap FROM octogauge.inbox) g",
@@ -64,7 +61,7 @@ describe("RATE_LIMITS", () => {
     expect(gaps!.most).toBeCloseTo(100, 2);
   });
 
-  it("holds over several workers, and loses nothing", async () => {
+  it("limits several workers together and loses no delivery", async () => {
     const [RATE, ROWS] = [20, 80];
     const first = await stillFleet({ RATE_LIMITS: `acme/big=${RATE}`, BATCH_SIZE: "7" });
     const second = await stillFleet({ RATE_LIMITS: `acme/big=${RATE}`, BATCH_SIZE: "7" }, first.url);
@@ -86,7 +83,7 @@ describe("RATE_LIMITS", () => {
     expect(await first.samples("github_workflow_jobs_queued_total")).toEqual([expect.stringMatching(/ 80$/)]);
   });
 
-  it("what a repository's limit puts off takes nothing of its owner's", async () => {
+  it("deliveries delayed by the repository limit take no token of the owner limit", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme=20,acme/slow=0.1" });
     await fill(fleet, "acme/slow", [1, 101]);
     await fill(fleet, "acme/fast", [201, 216]);
@@ -94,7 +91,7 @@ describe("RATE_LIMITS", () => {
     expect(await countOf(fleet, "acme/fast")).toBe(15);
   });
 
-  it("a batch that comes to nothing takes nothing of its limits", async () => {
+  it("a failed batch takes no tokens", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme=0.01" });
     await fill(fleet, "acme/api", [1, 31]);
     await rowsOf(fleet.url, "ALTER TABLE octogauge.tallies RENAME TO away");
@@ -109,7 +106,7 @@ describe("RATE_LIMITS", () => {
     expect(last!.seconds).toBeLessThan(29 * 100);
   });
 
-  it("what is due has half a batch, so that others do not wait for it", async () => {
+  it("due deliveries get at most half a batch, so that other deliveries do not wait for them", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme/big=0.01", BATCH_SIZE: "10" });
     await fill(fleet, "acme/big", [1, 41]);
     await fleet.process();
@@ -121,16 +118,16 @@ describe("RATE_LIMITS", () => {
     expect(await countOf(fleet, "acme/big")).toBe(6);
   });
 
-  it("a name that is too long for a key has no limit", async () => {
+  it("a repository name that is too long for a key has no limit", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "*/*=1,*=1" });
-    // At random, or it would be compressed until it fits.
+    // Random, because a compressible name would fit.
     const long = `acme/${randomBytes(10_000).toString("hex")}`;
     await fill(fleet, long, [1, 3]);
     await fleet.process();
     expect(await rowsOf(fleet.url, "SELECT FROM octogauge.workflow_jobs")).toHaveLength(2);
   });
 
-  it("an owner's limit is for all repositories together", async () => {
+  it("an owner limit applies to all its repositories together", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme=0.01" });
     await fill(fleet, "acme/one", [1, 51]);
     await fill(fleet, "acme/two", [101, 151]);
@@ -139,7 +136,7 @@ describe("RATE_LIMITS", () => {
     expect(await gauge(fleet, "octogauge_inbox_delayed")).toBe(99);
   });
 
-  it("what its repository's limit put off may have to wait for its owner's as well", async () => {
+  it("a delivery delayed by the repository limit can be delayed again by the owner limit", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme=0.01,acme/big=0.01" });
     await fill(fleet, "acme/big", [1, 4]);
     await fleet.process();
@@ -160,18 +157,18 @@ describe("RATE_LIMITS", () => {
     expect(await countOf(fleet, "acme/big")).toBe(3);
   });
 
-  it("what was put off is processed at once by who knows of no limit", async () => {
+  it("a worker without limits processes delayed deliveries at once", async () => {
     const limited = await stillFleet({ RATE_LIMITS: "acme/big=0.01" });
     await fill(limited, "acme/big", [1, 6]);
     await limited.process();
     expect(await countOf(limited, "acme/big")).toBe(1);
-    // Not due yet; but there is nothing to wait for any more.
+    // The rows are not due yet, but this worker has no limit to wait for.
     const unlimited = await stillFleet({}, limited.url);
     await unlimited.process();
     expect(await countOf(limited, "acme/big")).toBe(5);
   });
 
-  it("what was put off and then fails comes back into a lane that is looked at", async () => {
+  it("a delayed delivery that fails becomes a dead letter with its normal priority", async () => {
     const fleet = await stillFleet({ RATE_LIMITS: "acme/big=0.01", MAX_ATTEMPTS: "1" });
     await fill(fleet, "acme/big", [1, 4]);
     await fleet.process();

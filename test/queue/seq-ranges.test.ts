@@ -3,12 +3,12 @@ import { expect, it } from "vitest";
 import { rangesOf, within } from "../../src/queue/seq-ranges.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 
-it("those that follow each other are one range, in whatever order they come", () => {
+it("consecutive sequence numbers form one range, in any input order", () => {
   expect(rangesOf([7, 3, 5, 4, 9_007_199_254_740_991])).toBe("{[3,5],[7,7],[9007199254740991,9007199254740991]}");
   expect(rangesOf([])).toBe("{}");
 });
 
-it("PostgreSQL reads them, and what two have in common is told from all else", async () => {
+it("PostgreSQL parses the ranges, and their intersection contains exactly the common numbers", async () => {
   const url = await freshDatabase({ migrated: false });
   const some = fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 25 });
   await fc.assert(

@@ -11,13 +11,13 @@ import {
   HOOK,
   hookRow,
   letAuditBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { stillFleet } from "../support/fleet.js";
@@ -25,8 +25,8 @@ import { startScripted } from "../support/scripted-github.js";
 
 const MISSED = "octogauge_hook_deliveries_missed_total";
 
-describe("the walk through a delivery log", () => {
-  it("goes page by page, and another replica goes on where the first one was stopped", async () => {
+describe("the audit of a delivery log", () => {
+  it("reads page by page, and another replica continues where the first one stopped", async () => {
     const { github, url, replica, lose, pages } = await setUpAudit();
     const ids = await lose(450);
     const [first, second] = [await replica(), await replica()];
@@ -45,9 +45,9 @@ describe("the walk through a delivery log", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  it("ends at the last verified point instead of reading all of the log again", async () => {
+  it("ends at the last verified point instead of reading the whole log again", async () => {
     const { url, replica, lose, pages } = await setUpAudit();
-    await remember(url, await lose(950, { ago: 7_200 }));
+    await addToLedger(url, await lose(950, { ago: 7_200 }));
     const fleet = await replica();
     const began = Math.floor(Date.now() / 1_000);
     await expectRest(url, 300, () => audit(fleet));
@@ -56,16 +56,16 @@ describe("the walk through a delivery log", () => {
     const ids = await lose(30, { ago: 1 });
     await letAuditBeDue(url);
     await audit(fleet);
-    // 30 new ones and 70 old ones, then old ones alone.
+    // 30 new and 70 old deliveries on the first page, then old ones only.
     expect(pages()).toBe(12);
     expect(await missed(url)).toEqual(new Set(ids));
     const verified = await sample(fleet, "octogauge_hook_last_verified_timestamp_seconds");
     expect(verified).toBeGreaterThanOrEqual(began);
-    // GitHub's clock has whole seconds, the last of which is counted whole.
+    // GitHub's times are whole seconds, and the last second is included.
     expect(verified).toBeLessThanOrEqual(Date.now() / 1_000 + 1);
   });
 
-  it("looks again at the last minutes before that point, since the log is not in the order of its times", async () => {
+  it("reads the last minutes before that point again, because the log is not sorted by its times", async () => {
     const { url, replica, lose } = await setUpAudit();
     const fleet = await replica();
     await audit(fleet);
@@ -75,7 +75,7 @@ describe("the walk through a delivery log", () => {
     expect(await missed(url)).toEqual(new Set(late));
   });
 
-  it("leaves what was sent before our first delivery to whoever received it then", async () => {
+  it("ignores deliveries that GitHub sent before our first one", async () => {
     const { url, replica, lose } = await setUpAudit();
     await lose(150, { ago: 3 * 86_400 - 60 });
     const ours = await lose(3, { ago: 86_400 });
@@ -84,7 +84,7 @@ describe("the walk through a delivery log", () => {
     expect(await missed(url)).toEqual(new Set(ours));
   });
 
-  it("begins now where nothing was ever received", async () => {
+  it("starts now if no delivery was ever received", async () => {
     const { github, lose, replica } = await setUpAudit();
     await lose(5);
     const empty = await freshDatabase();
@@ -95,14 +95,14 @@ describe("the walk through a delivery log", () => {
     );
     await audit(fleet);
     expect(await missed(empty)).toEqual(new Set());
-    // Counters that begin at 0 let the first loss be an increase.
+    // The counters start at 0, so that the first loss is an increase.
     const counted = ["missed", "redelivered", "recovered", "given_up"].map((what) =>
       sample(fleet, `octogauge_hook_deliveries_${what}_total`),
     );
     expect(await Promise.all(counted)).toEqual([0, 0, 0, 0]);
   });
 
-  it("leaves what is younger than AUDIT_SETTLE for the next one", async () => {
+  it("leaves deliveries younger than AUDIT_SETTLE to the next audit", async () => {
     const { url, replica, lose } = await setUpAudit();
     const settled = await lose(1, { ago: 60 });
     const young = await lose(1, { ago: 5 });
@@ -115,7 +115,7 @@ describe("the walk through a delivery log", () => {
     expect(await missed(url)).toEqual(new Set([...settled, ...young]));
   });
 
-  it("begins anew where GitHub does not know the cursor", async () => {
+  it("starts again if GitHub does not know the cursor", async () => {
     const { github, url, replica, lose, pages } = await setUpAudit();
     const ids = await lose(250);
     const fleet = await replica();
@@ -132,7 +132,7 @@ describe("the walk through a delivery log", () => {
     expect(await hookRow(url)).toMatchObject({ failures: 0, error: "" });
   });
 
-  it.each(["garbage", "cut", "drop", "server"] as const)("goes on at its cursor after an answer that was no good: %s", async (fault) => {
+  it.each(["garbage", "cut", "drop", "server"] as const)("continues at its cursor after a failed answer: %s", async (fault) => {
     const { github, url, replica, lose, pages } = await setUpAudit();
     const ids = await lose(450);
     const fleet = await replica();
@@ -146,15 +146,15 @@ describe("the walk through a delivery log", () => {
     expect(await missed(url)).toEqual(new Set(ids));
   });
 
-  it("is not thrown back or cut short by a leader that was away and does not know that it was followed", async () => {
+  it("is neither reset nor cut short by an old leader that still runs", async () => {
     const { url, replica, lose } = await setUpAudit();
     const old = await lose(250);
     const [slow, quick] = [await replica(), await replica()];
     await slow.get(AuditLoop).runOnce();
     const stale = await slow.get(HookAudits).next([HOOK]);
     const page = await slow.get(HookLog).page(slow.config.GITHUB_HOOKS[0]!, stale?.cursor ?? undefined);
-    await unseat(url);
-    // What the slow one records changes neither the cursor nor the rest.
+    await expireLeader(url);
+    // The old leader's write changes neither the cursor nor the rest.
     await expectRest(url, 300, () => audit(quick));
     const due = await rowsOf(url, "SELECT walk_cursor, due_at::text FROM octogauge.audited_hooks");
     expect(due).toEqual([{ walk_cursor: null, due_at: expect.any(String) }]);
@@ -166,10 +166,10 @@ describe("the walk through a delivery log", () => {
     expect(await missed(url)).toEqual(new Set([...old, ...fresh]));
   });
 
-  it("takes ids of the log that are greater than 2^53, digit by digit", async () => {
+  it("accepts log ids greater than 2^53 without rounding", async () => {
     const url = await freshDatabase();
     const [id, logId] = [randomUUID(), "9007199254740993"];
-    await remember(url, [randomUUID()], 86_400);
+    await addToLedger(url, [randomUUID()], 86_400);
     const entry = `{"id": ${logId}, "guid": "${id}", "event": "push", "delivered_at": "${new Date(Date.now() - 60_000).toISOString()}"}`;
     const github = await startScripted(({ method }) => (method === "GET" ? { text: `[${entry}]` } : { status: 202, text: "{}" }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK, AUDIT_SETTLE: "0" }, url);
@@ -185,10 +185,10 @@ describe("the walk through a delivery log", () => {
 });
 
 describe("a delivery is missed", () => {
-  it("once, however many attempts the log has of it, as old as the first one", async () => {
+  it("once, however many attempts the log has, and is as old as its first attempt", async () => {
     const { url, replica, lose } = await setUpAudit();
     const [id] = await lose(1, { ago: 3_000 });
-    await lose(150, { ago: 2_000, fate: "unsent" }).then((ids) => remember(url, ids));
+    await lose(150, { ago: 2_000, fate: "unsent" }).then((ids) => addToLedger(url, ids));
     await lose(2, { id: id!, ago: 1_000 });
     const fleet = await replica();
     await audit(fleet);
@@ -200,18 +200,18 @@ describe("a delivery is missed", () => {
     expect(row?.ago).toBe(3_000);
   });
 
-  it("where it is not in our ledger, whatever GitHub thinks became of it", async () => {
+  it("if our ledger does not have it, whatever status GitHub shows", async () => {
     const { url, replica, lose } = await setUpAudit();
     const cameAfterAll = await lose(2, { fate: "failed" });
-    await remember(url, cameAfterAll);
+    await addToLedger(url, cameAfterAll);
     const swallowed = await lose(2, { fate: "unsent" });
     const failed = await lose(2, { fate: "failed" });
-    await remember(url, await lose(2, { fate: "unsent" }));
+    await addToLedger(url, await lose(2, { fate: "unsent" }));
     await audit(await replica());
     expect(await missed(url)).toEqual(new Set([...swallowed, ...failed]));
   });
 
-  it("by each hook that has it in its log", async () => {
+  it("for each hook that has it in its log", async () => {
     const other = "repo:acme/api:8";
     const { url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
     const both = await lose(1, { hooks: [HOOK, other] });
@@ -225,7 +225,7 @@ describe("a delivery is missed", () => {
 });
 
 describe("hooks", () => {
-  it("that are no longer configured are forgotten, new ones begin", async () => {
+  it("that are no longer configured are deleted, and new ones start", async () => {
     const other = "repo:acme/api:8";
     const { url, replica } = await setUpAudit({ hooks: [HOOK, other] });
     const before = await replica({ GITHUB_HOOKS: HOOK });
@@ -234,7 +234,7 @@ describe("hooks", () => {
     const hooks = () => rowsOf(url, "SELECT hook FROM octogauge.audited_hooks ORDER BY hook");
     const after = await replica({ GITHUB_HOOKS: other });
     await audit(after);
-    // During a rollout, both kinds of replicas are there.
+    // During a rollout, replicas with both configurations run.
     expect(await hooks()).toEqual([{ hook: HOOK }, { hook: other }]);
     await after.close();
     await rowsOf(url, `UPDATE octogauge.audited_hooks SET due_at = now() - interval '25 h' WHERE hook = '${HOOK}'`);
@@ -242,10 +242,10 @@ describe("hooks", () => {
     expect(await hooks()).toEqual([{ hook: other }]);
   });
 
-  it("come to their turn page by page, so that a long log does not keep the others waiting", async () => {
+  it("take turns page by page, so that a long log does not delay the others", async () => {
     const other = "repo:acme/api:8";
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, other] });
-    await remember(url, await lose(500));
+    await addToLedger(url, await lose(500));
     await lose(1, { hooks: [other] });
     const fleet = await replica();
     await fleet.get(AuditLoop).runOnce();
@@ -254,20 +254,20 @@ describe("hooks", () => {
   });
 });
 
-/** Bytes of the heap that are in use after everything else was collected. */
+/** Used heap in bytes after garbage collection. */
 function usedHeap(): number {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
   return process.memoryUsage().heapUsed;
 }
 
-/** So many that all their entries, were they kept, would be 1.4 MB. */
+/** Enough that keeping all entries would take 1.4 MB. */
 const PAGES = 240;
 const DELIVERIES = 100 * PAGES;
 
 describe("after an outage of a day", () => {
-  it(`${DELIVERIES} deliveries are judged in ${PAGES} requests, exactly, and in the memory of a page`, async () => {
-    const lines = listen();
+  it(`${DELIVERIES} deliveries are checked exactly, in ${PAGES} requests and with the memory of one page`, async () => {
+    const lines = captureLogLines();
     const { github, url, replica, pages } = await setUpAudit();
     const lost: string[] = [];
     const came: string[] = [];
@@ -279,7 +279,7 @@ describe("after an outage of a day", () => {
       const fate = isLost && index % 2 === 0 ? "failed" : "unsent";
       await github.happen({ deliveryId, event: "workflow_job", body: "{}" }, { hooks: [HOOK], fate, deliveredAt });
     }
-    await remember(url, came, 86_400);
+    await addToLedger(url, came, 86_400);
     const fleet = await replica();
     for (let page = 0; page < 20; page += 1) await fleet.get(AuditLoop).runOnce();
     const before = usedHeap();
@@ -292,7 +292,7 @@ describe("after an outage of a day", () => {
     expect(await missed(url)).toEqual(new Set(lost));
     expect([await sample(fleet, MISSED), await sample(fleet, "octogauge_hook_deliveries_missing")]).toEqual([lost.length, lost.length]);
     expect(lines.filter((line) => line.startsWith("error"))).toEqual([]);
-    // Nothing at all was measured, with what the fake itself notes of each request.
+    // Measured: no growth at all, although the fake records each request.
     expect(most - before).toBeLessThan(1_048_576);
   });
 });

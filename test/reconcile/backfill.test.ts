@@ -10,7 +10,7 @@ import { childEnvironment } from "../support/environment.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
-/** Runs `octogauge backfill` in a process of its own. */
+/** Runs `octogauge backfill` in its own process. */
 function backfill(url: string, github: FakeGitHub, args: readonly string[], overrides: Record<string, string> = {}) {
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     const environment = testEnvironment(url, { GITHUB_API_URL: github.url, GITHUB_TOKEN: github.token, ...overrides });
@@ -59,7 +59,7 @@ const RIGHT = [
 ];
 
 describe("octogauge backfill", () => {
-  it("fills in what is open, not what is history; again and beside live traffic without counting twice", async () => {
+  it("fills in open runs and jobs but not history, and repeated or next to live traffic counts nothing twice", async () => {
     const { github, fleet, job } = await setUp();
     const shown = async () => [...(await fleet.samples("github_workflow_runs{")), ...(await fleet.samples("github_workflow_jobs{"))];
     const first = await backfill(fleet.url, github, ["--org", "acme"]);
@@ -67,7 +67,7 @@ describe("octogauge backfill", () => {
     expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining("2 open runs and 2 open jobs of 2 repositories") as string });
     await fleet.process();
     expect(await shown()).toEqual(RIGHT);
-    // The one that was queued starts while the second backfill is at it.
+    // The queued job starts during the second backfill.
     await Promise.all([
       backfill(fleet.url, github, ["--repo", "acme/api", "--repo", "acme/web"]),
       job("api", "in_progress", 12, 1, { runner_id: 8 }).then(() =>
@@ -83,7 +83,7 @@ describe("octogauge backfill", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  it("waits where GitHub says so, tries again where it fails, and says what it could not fill", async () => {
+  it("waits as GitHub asks, retries failures, and reports what it could not fill", async () => {
     const { github, fleet } = await setUp();
     github.fail(1, "secondary", { retryAfter: 1, path: /web/ });
     github.fail(1, "server", { path: /api/ });
@@ -95,7 +95,7 @@ describe("octogauge backfill", () => {
     expect(await fleet.samples("github_workflow_runs{")).toEqual(RIGHT.slice(0, 2));
   });
 
-  it("asks as the App's installation, and leaves out what is not measured", async () => {
+  it("uses the App's installation token, and skips repositories that are not measured", async () => {
     const { github, fleet } = await setUp();
     const app = { GITHUB_TOKEN: "", GITHUB_APP_ID: String(github.app.appId), GITHUB_APP_PRIVATE_KEY: github.app.privateKey };
     const { code, stdout } = await backfill(fleet.url, github, ["--org", "acme"], { ...app, REPOSITORY_DENY: "acme/web" });
@@ -106,7 +106,7 @@ describe("octogauge backfill", () => {
     expect(github.requests.filter(({ path }) => path.includes("acme/web"))).toEqual([]);
   });
 
-  it("says what is missing", async () => {
+  it("reports missing settings", async () => {
     const { github, fleet } = await setUp();
     expect((await backfill(fleet.url, github, [])).stderr).toContain("name an --org or a --repo");
     expect((await backfill(fleet.url, github, ["--repo", "acme"])).stderr).toContain("allowed: owner/name");

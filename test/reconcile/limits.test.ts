@@ -11,13 +11,13 @@ import {
   expectRest,
   HOOK,
   letAuditBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { freshDatabase, rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
@@ -32,17 +32,17 @@ const REMAINING = "octogauge_github_rate_limit_remaining";
 const TOKEN = 'principal="token"';
 const BY_HOOKS = "repo:acme/api:8";
 
-/** The rests of hooks and deliveries are over, but not the pauses. */
-async function pressOn(url: string): Promise<void> {
+/** Ends the backoff of hooks and deliveries, but not the pauses. */
+async function makeAllDue(url: string): Promise<void> {
   await rowsOf(url, "UPDATE octogauge.audited_hooks SET due_at = now()");
   await rowsOf(url, "UPDATE octogauge.missed_deliveries SET due_at = now()");
-  await unseat(url);
+  await expireLeader(url);
 }
 
 const setting = { purpose: "lookup", reserve: 0 };
 
-describe("what GitHub says of its limits", () => {
-  it.each([403, 429] as const)("retry-after of a %i is obeyed by all replicas, for reads and writes", async (status) => {
+describe("GitHub's rate limits", () => {
+  it.each([403, 429] as const)("all replicas obey retry-after of a %i, for reads and writes", async (status) => {
     const { github, url, replica, lose } = await setUpAudit();
     github.addRepository("acme/api");
     await lose(150);
@@ -56,7 +56,7 @@ describe("what GitHub says of its limits", () => {
     expectLeft(await sample(two, PAUSE, TOKEN));
     expect(await sample(two, SUCCESS)).toBe(0);
     for (const fleet of [one, two]) {
-      await pressOn(url);
+      await makeAllDue(url);
       await audit(fleet);
       await redeliver(fleet);
       const lookup = fleet.get(Actions).defaultBranch({ owner: "acme", repo: "api" }, setting);
@@ -72,7 +72,7 @@ describe("what GitHub says of its limits", () => {
     expect([await sample(one, SUCCESS), await sample(one, PAUSE, TOKEN)]).toEqual([1, 0]);
   });
 
-  it("x-ratelimit-reset of a limit that is used up is obeyed by all replicas", async () => {
+  it("all replicas obey x-ratelimit-reset of an exhausted limit", async () => {
     const { github, url, replica } = await setUpAudit();
     github.setRateLimit("token", { remaining: 0, resetInSeconds: 1_000 });
     const expectLeft = countdown(1_000, 2);
@@ -81,7 +81,7 @@ describe("what GitHub says of its limits", () => {
     expect(github.requests.map(({ status }) => status)).toEqual([403]);
     expect([await sample(two, REMAINING, TOKEN), await sample(two, SUCCESS)]).toEqual([0, 0]);
     expectLeft(await sample(two, PAUSE, TOKEN));
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(two);
     expect(github.requests).toHaveLength(1);
     github.setRateLimit("token", { remaining: 5_000 });
@@ -90,7 +90,7 @@ describe("what GitHub says of its limits", () => {
     expect([await sample(one, REMAINING, TOKEN), await sample(one, SUCCESS)]).toEqual([4_999, 1]);
   });
 
-  it("the last of a limit is left to others, without a request that would be refused", async () => {
+  it("the reserve of a limit is left to other clients, without sending a request that GitHub would refuse", async () => {
     const { github, url, replica } = await setUpAudit();
     const [one, two] = [await replica(), await replica()];
     await expectRest(
@@ -99,7 +99,7 @@ describe("what GitHub says of its limits", () => {
       async () => {
         github.setRateLimit("token", { limit: 5_000, remaining: 102, resetInSeconds: 1_000 });
         for (const fleet of [one, one, two, two]) {
-          await pressOn(url);
+          await makeAllDue(url);
           await audit(fleet);
         }
       },
@@ -109,7 +109,7 @@ describe("what GitHub says of its limits", () => {
     expect(await sample(one, REMAINING, TOKEN)).toBe(100);
   });
 
-  it("a secondary limit without a time is a pause of a minute, then longer each time, and begins anew after a calm", async () => {
+  it("a secondary limit without a time pauses for a minute, longer each time, and starts again after a calm period", async () => {
     const url = await freshDatabase();
     const text = '{"message": "You have exceeded a secondary rate limit."}';
     const github = await startScripted(() => ({ status: 403, text }));
@@ -123,7 +123,7 @@ describe("what GitHub says of its limits", () => {
     expect(github.requests).toHaveLength(9);
   });
 
-  it("GitHub Enterprise Server may say nothing of a rate limit", async () => {
+  it("answers of a GitHub Enterprise Server without rate limit headers are accepted", async () => {
     const url = await freshDatabase();
     const github = await startScripted(() => ({}));
     const fleet = await stillFleet({ GITHUB_API_URL: `${github.url}/api/v3`, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
@@ -134,8 +134,8 @@ describe("what GitHub says of its limits", () => {
 });
 
 describe("credentials", () => {
-  it("that are revoked are a pause of the fleet, with a clear log, and work again when they are good", async () => {
-    const lines = listen();
+  it("that are revoked pause the fleet and log why; requests resume once they are valid again", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const ids = await lose(3);
     const [one, two] = [await replica(), await replica()];
@@ -143,7 +143,7 @@ describe("credentials", () => {
     const expectLeft = countdown(300);
     await expectRest(url, 300, async () => {
       await audit(one);
-      await pressOn(url);
+      await makeAllDue(url);
       await audit(two);
     });
     expect(github.requests.map(({ status }) => status)).toEqual([401]);
@@ -163,7 +163,7 @@ describe("credentials", () => {
     expect(await sample(one, SUCCESS)).toBe(1);
   });
 
-  it("that are wrong pause nobody who has others, and good ones end the pause", async () => {
+  it("that are wrong do not pause other credentials, and valid ones end the pause", async () => {
     const { github, url, replica } = await setUpAudit();
     const [wrong, alsoWrong, right] = [
       await replica({ GITHUB_TOKEN: "ghp_typo" }),
@@ -171,16 +171,16 @@ describe("credentials", () => {
       await replica(),
     ];
     await audit(wrong);
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(alsoWrong);
     expect(github.requests.map(({ status }) => status)).toEqual([401]);
-    await pressOn(url);
+    await makeAllDue(url);
     await audit(right);
     expect(github.requests.map(({ status }) => status)).toEqual([401, 200]);
     expect([await sample(right, PAUSE, TOKEN), await sample(right, SUCCESS)]).toEqual([0, 1]);
   });
 
-  it("that are rotated in GITHUB_TOKEN_FILE are taken without a restart", async () => {
+  it("rotated in GITHUB_TOKEN_FILE are used without a restart", async () => {
     const { github, url, replica } = await setUpAudit();
     const directory = mkdtempSync(join(tmpdir(), "octogauge-token-"));
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -199,7 +199,7 @@ describe("credentials", () => {
     expect(github.requests.at(-1)).toMatchObject({ status: 200, principal: "token" });
   });
 
-  it("of an App: its own hook as the App, an organisation's and a repository's as the installation there", async () => {
+  it("of an App: its own hook uses the App, hooks of organisations and repositories use the installation", async () => {
     const hooks = ["app", HOOK, BY_HOOKS, "repo:globex/web:9"] as const;
     const { github, url, replica, lose } = await setUpAudit({ hooks });
     for (const hook of hooks) await lose(1, { hooks: [hook] });
@@ -217,14 +217,14 @@ describe("credentials", () => {
     expect(github.writes).toHaveLength(4);
     expect(new Set(github.requests.map(({ status }) => status))).toEqual(new Set([200, 201, 202]));
     for (const hook of hooks) expect((await missed(url, hook)).size).toBe(1);
-    // Each is counted by itself, and neither installations nor their tokens are asked for each time.
+    // Each principal has its own limit, and installations and tokens are not requested each time.
     expect(await sample(fleet, REMAINING, `principal="installation:${globex}"`)).toBe(4_998);
     const looked = github.requests.filter(({ path }) => path.endsWith("/installation") || path.endsWith("/access_tokens"));
     expect(looked).toHaveLength(4);
   });
 
-  it("of an App that is not installed there are a clear message, and the other hooks go on", async () => {
-    const lines = listen();
+  it("of an App that is not installed give a clear message, and the other hooks continue", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, "org:globex:9"] });
     await lose(1, { hooks: ["org:globex:9"] });
     github.uninstall("acme");
@@ -237,11 +237,11 @@ describe("credentials", () => {
     expect((await missed(url, "org:globex:9")).size).toBe(1);
   });
 
-  it("of an installation whose token was taken away are asked for anew", async () => {
+  it("of an installation whose token was revoked are requested again", async () => {
     const { github, url, replica } = await setUpAudit();
     const fleet = await replica(appSettings(github));
     await audit(fleet);
-    // Octokit tries again for five seconds with a token that is younger: it may not be known everywhere yet.
+    // Octokit retries for five seconds with a new token, because it may not be valid everywhere yet.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 10_000 });
     onTestFinished(() => void vi.useRealTimers());
     github.expireTokens();
@@ -261,7 +261,7 @@ const appSettings = (github: FakeGitHub) => ({
   GITHUB_APP_PRIVATE_KEY: github.app.privateKey,
 });
 
-/** GitHub is given up after 300 ms instead of 20 s. @returns the end of that */
+/** Sets GitHub's timeout to 300 ms instead of 20 s. @returns a function that restores it */
 function beImpatient(): () => void {
   const timeout = AbortSignal.timeout.bind(AbortSignal);
   const spy = vi.spyOn(AbortSignal, "timeout").mockImplementation((ms) => timeout(Math.min(ms, 300)));
@@ -269,10 +269,10 @@ function beImpatient(): () => void {
   return () => spy.mockRestore();
 }
 
-describe("a GitHub that fails", () => {
-  it.each(["server", "hang", "drop", "cut", "garbage"] as const)("lets the hook rest for longer each time: %s", async (fault) => {
+describe("a failing GitHub", () => {
+  it.each(["server", "hang", "drop", "cut", "garbage"] as const)("makes the backoff of the hook longer each time: %s", async (fault) => {
     const bePatient = beImpatient();
-    const lines = listen();
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const ids = await lose(3);
     const fleet = await replica();
@@ -296,16 +296,16 @@ describe("a GitHub that fails", () => {
   });
 
   it.each([
-    ["a type that is none", { "content-type": "" }],
-    ["a type that is nonsense", { "content-type": "!!" }],
+    ["a missing content type", { "content-type": "" }],
+    ["an invalid content type", { "content-type": "!!" }],
     ["a page of another site", { "content-type": "text/html" }],
-    ["a link that is none", { link: '<http://[>; rel="next"' }],
+    ["an invalid link", { link: '<http://[>; rel="next"' }],
     ["a link without a host", { link: '<?cursor=x>; rel="next"' }],
-    ["a link that leads to the same page for ever", { link: '<https://api.github.com/x?cursor=same>; rel="next"' }],
-  ])("or says what nobody understands is not asked without end: %s", async (_what, headers) => {
-    listen();
+    ["a link that always leads to the same page", { link: '<https://api.github.com/x?cursor=same>; rel="next"' }],
+  ])("that answers with %s does not cause endless requests", async (_what, headers) => {
+    captureLogLines();
     const url = await freshDatabase();
-    await remember(url, ["00000000-0000-4000-8000-000000000000"], 86_400);
+    await addToLedger(url, ["00000000-0000-4000-8000-000000000000"], 86_400);
     const github = await startScripted(() => ({ headers: headers as Record<string, string>, text: "[]" }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
     for (let round = 0; round < 10; round += 1) await fleet.get(AuditLoop).runOnce();
@@ -313,8 +313,8 @@ describe("a GitHub that fails", () => {
     expect(await sample(fleet, SUCCESS)).toBe(0);
   });
 
-  it("for one hook that was deleted says so with a hint, and the other hooks go on", async () => {
-    const lines = listen();
+  it("for one deleted hook gives a log line with a hint, and the other hooks continue", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ hooks: [HOOK, BY_HOOKS] });
     const ids = await lose(150, { hooks: [HOOK, BY_HOOKS] });
     github.deleteHook(HOOK);
@@ -332,7 +332,7 @@ describe("a GitHub that fails", () => {
     expect(github.requests.filter(({ path }) => path.startsWith("/orgs/acme/hooks/7"))).toHaveLength(1);
   });
 
-  it("never blocks the workers: what comes is counted meanwhile, and the end is orderly", async () => {
+  it("never blocks the workers: deliveries are still counted, and the shutdown is orderly", async () => {
     const github = await FakeGitHub.start();
     const instance = await startInstance({
       GITHUB_API_URL: github.url,
@@ -341,7 +341,7 @@ describe("a GitHub that fails", () => {
       AUDIT_INTERVAL: "50ms",
       RECONCILE_AFTER: "50ms",
     });
-    // Before the instance, since what hangs there ends with it.
+    // Registered before the instance, because stopping the fake ends the hanging requests.
     onTestFinished(() => github.stop());
     github.addHook(HOOK, { webhookUrl: instance.webhook, secret: SECRET });
     github.fail(1_000, "hang");
@@ -356,7 +356,7 @@ describe("a GitHub that fails", () => {
 });
 
 describe("the credentials", () => {
-  it("do not go to another host, wherever a link leads", async () => {
+  it("are not sent to another host, wherever a link leads", async () => {
     const other = await startScripted(() => ({ text: '{"jobs": []}' }));
     const url = await freshDatabase();
     const links = { link: `<${other.url}/next?cursor=abc&page=2>; rel="next"` };
@@ -366,7 +366,7 @@ describe("the credentials", () => {
     }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, url);
     await audit(fleet);
-    // Of that link the cursor alone is taken.
+    // Only the cursor of that link is used.
     expect(github.requests.map(({ url }) => url)).toEqual([
       "/orgs/acme/hooks/7/deliveries?per_page=100",
       "/orgs/acme/hooks/7/deliveries?per_page=100&cursor=abc",
@@ -384,7 +384,7 @@ describe("the credentials", () => {
     expect(other.requests).toEqual([]);
   });
 
-  it("go to the same host by a link that is relative, not to a port that it appends", async () => {
+  it("follow a relative link to the same host, but not to a port that it appends", async () => {
     const links = { link: "" };
     const github = await startScripted((request) => ({ headers: request.url?.includes("2/x") ? {} : { ...links }, text: '{"jobs": []}' }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t" }, await freshDatabase());
@@ -394,7 +394,7 @@ describe("the credentials", () => {
     }
   });
 
-  it("do not go along with a redirection to another host", async () => {
+  it("are not sent along a redirect to another host", async () => {
     const other = await startScripted(() => ({}));
     const github = await startScripted(() => ({ status: 302, headers: { location: `${other.url}/elsewhere` }, text: "" }));
     const fleet = await stillFleet({ GITHUB_API_URL: github.url, GITHUB_TOKEN: "t", GITHUB_HOOKS: HOOK }, await freshDatabase());

@@ -10,13 +10,13 @@ import {
   hookRow,
   letAuditBeDue,
   letRedeliveriesBeDue,
-  listen,
+  captureLogLines,
   missed,
   redeliver,
-  remember,
+  addToLedger,
   sample,
   setUpAudit,
-  unseat,
+  expireLeader,
 } from "../support/auditing.js";
 import { rowsOf } from "../support/database.js";
 import { until } from "../support/wait.js";
@@ -35,8 +35,8 @@ const rows = (url: string) =>
 
 const counted = (what: string) => `octogauge_hook_deliveries_${what}_total`;
 
-describe("a missed delivery is asked for again", () => {
-  it("once per step of a back-off that grows fourfold, up to 6 h", async () => {
+describe("a missed delivery is requested again", () => {
+  it("with a backoff that grows fourfold up to 6 h, once per step", async () => {
     const { github, url, replica, lose } = await setUpAudit();
     github.redeliveryFails = true;
     const [id] = await lose(1);
@@ -52,14 +52,14 @@ describe("a missed delivery is asked for again", () => {
       await letRedeliveriesBeDue(url);
     }
     await github.settled();
-    // All of it is one delivery, with nine entries in the log.
+    // All attempts are one delivery, with nine entries in the log.
     expect(github.log(HOOK).map(({ guid }) => guid)).toEqual(Array.from({ length: 9 }, () => id));
     await letAuditBeDue(url);
     await audit(fleet);
     expect([await sample(fleet, counted("missed")), await sample(fleet, counted("redelivered"))]).toEqual([1, 8]);
   });
 
-  it("the oldest first, since GitHub forgets it first", async () => {
+  it("oldest first, because GitHub deletes it first", async () => {
     const { github, replica, lose } = await setUpAudit();
     await lose(1, { ago: 300 });
     await lose(1, { ago: 3_000 });
@@ -72,24 +72,24 @@ describe("a missed delivery is asked for again", () => {
     expect(asked).toEqual([second, third, first].map((id) => `/orgs/acme/hooks/7/deliveries/${id}/attempts`));
   });
 
-  it("by one replica at a time, with GITHUB_WRITE_INTERVAL between any two", async () => {
+  it("by one replica at a time, with at least GITHUB_WRITE_INTERVAL between two requests", async () => {
     const { github, url, replica, lose } = await setUpAudit();
     await lose(4);
     const [one, two] = [await replica({ GITHUB_WRITE_INTERVAL: "250ms" }), await replica({ GITHUB_WRITE_INTERVAL: "250ms" })];
     await audit(one);
     const began = performance.now();
-    // Each leads in turn, and both press on.
+    // Each replica leads in turn, and both send as fast as allowed.
     await until("four writes", async () => {
       await Promise.all([one, two].map((fleet) => fleet.get(RedeliveryLoop).runOnce()));
-      await unseat(url);
+      await expireLeader(url);
       return github.writes.length >= 4;
     });
-    // Each may come late, so the gap to the next may be shorter; none comes before its turn.
+    // A request may be late, which shortens the gap to the next one. None is before its slot.
     expect(github.writes.map((at, index) => at - began >= index * 250)).toEqual(Array(4).fill(true));
     expect((await rows(url)).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 4 }, () => 1));
   });
 
-  it("and of many that want to write at once, one may", async () => {
+  it("by only one of many concurrent writers", async () => {
     const { replica } = await setUpAudit();
     const fleets = [await replica({ GITHUB_WRITE_INTERVAL: "1h" }), await replica({ GITHUB_WRITE_INTERVAL: "1h" })];
     const waits = await Promise.all([...fleets, ...fleets, ...fleets].map((fleet) => fleet.get(Limits).takeWrite()));
@@ -111,13 +111,13 @@ describe("a missed delivery is asked for again", () => {
     expect(recovered).toEqual([1, 1]);
   });
 
-  it("until it comes", async () => {
-    const lines = listen();
+  it("until it arrives", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const [id, another] = await lose(2);
     const fleet = await replica();
     await audit(fleet);
-    // One comes by itself before it is asked for.
+    // One delivery arrives by itself before it is requested.
     await fleet.deliver("push", "{}", another);
     await redeliver(fleet);
     await redeliver(fleet);
@@ -133,8 +133,8 @@ describe("a missed delivery is asked for again", () => {
     expect(lines.filter((line) => line.endsWith("missed deliveries arrived"))).not.toEqual([]);
   });
 
-  it("until it is older than AUDIT_WINDOW: then it is given up, counted and named, but no longer hoped for", async () => {
-    const lines = listen();
+  it("until it is older than AUDIT_WINDOW: then it is given up, counted and logged", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit();
     const [id] = await lose(1, { ago: 3_500 });
     await lose(1, { ago: 60 });
@@ -149,7 +149,7 @@ describe("a missed delivery is asked for again", () => {
     expect(lines.filter((line) => line.startsWith("error"))).toEqual([
       `error 1 missed deliveries are lost, because they are too old for GitHub to redeliver: ${id} (${HOOK})`,
     ]);
-    // What is given up is not missed anew, and is forgotten later.
+    // A delivery that was given up does not count as missed again, and is deleted later.
     await letAuditBeDue(url);
     await audit(fleet);
     expect(await sample(fleet, counted("missed"))).toBe(2);
@@ -159,13 +159,13 @@ describe("a missed delivery is asked for again", () => {
     expect((await missed(url)).size).toBe(0);
   });
 
-  it("not at all with REDELIVERY=off, which counts what is missed, what comes and what is given up all the same", async () => {
+  it("never with REDELIVERY=off, which still counts missed, recovered and given-up deliveries", async () => {
     const { github, url, replica, lose } = await setUpAudit();
     const ids = await lose(3);
     const fleet = await replica({ REDELIVERY: "off" });
     await audit(fleet);
     await redeliver(fleet);
-    await remember(url, ids.slice(0, 1));
+    await addToLedger(url, ids.slice(0, 1));
     await rowsOf(url, "UPDATE octogauge.missed_deliveries SET delivered_at = now() - interval '4 d' WHERE delivery_id = $1", [ids[1]]);
     await fleet.get(MissedDeliveries).settle();
     expect(github.writes).toEqual([]);
@@ -175,9 +175,9 @@ describe("a missed delivery is asked for again", () => {
   });
 });
 
-describe("a redelivery that GitHub does not take", () => {
-  it("because it no longer has it keeps its step, and the others go on", async () => {
-    const lines = listen();
+describe("a redelivery that GitHub refuses", () => {
+  it("because the entry is gone keeps its backoff step, and the others continue", async () => {
+    const lines = captureLogLines();
     const { github, url, replica, lose } = await setUpAudit({ github: { redeliverableDays: 0.01 } });
     await lose(1, { ago: 3_600 });
     await lose(2, { ago: 60 });
@@ -191,8 +191,8 @@ describe("a redelivery that GitHub does not take", () => {
     expect(lines.filter((line) => line.includes("could not be requested from GitHub"))).toHaveLength(1);
   });
 
-  it("for want of a permission lets the others wait, with a hint, and the log is read all the same", async () => {
-    const lines = listen();
+  it("for a missing permission pauses the others with a hint, and the log is still read", async () => {
+    const lines = captureLogLines();
     const { github, replica, lose, pages } = await setUpAudit();
     await lose(350);
     const fleet = await replica();
@@ -209,7 +209,7 @@ describe("a redelivery that GitHub does not take", () => {
     expect(await sample(fleet, "octogauge_hook_audit_success")).toBe(1);
   });
 
-  it("is asked for again after a rest", async () => {
+  it("is requested again after a pause", async () => {
     const { github, url, replica, lose } = await setUpAudit();
     await lose(3);
     const fleet = await replica({ AUDIT_INTERVAL: "50ms" });
@@ -224,7 +224,7 @@ describe("a redelivery that GitHub does not take", () => {
     expect(github.requests.filter(({ method, status }) => method === "POST" && status === 502)).toHaveLength(2);
   });
 
-  it.each(["server", "drop", "forbidden"] as const)("does not spin: %s", async (fault) => {
+  it.each(["server", "drop", "forbidden"] as const)("does not cause a busy loop: %s", async (fault) => {
     const { github, replica, lose } = await setUpAudit();
     await lose(20);
     const fleet = await replica();
@@ -235,7 +235,7 @@ describe("a redelivery that GitHub does not take", () => {
     expect(github.requests.filter(({ method }) => method === "POST")).toHaveLength(1);
   });
 
-  it("since the rate limit has no room for writes is not asked for, and the log is read all the same", async () => {
+  it("is not requested if the rate limit has no room for writes, and the log is still read", async () => {
     const { github, url, replica, lose, pages } = await setUpAudit();
     await lose(350);
     github.setRateLimit("token", { limit: 5_000, remaining: 450, resetInSeconds: 1_800 });

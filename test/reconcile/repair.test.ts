@@ -8,13 +8,13 @@ import { createRandom } from "../../src/simulator/random.js";
 import { staleRuns } from "../../src/workflow-state/lookups.sql.js";
 import { rowsOf } from "../support/database.js";
 import { FakeGitHub } from "../support/fake-github/fake-github.js";
-import { tellHistory } from "../support/fake-github/history.js";
+import { replayHistory } from "../support/fake-github/history.js";
 import { SECRET, startInstance, type TestInstance } from "../support/octogauge.js";
 import { until } from "../support/wait.js";
 
 const HOOK = "org:simulated:7";
 const MINUTE = 600_000_000n;
-/** Of two hours: some 80 of them are lost, more than a page of look-ups, and every kind of event is among them. */
+/** Two hours. About 80 deliveries are lost: more than a page of look-ups, and every kind of event. */
 const DELIVERIES = 1_600;
 
 /** A history of the last two hours. */
@@ -30,7 +30,7 @@ function expectationOf(deliveries: Iterable<SimulatedDelivery>): Expectation {
 
 const timeOf = ({ deliveryId }: SimulatedDelivery): bigint => ticksOfEventId(deliveryId) ?? 0n;
 
-/** One in twenty at random, and all of one minute in the middle. GitHub believes of one in two of them that it came. */
+/** Loses one in twenty at random, and one whole minute in the middle. For half of them GitHub's log shows success. */
 function fatesOf(all: readonly SimulatedDelivery[]) {
   const random = createRandom("fates");
   const times = all.map(timeOf).sort((a, b) => (a < b ? -1 : 1));
@@ -57,7 +57,7 @@ const reading = async (instance: TestInstance) => parseExposition(await (await f
 const ofHook = async (instance: TestInstance, metric: string): Promise<number | undefined> =>
   (await reading(instance)).get(`octogauge_hook_${metric}{hook="${HOOK}"}`);
 
-/** Waits until what is shown is what is expected. */
+/** Waits until the shown series equal the expected ones. */
 async function expectShown(instance: TestInstance, of: RegExp, expectation: () => Promise<Expectation>): Promise<void> {
   const some = (series: ReadonlyMap<string, number>) => new Map([...series].filter(([name]) => of.test(name)));
   expect(some((await expectation()).series()).size).toBeGreaterThan(10);
@@ -66,25 +66,25 @@ async function expectShown(instance: TestInstance, of: RegExp, expectation: () =
     .toEqual([]);
 }
 
-/** A hook that points to the instance, from which on its log is audited. */
+/** A hook that points to the instance. Its log is audited from now on. */
 async function hookTo(github: FakeGitHub, instance: TestInstance): Promise<void> {
   github.addHook(HOOK, { webhookUrl: instance.webhook, secret: SECRET });
   await until("the first audit", async () => (await ofHook(instance, "last_verified_timestamp_seconds")) !== undefined, 200);
 }
 
-const tell = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
-  tellHistory(github, all, { hooks: [HOOK], fateOf: fatesOf(all), deliveredAt: () => new Date() });
+const replay = (github: FakeGitHub, all: readonly SimulatedDelivery[]) =>
+  replayHistory(github, all, { hooks: [HOOK], fateOf: fatesOf(all), deliveredAt: () => new Date() });
 
 const LOOKED_UP = "SELECT run_id || '/' || run_attempt AS attempt FROM octogauge.lookups";
 const GAUGES = /^github_workflow_(runs|jobs)\{/;
 
 describe("deliveries that GitHub lost", () => {
-  it("are asked for again, and every counter, histogram and gauge is as if none had been lost", async () => {
+  it("are requested again, and every counter, histogram and gauge is as if none had been lost", async () => {
     const github = await FakeGitHub.start();
     const instance = await startInstance(environment(github));
     await hookTo(github, instance);
     const all = history(51, DELIVERIES);
-    const { lost } = await tell(github, all);
+    const { lost } = await replay(github, all);
     expect(lost).toBeGreaterThan(DELIVERIES / 25);
     const expected = expectationOf(all);
     await expectShown(instance, /^github_/, async () => expected);
@@ -99,18 +99,18 @@ describe("deliveries that GitHub lost", () => {
     expect(github.unexpected).toEqual([]);
   });
 
-  it("without redelivery are counted exactly, and what is open is looked up", async () => {
+  it("without redelivery are counted exactly, and open attempts are looked up", async () => {
     const github = await FakeGitHub.start();
     const receiver = await startInstance({ ...environment(github), REDELIVERY: "off" });
     await hookTo(github, receiver);
     const all = history(52, DELIVERIES);
-    const { lost, lostIds } = await tell(github, all);
-    // Look-ups begin when all is told: of what is looked up while it goes on, something new may be lost afterwards.
+    const { lost, lostIds } = await replay(github, all);
+    // Look-ups start after all deliveries are sent, because a later loss could affect an attempt that was already looked up.
     await until("an empty inbox", async () => (await rowsOf(receiver.databaseUrl, "SELECT FROM octogauge.inbox")).length === 0);
     await receiver.stop();
     const instance = await startInstance({ ...environment(github), REDELIVERY: "off", RECONCILE_AFTER: "1s" }, receiver.databaseUrl);
-    // What came, and all of those attempts that were looked up. Of one of which nothing open was heard, nobody knows that
-    // there is something to look up; were one that is open not looked up, it would be shown and not be expected.
+    // Expected: all events that arrived, and all attempts that were looked up. An attempt without any open event cannot be looked up.
+    // An open attempt that is not looked up makes this comparison fail.
     const knowable = async () => {
       const lookedUp = new Set((await rowsOf(instance.databaseUrl, LOOKED_UP)).map(({ attempt }) => attempt));
       return expectationOf(all.filter((delivery) => !lostIds.has(delivery.deliveryId) || lookedUp.has(attemptOf(delivery))));
@@ -132,12 +132,12 @@ describe("deliveries that GitHub lost", () => {
   });
 });
 
-/** The attempt that a delivery is about; of other events nothing. */
+/** The attempt that a delivery belongs to, or undefined for other events. */
 function attemptOf({ event, body }: SimulatedDelivery): string {
   const payload = JSON.parse(body) as Record<
     "workflow_run" | "workflow_job",
     { id: number; run_id?: number; run_attempt?: number } | undefined
   >;
-  const told = event === "workflow_run" ? payload.workflow_run : event === "workflow_job" ? payload.workflow_job : undefined;
-  return told ? `${told.run_id ?? told.id}/${told.run_attempt ?? 1}` : "";
+  const subject = event === "workflow_run" ? payload.workflow_run : event === "workflow_job" ? payload.workflow_job : undefined;
+  return subject ? `${subject.run_id ?? subject.id}/${subject.run_attempt ?? 1}` : "";
 }

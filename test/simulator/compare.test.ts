@@ -4,7 +4,7 @@ import { differences, parseExposition } from "../../src/simulator/compare.js";
 const queued = (owner: string) => `github_workflow_jobs_queued_total{owner="${owner}",repo="api",workflow="a } \\"b\\" # 1",runs_on=""}`;
 
 describe("parseExposition", () => {
-  it("reads series as they are written, whatever stands in their labels", () => {
+  it("parses series with any characters in their labels", () => {
     const text = `# HELP x y\n${queued("acme")} 3\nup 1 1790000000000\nx_bucket{le="+Inf"} +Inf # {trace_id="a"} 1\nx{} NaN\n\n# EOF\n`;
     expect([...parseExposition(text)]).toEqual([
       [queued("acme"), 3],
@@ -14,7 +14,7 @@ describe("parseExposition", () => {
     ]);
   });
 
-  it("refuses what is no exposition", () => {
+  it("rejects text that is not an exposition", () => {
     expect(() => parseExposition("<html>")).toThrow("Not a sample");
   });
 });
@@ -25,11 +25,11 @@ describe("differences", () => {
     ['github_events_total{event="ping",action=""}', 1],
   ]);
 
-  it("finds none between equals, nor in metrics it does not know", () => {
+  it("is empty for equal series, and ignores metrics that it does not know", () => {
     expect(differences(expected, new Map([...expected, ["up", 1], ["github_workflow_runs_lost_total{}", 4]]))).toEqual([]);
   });
 
-  it("finds what is missing, other and unexpected", () => {
+  it("lists missing, different and unexpected series", () => {
     const actual = new Map([
       [queued("acme"), 4],
       ['github_workflow_job_duration_seconds_count{owner="acme"}', 2],
@@ -42,7 +42,7 @@ describe("differences", () => {
     ]);
   });
 
-  it("looks at the named owners alone", () => {
+  it("compares only the named owners", () => {
     const actual = new Map([
       [queued("acme"), 3],
       [queued("other"), 9],

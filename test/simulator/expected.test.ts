@@ -8,7 +8,7 @@ type Json = Record<string, unknown>;
 const repository = { full_name: "acme/api", default_branch: "main" };
 let nextId = 0;
 
-/** A delivery of which only the order of the numbers counts, in the time of its GUID. */
+/** A delivery whose GUID contains `order` as its time. */
 function delivery(event: string, payload: Json, order = 0): ExpectedDelivery {
   const node = (nextId++).toString(16).padStart(12, "0");
   return {
@@ -42,7 +42,7 @@ function job(action: string, fields: Json = {}, order = 0): ExpectedDelivery {
   return delivery("workflow_job", { action, workflow_job: { ...base, ...over, ...fields } }, order);
 }
 
-/** The series of those deliveries without buckets and the count of events, and with short label lists. */
+/** The series of these deliveries without buckets and github_events_total, with short labels. */
 function fold(...deliveries: ExpectedDelivery[]): Record<string, number> {
   const expectation = new Expectation({ bounds: [10, 60] });
   for (const each of deliveries) expectation.add(each);
@@ -73,7 +73,7 @@ const jobCompleted = {
 };
 
 describe("the expected series of runs", () => {
-  it("count each fact once over two hooks and copies", () => {
+  it("count each fact once over two hooks and duplicates", () => {
     const copy = run("requested", 0);
     expect(fold(copy, copy, run("requested", 0), run("in_progress", 2), run("in_progress", 2))).toEqual({
       ...started,
@@ -88,18 +88,18 @@ describe("the expected series of runs", () => {
     expect(fold(done)).toEqual(expected);
   });
 
-  it("know the start of a run only from conclusions that need one", () => {
+  it("know the start of a run only from conclusions that require one", () => {
     expect(fold(run("completed", 9, { conclusion: "cancelled" }))).toEqual({ ...requested, ...completed("cancelled", 9) });
     expect(fold(run("completed", 9, { status: "queued" }))).toEqual({ ...requested, ...completed("", 9) });
   });
 
-  it("take a requested run's own open status", () => {
+  it("use the own open status of a requested run", () => {
     expect(fold(run("requested", 0, { status: "pending" }))).toEqual({ ...requested, 'workflow_runs{status="pending"}': 1 });
     expect(fold(run("requested", 0, { status: "completed" }))).toEqual({ ...requested, 'workflow_runs{status="queued"}': 1 });
     expect(fold(run("requested", 0, { status: "in_progress" }))).toEqual({ ...started, 'workflow_runs{status="in_progress"}': 1 });
   });
 
-  it("keep a run that needs an approval waiting, until it really completes", () => {
+  it("keep a run that needs an approval waiting until it completes", () => {
     const fields = { status: "completed", conclusion: "action_required" };
     const waits = [run("requested", 0, fields), run("completed", 0, fields)];
     expect(fold(...waits)).toEqual({ ...requested, 'workflow_runs{status="waiting"}': 1 });
@@ -107,7 +107,7 @@ describe("the expected series of runs", () => {
     expect(fold(run("completed", 50, { conclusion: "failure" }), ...waits)).toEqual({ ...started, ...completed("failure", 50) });
   });
 
-  it("leave out what a newer attempt superseded", () => {
+  it("do not include attempts superseded by a newer one", () => {
     const twice = { "workflow_runs_requested_total{}": 2 };
     const newer = run("requested", 20, { run_attempt: 2, status: "queued" });
     expect(fold(newer, run("requested", 0, { status: "queued" }), job("queued"))).toEqual({
@@ -128,11 +128,11 @@ describe("the expected series of runs", () => {
     ["tag", { event: "release" }],
     ["", { head_branch: null }],
     ["", { head_branch: "" }],
-  ])("know the branch class %j of %j", (branch, fields) => {
+  ])("have branch class %j for %j", (branch, fields) => {
     expect(Object.keys(fold(run("requested", 0, fields)))[0]).toContain(`branch="${branch}"`);
   });
 
-  it("name the workflow after the run where the workflow is null", () => {
+  it("name the workflow after the run if the workflow is null", () => {
     const expectation = new Expectation();
     expectation.add(delivery("workflow_run", { action: "requested", workflow: null, workflow_run: { id: 1, name: 'C:\\a "b"\n' } }));
     const text = 'github_workflow_runs{owner="acme",repo="api",workflow="C:\\\\a \\"b\\"\\n",status="queued"}';
@@ -141,35 +141,35 @@ describe("the expected series of runs", () => {
 });
 
 describe("the expected series of jobs", () => {
-  it("follow a job from its queue to its end", () => {
+  it("follow a job from queue to completion", () => {
     expect(fold(job("queued"))).toEqual({ ...jobQueued, 'workflow_jobs{status="queued"}': 1 });
     expect(fold(job("in_progress"))).toEqual({ ...jobStarted, 'workflow_jobs{status="in_progress"}': 1 });
     expect(fold(job("completed"), job("in_progress"), job("in_progress"), job("queued"))).toEqual(jobCompleted);
   });
 
-  it("count a completed that is sent again once", () => {
+  it("count a repeated completion once", () => {
     expect(fold(job("completed"), job("completed", {}, 900))).toEqual(jobCompleted);
   });
 
-  it("end in the later state of an approval gate, told by the time in the GUID", () => {
+  it("end in the later state of an approval gate, by the time in the GUID", () => {
     const gate = [job("queued", {}, 1), job("waiting", {}, 2), job("queued", {}, 3)];
     for (const order of [gate, gate.toReversed()]) expect(fold(...order)).toEqual({ ...jobQueued, 'workflow_jobs{status="queued"}': 1 });
     expect(fold(job("waiting", {}, 2), job("queued", {}, 1))).toEqual({ ...jobQueued, 'workflow_jobs{status="waiting"}': 1 });
   });
 
-  it("keep a completed job closed against events that carry later times", () => {
+  it("keep a completed job closed, even for events with later times", () => {
     const later = job("in_progress", { started_at: at(900) }, 99);
     expect(Object.keys(fold(job("completed"), later)).join()).not.toContain("workflow_jobs{");
   });
 
-  it("close the open jobs of a completed attempt, and count a later completion", () => {
+  it("close the open jobs of a completed attempt and count a later completion", () => {
     const over = run("completed", 90, { conclusion: "success" });
     const ofRun = { ...started, ...completed("success", 90) };
     expect(fold(over, job("in_progress"))).toEqual({ ...ofRun, ...jobStarted });
     expect(fold(job("in_progress"), over, job("completed"))).toEqual({ ...ofRun, ...jobCompleted });
   });
 
-  it("know nothing but the end of a skipped job", () => {
+  it("know only the completion of a skipped job", () => {
     const skipped = job("completed", { conclusion: "skipped", labels: [], runner_id: null, completed_at: at(-1), started_at: at(-1) });
     expect(fold(skipped)).toEqual({ 'workflow_jobs_completed_total{runs_on="",conclusion="skipped"}': 1 });
   });
@@ -181,7 +181,7 @@ describe("the expected series of jobs", () => {
     });
   });
 
-  it("clamp negative times at 0 and leave out unknown ones", () => {
+  it("clamp negative times at 0 and skip unknown ones", () => {
     const early = { started_at: at(-2), completed_at: at(-5) };
     expect(fold(job("completed", early))).toEqual({
       ...jobCompleted,
@@ -191,7 +191,7 @@ describe("the expected series of jobs", () => {
     expect(Object.keys(fold(job("in_progress", { created_at: undefined }))).join()).not.toContain("queue_seconds");
   });
 
-  it("put durations into buckets up to and including their bound", () => {
+  it("put durations into buckets with an inclusive bound", () => {
     const expectation = new Expectation({ bounds: [10, 60] });
     expectation.add(job("completed"));
     const bucket = (le: string) =>
@@ -201,7 +201,7 @@ describe("the expected series of jobs", () => {
 });
 
 describe("the other expected series", () => {
-  it("count commits by branch class and none for an empty push", () => {
+  it("count commits by branch class, and none for an empty push", () => {
     const push = (ref: string, commits: number) => delivery("push", { ref, commits: Array.from({ length: commits }, () => ({})) });
     expect(fold(push("refs/heads/main", 2), push("refs/heads/x", 3), push("refs/tags/v1", 1), push("refs/heads/main/x", 0))).toEqual({
       'push_commits_total{owner="acme",repo="api",branch="default"}': 2,
@@ -211,7 +211,7 @@ describe("the other expected series", () => {
     expect(fold(push("refs/heads/x", 0))).toEqual({});
   });
 
-  it("count pull requests and events, the latter by delivery id", () => {
+  it("count pull requests, and events by delivery id", () => {
     const opened = delivery("pull_request", { action: "opened", pull_request: { base: { ref: "main" } } });
     const expectation = new Expectation();
     for (const each of [opened, opened, delivery("ping", {}), delivery("workflow_job", { action: "queued", workflow_job: null })])
@@ -225,7 +225,7 @@ describe("the other expected series", () => {
     expect([...expectation.owners()]).toEqual(["acme"]);
   });
 
-  it("are the same in whatever order the deliveries come", () => {
+  it("do not depend on the order of deliveries", () => {
     const history = [...generateHistory({ deliveries: 2500, seed: 5 })];
     const inOrder = new Expectation();
     for (const each of history) inOrder.add(each);

@@ -67,7 +67,7 @@ const someJob = (holds: (story: readonly Seen<Job>[], last: Job) => boolean) =>
   [...stories.values()].some((story) => holds(story, (story.at(-1) as Seen<Job>).it));
 
 describe("a history", () => {
-  it("is the same for the same options, and another one for another seed", () => {
+  it("is equal for equal options and differs for another seed", () => {
     expect(make({ deliveries: 300 })).toEqual(make({ deliveries: 300 }));
     const mine = make({ deliveries: 300, seed: 1 });
     const other = make({ deliveries: 300, seed: 2 });
@@ -79,13 +79,13 @@ describe("a history", () => {
     expect(read<Run>(other, "workflow_run").filter(({ it }) => runIds.has(it.id))).toEqual([]);
   });
 
-  it("has the asked number of deliveries and owners named after the seed", () => {
+  it("has the requested number of deliveries, and owners named after the seed", () => {
     expect(history).toHaveLength(5000);
     expect(make({ deliveries: 0 })).toEqual([]);
     expect(runs.every(({ full_name }) => /^[a-z]+-s1-\w+\//.test(full_name))).toBe(true);
   });
 
-  it("carries the time of the event in the GUID, apart by 10 microseconds for one entity", () => {
+  it("has the time of the event in the GUID, at least 10 microseconds apart for one entity", () => {
     const offset = 0x01b21dd213814000n;
     for (const story of [...stories.values(), ...attempts.values()]) {
       const ticks = story.map(({ id }) => ticksOfEventId(id) as bigint);
@@ -97,11 +97,11 @@ describe("a history", () => {
     expect(new Set(inOrder.map(({ deliveryId }) => deliveryId)).size).toBe(inOrder.length);
   });
 
-  it("keeps what decides the labels of a job over all its events", () => {
+  it("keeps the labels of a job in all its events", () => {
     expect([...stories.values()].every((story) => new Set(story.map(({ it }) => it.labels.join())).size === 1)).toBe(true);
   });
 
-  it("has bodies of GitHub's size when asked", () => {
+  it("has bodies of GitHub's size if requested", () => {
     const padded = make({ deliveries: 600, pad: true });
     const sizes = (event: string) => padded.filter((delivery) => delivery.event === event).map(({ body }) => body.length);
     expect(Math.min(...sizes("workflow_job"))).toBeGreaterThan(6800);
@@ -110,7 +110,7 @@ describe("a history", () => {
     expect(Math.max(...sizes("workflow_run"))).toBeLessThan(25_000);
   });
 
-  it("repeats, doubles and displaces deliveries", () => {
+  it("repeats, duplicates and reorders deliveries", () => {
     const counts = new Map<string, number>();
     for (const { deliveryId } of history) counts.set(deliveryId, (counts.get(deliveryId) ?? 0) + 1);
     expect([...counts.values()].filter((count) => count > 1).length).toBeGreaterThan(50);
@@ -145,21 +145,21 @@ const peculiarities: Record<string, () => boolean> = {
   "an approval gate, with its deployment": () =>
     someJob((story) => actionsOf(story).startsWith("queued waiting queued in_progress")) &&
     inOrder.some(({ body }) => body.includes('"deployment":{')),
-  "a start that is known late": () =>
+  "a start that becomes known late": () =>
     someJob((story) => actionsOf(story).startsWith("queued in_progress completed") && story[1]!.it.started_at < story[2]!.it.started_at),
-  "a job that ran without a word of its runner": () => someJob((_, last) => last.runner_id === null && last.steps.length > 1),
+  "a job that ran without runner fields": () => someJob((_, last) => last.runner_id === null && last.steps.length > 1),
   "a check run of another app": () =>
     someJob((_, last) => last.runner_id === null && last.labels.length === 0 && last.created_at === last.completed_at),
   "jobs without run_attempt": () => someJob((_, last) => last.run_attempt === undefined),
-  "an attempt that only its jobs name": () => jobs.some(({ it }) => it.run_attempt > 0 && !attempts.has(`${it.run_id}/${it.run_attempt}`)),
-  "a fork that is gone": () => runs.some(({ it }) => it.head_repository === null),
-  "a workflow file that cannot be read": () =>
+  "an attempt known only by its jobs": () => jobs.some(({ it }) => it.run_attempt > 0 && !attempts.has(`${it.run_id}/${it.run_attempt}`)),
+  "a deleted fork": () => runs.some(({ it }) => it.head_repository === null),
+  "an unreadable workflow file": () =>
     [...attempts.values()].some((story) => story.every(({ it }) => it.conclusion === "failure" && it.updated_at === it.run_started_at)),
   "a fork's run that waits for approval and never gets it": () =>
     [...attempts.values()].some((story) => story.every(({ it }) => it.conclusion === "action_required")),
   "a fork's run that completes after its approval": () =>
     [...attempts.values()].some((story) => story[0]?.it.conclusion === "action_required" && story.some(isReal)),
-  "a skipped job, over before it was created": () =>
+  "a skipped job that ends before its creation": () =>
     someJob(
       ([first], last) =>
         first?.action === "completed" &&
@@ -167,7 +167,7 @@ const peculiarities: Record<string, () => boolean> = {
         last.labels.length === 0 &&
         last.started_at < (last.created_at ?? ""),
     ),
-  "a job cancelled before a runner came": () => someJob((_, last) => last.conclusion === "cancelled" && last.runner_id === null),
+  "a job cancelled before it got a runner": () => someJob((_, last) => last.conclusion === "cancelled" && last.runner_id === null),
   "a runner_id of 0": () => someJob((_, last) => last.runner_id === 0),
   "a lost in_progress": () => someJob((story, last) => actionsOf(story) === "queued completed" && last.runner_id !== null),
   "in_progress twice": () => someJob((story) => actionsOf(story).startsWith("queued in_progress in_progress")),
@@ -182,14 +182,14 @@ const peculiarities: Record<string, () => boolean> = {
   "a run within one second": () =>
     [...attempts.values()].some((story) => story.length === 3 && new Set(story.map(({ it }) => it.updated_at)).size === 1),
   "a run with no workflow object": () => runs.some(({ workflow }) => workflow === null),
-  "a run of no branch": () => runs.some(({ it }) => it.head_branch === null),
+  "a run without a branch": () => runs.some(({ it }) => it.head_branch === null),
   "a run from a fork": () => runs.some(({ it, full_name }) => it.head_repository !== null && it.head_repository.full_name !== full_name),
   "workflow names with quotes, backslashes and other scripts": () => {
     const names = runs.map(({ workflow }) => workflow?.name ?? "").join();
     return names.includes('"') && names.includes("\\") && names.includes("数据同步") && names.includes(" ");
   },
   "all five triggers": () => new Set(runs.map(({ it }) => it.event)).size === 5,
-  "pushes of nothing, of tags, to the default and other branches": () => {
+  "pushes without commits, of tags, to the default branch and to others": () => {
     const pushes = inOrder
       .filter(({ event }) => event === "push")
       .map(({ body }) => JSON.parse(body) as { ref: string; commits: unknown[]; repository: { default_branch: string } });
@@ -204,7 +204,7 @@ const peculiarities: Record<string, () => boolean> = {
     const actions = new Set(read(inOrder, "pull_request").map(({ action }) => action));
     return ["opened", "synchronize", "closed"].every((action) => actions.has(action));
   },
-  "ping and events of no use": () =>
+  "pings and events without metrics": () =>
     ["ping", "star", "check_run", "issues"].every((event) => inOrder.some((delivery) => delivery.event === event)),
 };
 

@@ -8,7 +8,7 @@ import { type SimulateFlags, simulationOptions, withSimulateOptions } from "../.
 const optionsOf = (environment: Record<string, string>, ...args: string[]) =>
   simulationOptions(withSimulateOptions(new Command()).parse(args, { from: "user" }).opts<SimulateFlags>(), environment);
 
-it("the secret is that of the command line, of the variable, of its file, or the generated one", () => {
+it("the secret comes from the command line, the variable, its file, or is generated", () => {
   const directory = mkdtempSync(join(tmpdir(), "octogauge-simulate-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const file = join(directory, "secret");

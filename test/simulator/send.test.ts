@@ -8,7 +8,7 @@ import { sendDeliveries } from "../../src/simulator/send.js";
 interface Got {
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** The how many-th attempt of that id this is. */
+  /** The number of this attempt for the same id. */
   readonly attempt: number;
 }
 
@@ -58,7 +58,7 @@ describe("sendDeliveries", () => {
     for (const { headers, body } of one.all) expect(headers["x-hub-signature-256"]).toBe(signatureOf("s", body));
   });
 
-  it("sends again under the same id until there is a 2xx, but not what is refused", async () => {
+  it("retries with the same id until a 2xx, but not after a refusal", async () => {
     const { all, url } = await receiver((got, response) => {
       const n = Number(got.headers["x-github-hook-id"]);
       if (n === 1 && got.attempt === 1) response.destroy();
@@ -71,7 +71,7 @@ describe("sendDeliveries", () => {
     const deliveries = [...history(5)].map((delivery, i) => Object.assign(delivery, { hookId: i + 1 }));
     const summary = await sendDeliveries(deliveries, { ...options, urls: [url], redeliver: true, timeout: 0.3 });
     expect(summary).toMatchObject({ sent: 5, accepted: 3, duplicates: 1, refused: 1, lost: 0 });
-    // One and two after a failure, one after a time-out. On a slow machine others may run into theirs.
+    // The first two are retried after a failure, the third after a timeout. A slow machine may add timeouts of others.
     expect(summary.redelivered).toBeGreaterThanOrEqual(4);
     expect(new Set(all.map(({ headers }) => headers["x-github-delivery"]))).toEqual(new Set(deliveries.map((each) => each.deliveryId)));
     for (const { headers, body } of all) {
@@ -79,14 +79,14 @@ describe("sendDeliveries", () => {
     }
   });
 
-  it("loses what it may not send again, or not long enough", async () => {
+  it("counts deliveries as lost that it may not retry, or not long enough", async () => {
     const { url } = await receiver((_, response) => void response.writeHead(500).end());
     expect(await sendDeliveries(history(3), { ...options, urls: [url] })).toMatchObject({ lost: 3, redelivered: 0 });
     const summary = await sendDeliveries(history(1), { ...options, urls: [url], redeliver: true, redeliverFor: 0.4 });
     expect(summary).toMatchObject({ sent: 1, lost: 1 });
   });
 
-  it("keeps to the rate, and stops when told to", async () => {
+  it("keeps the rate, and stops on request", async () => {
     const { url } = await receiver(accept);
     const paced = await sendDeliveries(history(20), { ...options, urls: [url], rate: 50 });
     expect(paced.seconds).toBeGreaterThan(0.3);

@@ -7,7 +7,7 @@ import { DEFAULTS, runSimulation, type SimulationOptions } from "../../src/simul
 const closers: (() => void)[] = [];
 afterEach(() => closers.splice(0).forEach((close) => close()));
 
-/** A receiver that counts rightly, but for what `spoil` does to its answer. */
+/** A receiver that counts correctly, except for the changes that `spoil` makes to its answer. */
 async function octogauge(spoil: (lines: string[]) => string[] = (lines) => lines) {
   const truth = new Expectation();
   const server = createServer((request, response) => {
@@ -52,7 +52,7 @@ async function simulate(url: string, more: Partial<SimulationOptions>) {
 }
 
 describe("runSimulation", () => {
-  it("finds a truthful receiver right and prints what it expects", async () => {
+  it("accepts a correct receiver and prints the expected series", async () => {
     const others = 'github_workflow_jobs_queued_total{owner="else",repo="r",workflow="",runs_on=""} 9';
     const { code, stdout, stderr } = await simulate(await octogauge((lines) => [...lines, others]), { expected: true });
     expect(stderr).toContain("400 sent: 400 accepted");
@@ -63,7 +63,7 @@ describe("runSimulation", () => {
     expect(lines.some((line) => line.startsWith("github_events_total{"))).toBe(true);
   });
 
-  it("convicts one that loses, invents or alters series, with a list that ends", async () => {
+  it("rejects a receiver that loses, invents or changes series, with a limited list", async () => {
     const spoil = (lines: string[]) => lines.map((line) => line.replace(/^(github_workflow.*_total.*) (\d+)$/, "$1 0"));
     const { code, stderr } = await simulate(await octogauge(spoil), {});
     expect(code).toBe(1);
@@ -73,14 +73,14 @@ describe("runSimulation", () => {
     expect(stderr).toMatch(/and \d+ more/);
   });
 
-  it("waits for an inbox that still holds deliveries", async () => {
+  it("waits while the inbox still holds deliveries", async () => {
     let reads = 0;
     const url = await octogauge((lines) => [...lines, `octogauge_inbox_pending{priority="0"} ${++reads < 2 ? 5 : 0}`]);
     expect((await simulate(url, { checkFor: 5 })).code).toBe(0);
     expect(reads).toBe(2);
   });
 
-  it("says that the metrics cannot be read", async () => {
+  it("reports unreadable metrics", async () => {
     const { code, stderr } = await simulate(await octogauge(), { checkToken: "wrong" });
     expect(code).toBe(1);
     expect(stderr).toContain("could not be read: HTTP status 401");

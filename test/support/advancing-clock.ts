@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from "vitest";
 
-/** `performance.now()` of this process, which the test can set ahead: what is kept for a second is then old at once. */
+/** `performance.now()` of this process, which the test can advance, so that caches expire at once. */
 export function advancingClock(): { advance(byMs: number): void } {
   const now = performance.now.bind(performance);
   let aheadMs = 0;

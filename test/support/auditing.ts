@@ -25,7 +25,7 @@ interface Entry {
   readonly hooks?: readonly HookSpec[];
 }
 
-/** A fake GitHub with hooks that lead nowhere, and a database that has received deliveries for two days. */
+/** A fake GitHub whose hooks deliver nowhere, and a database that has received deliveries for two days. */
 export async function setUpAudit({
   hooks = [HOOK],
   github: options = {},
@@ -33,11 +33,11 @@ export async function setUpAudit({
   const github = await FakeGitHub.start(options);
   for (const hook of hooks) github.addHook(hook, { webhookUrl: "http://127.0.0.1:1/webhook", secret: SECRET });
   const url = await freshDatabase();
-  await remember(url, [randomUUID()], 2 * DAY);
+  await addToLedger(url, [randomUUID()], 2 * DAY);
   return {
     github,
     url,
-    /** A replica on that database, stepped by hand. */
+    /** A replica on that database. The test runs its steps. */
     replica: (overrides: Record<string, string> = {}) =>
       stillFleet(
         {
@@ -50,7 +50,7 @@ export async function setUpAudit({
         },
         url,
       ),
-    /** Puts deliveries into the log that do not come. @returns their ids */
+    /** Adds deliveries to the log that never arrive. @returns their ids */
     async lose(count: number, { id, ago = 60, fate = "failed", hooks: through = [HOOK] }: Entry = {}): Promise<string[]> {
       const ids = Array.from({ length: count }, () => id ?? randomUUID());
       const deliveredAt = new Date(Date.now() - ago * 1_000);
@@ -58,13 +58,13 @@ export async function setUpAudit({
         await github.happen({ deliveryId, event: "workflow_job", body: "{}" }, { hooks: through, fate, deliveredAt });
       return ids;
     },
-    /** How many pages of logs were asked for. */
+    /** The number of log pages that were requested. */
     pages: () => github.requests.filter(({ method, path }) => method === "GET" && path.endsWith("/deliveries")).length,
   };
 }
 
-/** Puts deliveries into the ledger, as if they had come. */
-export async function remember(url: string, ids: readonly string[], ago = 60): Promise<void> {
+/** Adds deliveries to the ledger, as if they had arrived. */
+export async function addToLedger(url: string, ids: readonly string[], ago = 60): Promise<void> {
   await rowsOf(
     url,
     "INSERT INTO octogauge.delivery_ledger SELECT unnest($1::uuid[]), now() - make_interval(secs => $2) ON CONFLICT DO NOTHING",
@@ -72,19 +72,19 @@ export async function remember(url: string, ids: readonly string[], ago = 60): P
   );
 }
 
-/** Rounds of the auditor until it rests. @returns how many had something to do */
+/** Runs the auditor until it rests. @returns the number of rounds with work */
 export async function audit(fleet: Fleet): Promise<number> {
   let rounds = 0;
   while ((await fleet.get(AuditLoop).runOnce()) === "again") rounds += 1;
   return rounds;
 }
 
-/** Rounds of redelivery until nothing is due. */
+/** Runs redelivery until nothing is due. */
 export async function redeliver(fleet: Fleet): Promise<void> {
   while ((await fleet.get(RedeliveryLoop).runOnce()) === "again");
 }
 
-/** The next audit is due, as if its interval were over; pauses are over too. */
+/** Makes the next audit due and ends all pauses. */
 export async function letAuditBeDue(url: string): Promise<void> {
   await rowsOf(url, "UPDATE octogauge.audited_hooks SET due_at = now()");
   await rowsOf(url, "UPDATE octogauge.github_limits SET paused_until = now(), resets_at = now()");
@@ -92,14 +92,14 @@ export async function letAuditBeDue(url: string): Promise<void> {
 
 export const letRedeliveriesBeDue = (url: string) => rowsOf(url, "UPDATE octogauge.missed_deliveries SET due_at = now()");
 
-/** Another replica may lead, as if the leader had not been heard of for a minute. */
-export const unseat = (url: string) => rowsOf(url, "UPDATE octogauge.leaders SET expires_at = now()");
+/** Lets the leader's lease expire, so that another replica may lead. */
+export const expireLeader = (url: string) => rowsOf(url, "UPDATE octogauge.leaders SET expires_at = now()");
 
 export interface HookRow {
   readonly walk_cursor: string | null;
   readonly failures: number;
   readonly error: string;
-  /** Seconds since the point up to which all is verified. */
+  /** Seconds since the verified point of the log. */
   readonly verified: number;
 }
 
@@ -121,9 +121,9 @@ const DUE = {
 };
 
 /**
- * Runs an action that sets `due_at` of the hook, or of all missed deliveries. Expects each row to be due so many seconds after a
- * moment of the action, however long the action took.
- * @param slack seconds by which GitHub's whole seconds may be later
+ * Runs an action that sets `due_at` of the hook, or of all missed deliveries. Expects each row to be due this many seconds after
+ * a moment during the action.
+ * @param slack extra seconds, because GitHub's times are whole seconds
  */
 export async function expectRest(
   url: string,
@@ -140,7 +140,7 @@ export async function expectRest(
   expect(Math.max(...dues)).toBeLessThanOrEqual(end + seconds + slack);
 }
 
-/** Expects of a countdown that it was at `seconds` when this was called, and has run since. @returns the check, of a value that was read later */
+/** Checks a countdown that stood at `seconds` at the time of this call. @returns the check for a later value */
 export function countdown(seconds: number, slack = 0): (left: number | undefined) => void {
   const begin = performance.now();
   return (left) => {
@@ -160,8 +160,8 @@ export async function sample(fleet: Fleet, name: string, labels = `hook="${HOOK}
   return parseExposition(await fleet.exposition()).get(`${name}{${labels}}`);
 }
 
-/** What is logged from now on, as `level text`. */
-export function listen(): readonly string[] {
+/** The log lines from now on, as `level text`. */
+export function captureLogLines(): readonly string[] {
   const lines: string[] = [];
   for (const level of ["log", "warn", "error"] as const) {
     const spy = vi.spyOn(Logger.prototype, level).mockImplementation((text: unknown) => void lines.push(`${level} ${String(text)}`));

@@ -7,7 +7,7 @@ import { hasRedis, prepareRedis } from "./redis-server.js";
 
 export type PreparedBroker = Awaited<ReturnType<typeof prepareNats | typeof prepareRedis>>;
 
-/** Every kind of broker: its name, whether its server is installed, and how to prepare one. */
+/** Every kind of broker: its name, whether its server is installed, and its setup. */
 export const BROKERS: readonly (readonly [string, boolean, () => Promise<PreparedBroker>])[] = [
   ["nats", hasNats, () => prepareNats()],
   ["redis", hasRedis, () => prepareRedis()],
@@ -16,7 +16,7 @@ export const BROKERS: readonly (readonly [string, boolean, () => Promise<Prepare
 if (!hasNats) console.warn("*** SKIPPED: nats-server is not installed (apt-get install nats-server) ***");
 if (!hasRedis) console.warn("*** SKIPPED: redis-server is not installed (apt-get install redis-server) ***");
 
-/** The product's own side of a server. @param returnAfter milliseconds */
+/** The product's client of a broker. @param returnAfter milliseconds */
 export function brokerOf({ environment }: PreparedBroker, returnAfter?: number): Broker {
   const broker =
     "NATS_URL" in environment

@@ -39,7 +39,7 @@ const JOBS = [
   },
 ] as const;
 
-/** A run with three jobs and ten steps, one of which fails: all its events, in order. */
+/** All events, in order, of a run with three jobs and ten steps, one of which fails. */
 export function ciRun(runId: number, runAttempt = 1, fullName = repository.full_name): CiEvent[] {
   const html = `https://github.com/${fullName}`;
   const home = { ...repository, full_name: fullName, html_url: html };
@@ -124,7 +124,7 @@ const sha = (text: string, bytes: number) =>
 export const traceOf = (runId: number, runAttempt = 1) => sha(`octogauge:${runId}:${runAttempt}`, 16);
 export const spanOf = (runId: number, part: string, runAttempt = 1) => sha(`octogauge:${runId}:${runAttempt}:${part}`, 8);
 
-/** The spans of {@link ciRun}, one to a line, sorted: its parent's id, its own, kind, status, from and to in seconds after 10:00, result, name. */
+/** The spans of {@link ciRun}, one per line, sorted: parent id, id, kind, status, start and end in seconds after 10:00, result, name. */
 export function expectedSpans(runId: number, runAttempt = 1): string[] {
   const span = (part: string) => spanOf(runId, part, runAttempt);
   const lines = [`- ${span("run")} 2 2 0-131 failure RUN CI`];

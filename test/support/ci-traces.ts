@@ -17,14 +17,14 @@ export function lineOf(span: ReceivedSpan): string {
   return `${span.parentSpanId || "-"} ${span.spanId} ${span.kind} ${span.status.code} ${times} ${String(result)} ${span.name}`;
 }
 
-/** What was taken of one trace, as lines. */
+/** The spans received for one trace, as lines. */
 export const linesOf = (collector: OtlpCollector, traceId: string): string[] =>
   collector.spans
     .filter((span) => span.traceId === traceId)
     .map(lineOf)
     .sort();
 
-/** Octogauge with CI_TRACES=on, whose loops the test runs itself, and a collector. */
+/** Octogauge with CI_TRACES=on and a collector. The test runs the loops. */
 export async function prepareTraces(overrides: Record<string, string> = {}, protocol: OtlpProtocol = "http/protobuf") {
   const collector = await OtlpCollector.start({ protocol });
   onTestFinished(() => collector.stop());
@@ -33,7 +33,7 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
   const send = async () => {
     while ((await fleet.get(SendLoop).runOnce()) === "again");
   };
-  /** Leases and pauses of single traces are over. */
+  /** Ends the leases and pauses of all traces. */
   const makeDue = () => rowsOf(fleet.url, "UPDATE octogauge.ci_trace_outbox SET due_at = now() WHERE due_at IS NOT NULL");
   return {
     ...fleet,
@@ -51,7 +51,7 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
       ),
     jobs: async () => (await rowsOf(fleet.url, "SELECT FROM octogauge.ci_trace_jobs")).length,
     makeDue,
-    /** Sends until it is so; the loop has pauses of its own. */
+    /** Sends until the condition is true, because the loop pauses between rounds. */
     async sendUntil(isSo: () => boolean) {
       await until("traces that the collector takes", async () => {
         if (isSo()) return true;
@@ -63,6 +63,6 @@ export async function prepareTraces(overrides: Record<string, string> = {}, prot
   };
 }
 
-/** Whether an event is that of a job of `ciRun(7)`. */
+/** Whether an event belongs to a job of `ciRun(7)`. */
 export const isJob = (index: number, action: string) => (event: CiEvent) =>
   event.payload["action"] === action && (event.payload["workflow_job"] as { id?: number } | undefined)?.id === jobIdOf(7, 1, index);

@@ -1,4 +1,4 @@
-/** The day of the tests' events (UTC), ten days before the run: limits of age then mean the same on any day. */
+/** The UTC day of the tests' events, ten days before the run, so that age limits have the same effect on any day. */
 export const DAY = new Date(Date.now() - 10 * 86_400_000).toISOString().slice(0, 10);
 
 /** @param time of that day, as hh:mm:ss */

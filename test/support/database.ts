@@ -2,10 +2,10 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
 
-/** A database of the caller's own: migrated (a clone of the template) or empty. */
+/** A new database for the caller: migrated (a clone of the template) or empty. */
 export const freshDatabase = ({ migrated = true } = {}): Promise<string> => create(migrated ? "TEMPLATE octogauge_template" : "");
 
-/** A copy of a database without connections, file by file: a large one is not written to the log as well. */
+/** Copies a database without connections file by file, which keeps a large one out of the WAL. */
 export const cloneOf = (url: string): Promise<string> => create(`TEMPLATE ${new URL(url).pathname.slice(1)} STRATEGY file_copy`);
 
 async function create(from: string): Promise<string> {
@@ -26,7 +26,7 @@ async function onServer(statement: string): Promise<void> {
   }
 }
 
-/** Runs a statement on a test's database, for looking behind the product's back. */
+/** Runs a statement on a test's database, bypassing the product. */
 export async function rowsOf<Row extends pg.QueryResultRow>(url: string, text: string, values: unknown[] = []): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

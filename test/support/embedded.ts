@@ -19,7 +19,7 @@ export const isRoot = process.getuid?.() === 0;
 export const nobody = isRoot ? await lookUpNobody() : null;
 
 const scratches: string[] = [];
-/** Names the builds of these tests alone: copies of other builds may be in use by others. */
+/** A build name for these tests only, because other processes may use copies of other builds. */
 export const BUILD_MARK = `embedded-test-${process.pid}-${Date.now()}`;
 
 afterAll(() => {
@@ -37,11 +37,11 @@ export function removeIfEmpty(directory: string): void {
   try {
     fs.rmdirSync(directory);
   } catch {
-    // Somebody else has something in it.
+    // The directory is not empty.
   }
 }
 
-/** A directory for one test; a server that a failed test left running there ends with it. */
+/** A directory for one test. A server that a failed test left running in it is stopped at the end. */
 export function scratch(mode = 0o755): string {
   const path = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "octogauge-embedded-")));
   fs.chmodSync(path, mode);
@@ -98,7 +98,7 @@ try {
 }
 `;
 
-/** Writes the launcher, compiled, and a program that owns a server into `directory`; `import` finds packages above it. */
+/** Writes the compiled launcher and a program that owns a server into `directory`. `import` searches packages above it. */
 export function compileInto(directory: string): string {
   fs.mkdirSync(join(directory, "embedded"), { recursive: true });
   fs.writeFileSync(join(directory, "package.json"), '{"type":"module"}');
@@ -112,7 +112,7 @@ export function compileInto(directory: string): string {
 }
 
 let compiled: string | undefined;
-/** The program beside this repository's own packages. */
+/** The program next to this repository's own packages. */
 export function ownProgram(): string {
   fs.mkdirSync(join(MODULES, ".cache"), { recursive: true });
   compiled ??= compileInto(fs.mkdtempSync(join(MODULES, ".cache", "octogauge-embedded-")));
@@ -120,7 +120,7 @@ export function ownProgram(): string {
   return compiled;
 }
 
-/** The installation as a blocked install script leaves it: a copy with neither links nor execute bits. */
+/** The installation after a blocked install script: a copy without links and execute bits. */
 export function bareProject(directory: string): { program: string; native: string } {
   const packages = join(directory, "node_modules");
   for (const name of ["pg", ...dependenciesOf("pg")]) fs.cpSync(join(MODULES, name), join(packages, name), { recursive: true });
@@ -152,16 +152,16 @@ export interface Answer {
 
 export interface Owner {
   readonly child: ChildProcess;
-  /** What it says once it has started or failed. */
+  /** Its output once it has started or failed. */
   readonly answer: Promise<Answer>;
-  /** Sends SIGINT to its process group, as a terminal does. Resolves when the owner has got it. */
+  /** Sends SIGINT to its process group, as a terminal does. Resolves when the owner has received it. */
   interrupt(): Promise<void>;
-  /** Lets it stop its server. */
+  /** Lets the owner stop its server. */
   end(): Promise<void>;
   kill9(): Promise<void>;
 }
 
-/** Starts a process that owns, or joins, a server; by default as the user of the tests. @param through a command that runs it, such as unshare */
+/** Starts a process that owns or joins a server, by default as the tests' user. @param through a command that runs it, such as unshare */
 export function owner(
   options: EmbeddedOptions,
   program = ownProgram(),
@@ -189,9 +189,9 @@ export function owner(
     await ended;
   };
   const interrupt = async (): Promise<void> => {
-    const told = once(lines, "line");
+    const firstLine = once(lines, "line");
     process.kill(-(child.pid ?? 0), "SIGINT");
-    await told;
+    await firstLine;
   };
   return { child, answer, end, interrupt, kill9 };
 }

@@ -24,7 +24,7 @@ import { at } from "./clock.js";
 
 let fleets = 0;
 
-/** Octogauge without its listeners and loops: a test does each step itself, so that nothing is waited for. */
+/** Octogauge without listeners and loops. The test runs each step itself, so no test has to wait. */
 export async function stillFleet(overrides: Record<string, string> = {}, databaseUrl?: string) {
   const url = databaseUrl ?? (await freshDatabase());
   const config = loadConfig(
@@ -56,12 +56,12 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
     url,
     config,
     get,
-    /** Ends it in good order, before the test does. */
+    /** Shuts it down before the end of the test. */
     close,
     accept,
     process,
     processBatch,
-    /** Runs the attempts that are due until none is; those that are postponed by a few milliseconds included. */
+    /** Runs all due retries until none is left, including those delayed by a few milliseconds. */
     async retry() {
       const waiting = async () => (await rowsOf(url, "SELECT FROM octogauge.retries WHERE due_at < now() + interval '1 s'")).length;
       while ((await get(RetryLoop).runOnce()) === "again" || (await waiting()) > 0);
@@ -71,7 +71,7 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       await accept(event, payload, id);
       await process();
     },
-    /** Adds what was counted to the series, as a scrape would. */
+    /** Adds the metric deltas to the series, as a scrape does. */
     rollUp: () => get(Rollup).run(),
     checkLost: () => get(LostLoop).runOnce(),
     async retain() {
@@ -79,12 +79,12 @@ export async function stillFleet(overrides: Record<string, string> = {}, databas
       while ((await get(PackRetention).runOnce()) === "again");
       await get(StateRetention).runOnce();
     },
-    /** A fresh reading, as any replica would answer. */
+    /** A new reading, as any replica would answer. */
     async exposition(format: "text" | "openmetrics" = "text"): Promise<string> {
       const scrape = new Scrape(application.get<Collector[]>(COLLECTORS, { strict: false }), get(Database), new Tracing());
       return Buffer.concat(await scrape.pages(format)).toString();
     },
-    /** Sample lines whose name begins with `prefix`. */
+    /** Sample lines whose name starts with `prefix`. */
     async samples(prefix: string) {
       return (await this.exposition()).split("\n").filter((line) => line.startsWith(prefix));
     },

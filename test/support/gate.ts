@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** TCP before a database, which the test opens and shuts; it keeps its port. */
+/** A TCP proxy before a database, which the test opens and closes. It keeps its port. */
 export class Gate {
   #state: "open" | "refusing" | "hanging" = "open";
   readonly #sockets = new Set<Socket>();
@@ -27,7 +27,7 @@ export class Gate {
     return gate;
   }
 
-  /** The database's address, through the gate. */
+  /** The database's URL through the proxy. */
   get url(): string {
     return this.#url.href;
   }
@@ -37,13 +37,13 @@ export class Gate {
     this.#state = "open";
   }
 
-  /** Connections end at once, those that are there as well. */
+  /** Closes all existing and new connections at once. */
   refuse(): void {
     this.#state = "refusing";
     this.#end();
   }
 
-  /** Connections are kept and taken, and no byte gets through. */
+  /** Keeps and accepts connections but transfers nothing. */
   hang(): void {
     this.#state = "hanging";
     for (const socket of this.#sockets) {

@@ -11,7 +11,7 @@ import { migrate } from "../../src/database/migrate.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** Server that all test files share; each has databases of its own. */
+    /** The server that all test files share. Each test has its own databases. */
     serverUrl: string;
   }
 }
@@ -28,10 +28,10 @@ async function freePort(): Promise<number> {
 /** One PostgreSQL for the run, with a migrated template that test files clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(join(tmpdir(), "octogauge-test-"));
-  // Started by root, the server runs as nobody, who must be able to get here.
+  // If root starts it, the server runs as an unprivileged user, so this path must be accessible.
   chmodSync(dataDir, 0o755);
-  // Durability is not what most tests are about; those that are start a server of their own.
-  // Over TCP, where tests can put something in between.
+  // Most tests do not need durability. Tests that do start their own server.
+  // TCP, so that tests can put a proxy in between.
   const loopbackPort = await freePort();
   const server = await startEmbeddedPostgres({ dataDir, loopbackPort, settings: { fsync: "off", max_connections: "300" } });
   const serverUrl = Object.assign(new URL(server.url), { hostname: "127.0.0.1" }).href;

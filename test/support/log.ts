@@ -5,7 +5,7 @@ import { OctogaugeLogger } from "../../src/logging/octogauge-logger.js";
 
 export type Line = Readonly<Record<string, unknown>>;
 
-/** What this process logs from now on, in JSON; for everything that is started in this test. */
+/** The JSON log lines of this process from now on, for everything that this test starts. */
 export function captureLog(overrides: Record<string, string> = {}): { readonly lines: Line[]; text(): string } {
   let text = "";
   const lines: Line[] = [];
@@ -18,8 +18,8 @@ export function captureLog(overrides: Record<string, string> = {}): { readonly l
   return { lines, text: () => text };
 }
 
-/** Lines without what differs from one to the next. */
-export const told = (lines: readonly Line[]): Line[] =>
+/** Log lines without the fields that differ per line. */
+export const comparable = (lines: readonly Line[]): Line[] =>
   lines.map(({ time: _time, pid: _pid, ...line }) => {
     for (const name of ["duration_seconds", "age_seconds", "pause_seconds"]) if (name in line) line = { ...line, [name]: "some" };
     return line;

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-/** What Prometheus adds to each sample. */
+/** Labels that Prometheus adds to each sample. */
 const OF_A_SCRAPE = ["job", "instance"];
-/** Of prom-client's default metrics, those that are spoken of. */
+/** The default metrics of prom-client that the documentation uses. */
 const OF_EVERY_PROCESS = ["nodejs_eventloop_lag_p99_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"];
 
-/** The series that docs/metrics.md tells of, with the names of their labels; that page is held to the code by test/docs. */
+/** The series of docs/metrics.md with their label names. A test in test/docs compares that page with the code. */
 export function metricsReference(): ReadonlyMap<string, readonly string[]> {
   const page = readFileSync(fileURLToPath(new URL("../../docs/metrics.md", import.meta.url)), "utf8");
   const reference = new Map<string, readonly string[]>(OF_EVERY_PROCESS.map((name) => [name, OF_A_SCRAPE]));

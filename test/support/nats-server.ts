@@ -6,7 +6,7 @@ import { isInstalled, ServerProcess } from "./server-process.js";
 
 export const hasNats = isInstalled("nats-server");
 
-/** A NATS with JetStream, yet to be started. @param maxPayload bytes */
+/** A NATS server with JetStream, not started yet. @param maxPayload bytes */
 export async function prepareNats(maxPayload = 1_048_576) {
   const server = await ServerProcess.prepare("nats-server", (port, directory) => {
     const file = join(directory, "nats.conf");
@@ -18,13 +18,13 @@ export async function prepareNats(maxPayload = 1_048_576) {
     kind: "nats" as const,
     server,
     environment: { BUFFER: "nats", NATS_URL: url },
-    /** Loses everything, as when somebody deletes the stream. */
+    /** Deletes the stream with all messages. */
     async wipe() {
       const connection = await connect({ servers: url });
       await (await jetstreamManager(connection)).streams.delete("octogauge");
       await connection.close();
     },
-    /** What is no delivery. */
+    /** Adds a message that is not a delivery. */
     async junk() {
       const connection = await connect({ servers: url });
       await (await jetstreamManager(connection)).jetstream().publish("octogauge.deliveries", "junk");

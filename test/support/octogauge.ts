@@ -12,7 +12,7 @@ export interface TestInstance extends Running {
   readonly webhook: string;
 }
 
-/** Environment of a test instance: free ports, quick polls, no log. */
+/** Environment of a test instance: free ports, short intervals, no log. */
 export function testEnvironment(databaseUrl: string, overrides: Record<string, string> = {}): Record<string, string> {
   return {
     DATABASE_URL: databaseUrl,
@@ -27,7 +27,7 @@ export function testEnvironment(databaseUrl: string, overrides: Record<string, s
   };
 }
 
-/** Starts an instance in this process, on a database of its own unless one is named; stopped when the test ends. */
+/** Starts an instance in this process, on a new database by default. It stops at the end of the test. */
 export async function startInstance(overrides: Record<string, string> = {}, databaseUrl?: string): Promise<TestInstance> {
   const url = databaseUrl ?? (await freshDatabase());
   const running = await start(loadConfig(testEnvironment(url, overrides)));
@@ -53,12 +53,12 @@ export async function post(webhook: string, event: string, payload: unknown, id?
   return fetch(webhook, { method: "POST", headers: deliveryHeaders(event, body, id), body });
 }
 
-/** The sample lines of `/metrics` whose name begins with `prefix`. */
+/** The sample lines of `/metrics` whose name starts with `prefix`. */
 export async function samples(instance: Running, prefix = "github_"): Promise<string[]> {
   const text = await (await fetch(`${instance.managementUrl}/metrics`)).text();
   return text.split("\n").filter((line) => line.startsWith(prefix));
 }
 
-/** Waits until the inbox is empty; the condition is asked for, not slept for. */
+/** Polls until the inbox is empty. */
 export const drained = ({ databaseUrl }: Pick<TestInstance, "databaseUrl">, isEmpty: () => Promise<boolean>): Promise<void> =>
   until(`an empty inbox of ${databaseUrl}`, isEmpty);

@@ -8,17 +8,17 @@ export type { ReceivedSpan } from "./otlp-message.js";
 
 export type OtlpProtocol = "http/protobuf" | "http/json" | "grpc";
 
-/** One export, whether it was taken or refused. */
+/** One export, accepted or refused. */
 export interface ReceivedRequest {
-  /** Of gRPC the metadata. */
+  /** For gRPC, its metadata. */
   readonly headers: IncomingHttpHeaders;
   readonly spans: readonly ReceivedSpan[];
   readonly isTaken: boolean;
 }
 
-/** A collector on a free port of this machine, which it keeps: takes spans by OTLP, or does not, as the test says. */
+/** A collector on a free port, which it keeps. It accepts OTLP spans or not, as the test decides. */
 export class OtlpCollector {
-  /** All requests, in the order in which they came. */
+  /** All requests in order of arrival. */
   readonly requests: ReceivedRequest[] = [];
   #port = 0;
   #close: (() => Promise<void>) | undefined;
@@ -27,52 +27,52 @@ export class OtlpCollector {
 
   private constructor(readonly protocol: OtlpProtocol) {}
 
-  /** The caller stops it. */
+  /** The caller must stop it. */
   static async start({ protocol = "http/protobuf" }: { protocol?: OtlpProtocol } = {}): Promise<OtlpCollector> {
     const collector = new OtlpCollector(protocol);
     await collector.restart();
     return collector;
   }
 
-  /** What OTEL_EXPORTER_OTLP_ENDPOINT has to be. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   get endpoint(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** What an exporter to it is configured with. */
+  /** The environment of an exporter that uses it. */
   get environment(): Record<string, string> {
     return { OTEL_EXPORTER_OTLP_ENDPOINT: this.endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: this.protocol };
   }
 
-  /** What was taken. */
+  /** The accepted spans. */
   get spans(): ReceivedSpan[] {
     return this.requests.filter(({ isTaken }) => isTaken).flatMap(({ spans }) => spans);
   }
 
-  /** @param status what it answers from now on, over gRPC always UNAVAILABLE; undefined: it takes everything again */
+  /** @param status the answer from now on, over gRPC always UNAVAILABLE; undefined accepts everything again */
   fail(status: number | undefined): void {
     this.#failure = status;
   }
 
-  /** Whether it takes spans without an answer from now on: whoever sent them does not learn what became of them. */
+  /** Whether it accepts spans without an answer from now on, so that the sender cannot know the result. */
   mute(isMute: boolean): void {
     this.#isMute = isMute;
   }
 
-  /** @throws where the condition does not come true in time */
+  /** @throws if the condition does not become true in time */
   async waitFor(predicate: (collector: OtlpCollector) => boolean): Promise<void> {
     const wanted = () => `what the test waits for; ${this.requests.length} requests with ${this.spans.length} spans were taken`;
     await until(wanted, () => predicate(this));
   }
 
-  /** Cuts all connections; nobody listens then. Idempotent. */
+  /** Closes all connections and the port. Idempotent. */
   async stop(): Promise<void> {
     const close = this.#close;
     this.#close = undefined;
     await close?.();
   }
 
-  /** Listens again, on the same port. */
+  /** Listens again on the same port. */
   async restart(): Promise<void> {
     await this.stop();
     await (this.protocol === "grpc" ? this.#listenGrpc() : this.#listenHttp());

@@ -1,14 +1,14 @@
 import protobuf from "protobufjs";
 
-/** A span as it came, with the resource and the scope that it came under. */
+/** A received span with its resource and scope. */
 export interface ReceivedSpan {
   /** Hex. */
   readonly traceId: string;
   readonly spanId: string;
-  /** Empty where it is the root. */
+  /** Empty for a root span. */
   readonly parentSpanId: string;
   readonly name: string;
-  /** As OTLP numbers them: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  /** OTLP's numbers: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number;
   /** Nanoseconds since 1970. */
   readonly start: bigint;
@@ -18,7 +18,7 @@ export interface ReceivedSpan {
   readonly links: readonly { readonly traceId: string; readonly spanId: string; readonly attributes: Attributes }[];
   /** Code 0 unset, 1 ok, 2 error. */
   readonly status: { readonly code: number; readonly message: string };
-  /** The low byte are the W3C flags. */
+  /** The low byte contains the W3C flags. */
   readonly flags: number;
   readonly resource: Attributes;
   readonly scope: { readonly name: string; readonly version: string };
@@ -26,7 +26,7 @@ export interface ReceivedSpan {
 
 export type Attributes = Readonly<Record<string, unknown>>;
 
-// The part of OTLP that tests read, by its numbers: https://github.com/open-telemetry/opentelemetry-proto, v1.
+// The part of OTLP that tests read, with its field numbers: https://github.com/open-telemetry/opentelemetry-proto, v1.
 const PROTO = `
   syntax = "proto3";
   message Request { repeated ResourceSpans resource_spans = 1; }
@@ -56,12 +56,12 @@ const REQUEST = protobuf.parse(PROTO).root.lookupType("Request");
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** @throws where the bytes are no request */
+/** @throws if the bytes are not a request */
 export function fromProtobuf(body: Buffer): ReceivedSpan[] {
   return spansOf(REQUEST.toObject(REQUEST.decode(body), { longs: String }), (id) => Buffer.from(id as Uint8Array).toString("hex"));
 }
 
-/** In JSON the ids are hex, which is no ordinary protobuf in JSON. */
+/** OTLP's JSON has hex ids, unlike ordinary protobuf JSON. */
 export function fromJson(body: Buffer): ReceivedSpan[] {
   return spansOf(JSON.parse(body.toString("utf8")) as Fields, String);
 }
@@ -107,7 +107,7 @@ function attributesOf(pairs: unknown): Attributes {
   return Object.fromEntries(many(pairs).map(({ key, value }) => [text(key), valueOf(one(value))]));
 }
 
-/** Whole numbers as numbers: those of tests are small. */
+/** Reads 64-bit integers as numbers, because those of the tests are small. */
 function valueOf(any: Fields): unknown {
   if (any["arrayValue"] !== undefined) return many(one(any["arrayValue"])["values"]).map(valueOf);
   if (any["kvlistValue"] !== undefined) return attributesOf(one(any["kvlistValue"])["values"]);

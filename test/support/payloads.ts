@@ -1,5 +1,5 @@
 import { at } from "./clock.js";
-/** Small payloads in GitHub's form; every field can be replaced. */
+/** Small payloads in GitHub's form. Every field can be replaced. */
 export const repository = { full_name: "acme/api", default_branch: "main" };
 
 type Fields = Record<string, unknown>;

@@ -8,16 +8,16 @@ import { onTestFinished } from "vitest";
 import { freePort } from "./replica.js";
 import { LIMIT_MS } from "./wait.js";
 
-/** It refuses to run as root. */
+/** PgBouncer refuses to run as root. */
 const NOBODY = 65_534;
 
 export const hasPgBouncer = spawnSync("pgbouncer", ["--version"], { env: { PATH: `${process.env["PATH"]}:/usr/sbin` } }).status === 0;
 
 /**
- * Starts a PgBouncer in transaction mode before a server.
- * @param connections that it opens to the server for each database
- * @param settings more lines of its configuration
- * @returns the same address, through it
+ * Starts a PgBouncer in transaction mode in front of a server.
+ * @param server connections per database
+ * @param settings additional configuration lines
+ * @returns the same URL through PgBouncer
  */
 export async function throughPgBouncer(databaseUrl: string, connections: number, settings = ""): Promise<string> {
   const [server, port] = [new URL(databaseUrl), await freePort()];
@@ -44,13 +44,13 @@ ${settings}
     stdio: ["ignore", "ignore", "pipe"],
     ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
   });
-  let said = "";
-  child.stderr.on("data", (data: Buffer) => (said += data.toString()));
+  let output = "";
+  child.stderr.on("data", (data: Buffer) => (output += data.toString()));
   onTestFinished(() => stop(child, directory));
   const url = new URL(databaseUrl);
   url.port = String(port);
   const probe = settings.includes("client_tls_sslmode") ? { ssl: { rejectUnauthorized: false } } : {};
-  await answers(url.href, probe, () => `PgBouncer (exit code ${child.exitCode}) said: ${said}`);
+  await answers(url.href, probe, () => `PgBouncer (exit code ${child.exitCode}) output: ${output}`);
   return url.href;
 }
 

@@ -1,4 +1,4 @@
-// Loaded into a replica before it starts: texts that end or hang whoever reads them.
+// Loaded into a replica before its start: these texts end or hang the process that reads them.
 const parse = JSON.parse;
 JSON.parse = (text, reviver) => {
   if (typeof text === "string" && text.includes("poison that kills")) process.kill(process.pid, "SIGKILL");

@@ -1,7 +1,7 @@
 import type { BatchProcessor } from "../../src/processing/batch-processor.js";
 import type { Queue } from "../../src/queue/queue.js";
 
-/** Processes a batch from anywhere in the inbox, rows behind the cursor included. @returns 0 once the inbox is empty */
+/** Processes a batch from anywhere in the inbox, including rows behind the cursor. @returns 0 if the inbox is empty */
 export async function processNext(processor: BatchProcessor, queue: Queue, worker: string): Promise<number> {
   const { count } = await processor.processBatch(worker);
   if (count > 0) return count;

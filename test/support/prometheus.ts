@@ -9,17 +9,17 @@ import { LIMIT_MS } from "./wait.js";
 
 export const hasPrometheus = spawnSync("prometheus", ["--version"]).status === 0;
 
-/** One series of an answer. */
+/** One series of a query result. */
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
-/** A Prometheus of the test's own. */
+/** A Prometheus server for one test. */
 export class Prometheus {
   private constructor(readonly url: string) {}
 
-  /** @param config the text of its configuration file @param more arguments */
+  /** @param config the text of its configuration file @param more additional arguments */
   static async start(config: string, more: readonly string[] = []): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), "octogauge-prometheus-"));
     writeFileSync(join(directory, "prometheus.yml"), config);
@@ -29,8 +29,8 @@ export class Prometheus {
       [`--config.file=${directory}/prometheus.yml`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`, ...more],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
-    let said = "";
-    child.stderr.on("data", (data: Buffer) => (said = (said + data.toString()).slice(-5_000)));
+    let output = "";
+    child.stderr.on("data", (data: Buffer) => (output = (output + data.toString()).slice(-5_000)));
     onTestFinished(async () => {
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, "exit");
@@ -41,7 +41,7 @@ export class Prometheus {
     });
     const prometheus = new Prometheus(`http://${address}`);
     for (const until = performance.now() + LIMIT_MS; !(await prometheus.#isReady());) {
-      if (child.exitCode !== null || performance.now() > until) throw new Error(`Prometheus did not become ready: ${said}`);
+      if (child.exitCode !== null || performance.now() > until) throw new Error(`Prometheus did not become ready: ${output}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     return prometheus;
@@ -58,7 +58,7 @@ export class Prometheus {
     return answer.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
-  /** The one number that the expression comes to; undefined where it comes to nothing. */
+  /** The single value of the expression, or undefined if it has none. */
   async scalar(expression: string): Promise<number | undefined> {
     return (await this.query(expression))[0]?.value;
   }

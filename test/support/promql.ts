@@ -1,16 +1,16 @@
 import type { SyntaxNode } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 
-/** Labels that an expression speaks of, with the metrics that have to have them. */
+/** Labels in an expression, with the metrics that must have them. */
 export interface Use {
   readonly label: string;
-  /** Of the series that come together there, at least one has to have it. */
+  /** At least one of these metrics must have the label. */
   readonly metrics: readonly string[];
 }
 
 /**
- * What a PromQL expression speaks of, by Prometheus's own grammar.
- * @throws where it is no PromQL
+ * The metrics and labels of a PromQL expression, by Prometheus's own grammar.
+ * @throws if it is not valid PromQL
  */
 export function readPromql(expression: string): { metrics: string[]; uses: Use[] } {
   const root = parser.parse(expression).topNode;
@@ -24,7 +24,7 @@ export function readPromql(expression: string): { metrics: string[]; uses: Use[]
     for (const { name, node } of all(selector).map((node) => ({ name: node.name, node })))
       if (name === "LabelName") uses.push({ label: text(node), metrics: [metricOf(selector)] });
   for (const grouping of all(root).filter(({ name }) => name === "GroupingLabels")) {
-    // Of what is aggregated, or of both sides of an operator.
+    // The metrics inside the aggregation, or on both sides of the operator.
     const owner = grouping.parent!.name === "AggregateModifier" ? grouping.parent!.parent! : expressionAround(grouping);
     const metrics = all(owner)
       .filter(({ name }) => name === "VectorSelector")

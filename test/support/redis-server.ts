@@ -3,7 +3,7 @@ import { isInstalled, ServerProcess } from "./server-process.js";
 
 export const hasRedis = isInstalled("redis-server");
 
-/** A Redis with an append-only file, yet to be started. */
+/** A Redis server with an append-only file, not started yet. */
 export async function prepareRedis(settings: Readonly<Record<string, string>> = {}) {
   const server = await ServerProcess.prepare("redis-server", (port, directory) => {
     const all = { port, dir: directory, bind: "127.0.0.1", appendonly: "yes", save: "", ...settings };
@@ -23,9 +23,9 @@ export async function prepareRedis(settings: Readonly<Record<string, string>> = 
     server,
     ask,
     environment: { BUFFER: "redis", REDIS_URL: url },
-    /** Loses everything, the groups as well. */
+    /** Deletes everything, including the consumer groups. */
     wipe: async () => void (await ask("FLUSHALL")),
-    /** What is no delivery. */
+    /** Adds a message that is not a delivery. */
     junk: async () => void (await ask("XADD", "octogauge", "*", "Body", "junk")),
   };
 }

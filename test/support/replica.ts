@@ -9,7 +9,7 @@ import { LIMIT_MS } from "./wait.js";
 
 const CLI = fileURLToPath(new URL("../../dist/src/cli.js", import.meta.url));
 
-/** A process of its own that serves, so that it can be killed. */
+/** A replica in its own process, so that a test can kill it. */
 export class Replica {
   #child: ChildProcess | undefined;
 
@@ -19,14 +19,14 @@ export class Replica {
     readonly management: string,
   ) {}
 
-  /** Starts one on free ports; it keeps them over restarts. */
+  /** Starts a replica on free ports, which it keeps over restarts. */
   static async start(databaseUrl: string, overrides: Record<string, string> = {}): Promise<Replica> {
     const replica = await Replica.prepare(databaseUrl, overrides);
     await replica.start();
     return replica;
   }
 
-  /** One that is yet to be started. */
+  /** A replica that is not started yet. */
   static async prepare(databaseUrl: string, overrides: Record<string, string> = {}): Promise<Replica> {
     const [port, managementPort] = [await freePort(), await freePort()];
     const environment = testEnvironment(databaseUrl, {
@@ -54,15 +54,15 @@ export class Replica {
     }
   }
 
-  /** What a service manager does: starts it again whenever it has ended. */
+  /** Restarts the process whenever it has ended, as a service manager does. */
   async restartIfEnded(): Promise<void> {
     const child = this.#child;
     if (child?.exitCode === null && child.signalCode === null) return;
-    // It may end again before it is ready.
+    // The process may end again before it is ready.
     await this.start().catch(() => undefined);
   }
 
-  /** @returns the exit code, null where the signal ended it */
+  /** @returns the exit code, or null if a signal ended it */
   async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
@@ -78,7 +78,7 @@ export class Replica {
 
   async #isReady(): Promise<boolean> {
     try {
-      // The management port is up before the migrations; the webhook answers once everything is.
+      // The management port is open before the migrations. The webhook answers once all rooms are ready.
       if (this.environment["MODE"] === "worker") return (await fetch(`${this.management}/health/ready`)).ok;
       return (await fetch(this.webhook)).status === 405;
     } catch {
@@ -92,7 +92,7 @@ export async function freePort(): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
-  // Nobody may be at it yet to whom it was given.
+  // A port that was given out earlier may not be in use yet.
   if (given.has(port)) return freePort();
   given.add(port);
   return port;

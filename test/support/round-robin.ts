@@ -1,7 +1,7 @@
 import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** A load balancer at its simplest: each new connection goes to the next receiver that takes it. @returns its own address in the place of theirs */
+/** A minimal load balancer: each new connection goes to the next receiver that accepts it. @returns its URL */
 export async function roundRobin(urls: readonly string[]): Promise<string> {
   const ports = urls.map((url) => Number(new URL(url).port));
   const sockets = new Set<Socket>();

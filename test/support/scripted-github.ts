@@ -5,11 +5,11 @@ import { onTestFinished } from "vitest";
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** As it is sent. */
+  /** The body as it is sent. */
   readonly text?: string;
 }
 
-/** A host that answers as a test says, for what the fake GitHub would never say; stopped when the test ends. */
+/** A host with answers that the fake GitHub would never give. It stops at the end of the test. */
 export async function startScripted(answer: (request: IncomingMessage) => ScriptedAnswer) {
   const requests: { readonly method: string; readonly url: string; readonly authorization: string | undefined }[] = [];
   const server = createServer((request, response) => {

@@ -8,15 +8,15 @@ import { onTestFinished } from "vitest";
 import { freePort } from "./replica.js";
 import { LIMIT_MS } from "./wait.js";
 
-// Debian puts daemons where an ordinary user does not look.
+// Debian installs daemons in a directory that is not on an ordinary user's PATH.
 const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin` };
 
 export const isInstalled = (program: string): boolean => spawnSync(program, ["--version"], { env }).status === 0;
 
-/** A server of the test's own on a free port, in a directory of its own; it keeps both when it is killed and started again. */
+/** A server for one test on a free port and in its own directory. It keeps both over a kill and restart. */
 export class ServerProcess {
   #child: ChildProcess | undefined;
-  #said = "";
+  #output = "";
 
   private constructor(
     private readonly program: string,
@@ -38,9 +38,9 @@ export class ServerProcess {
     const child = spawn(this.program, this.argumentsFor(this.port, this.directory), { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
-      stream?.on("data", (data: Buffer) => (this.#said = (this.#said + data).slice(-4_000)));
+      stream?.on("data", (data: Buffer) => (this.#output = (this.#output + data).slice(-4_000)));
     for (const until = performance.now() + LIMIT_MS; !(await this.#listens());) {
-      if (child.exitCode !== null || performance.now() > until) throw new Error(`${this.program} did not start: ${this.#said}`);
+      if (child.exitCode !== null || performance.now() > until) throw new Error(`${this.program} did not start: ${this.#output}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

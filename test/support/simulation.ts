@@ -8,9 +8,9 @@ import type { Replica } from "./replica.js";
 import { LIMIT_MS } from "./wait.js";
 
 /**
- * Sends a simulated history to all replicas in turn, and again what got no 2xx.
- * @param onTaken told how many were taken so far, before each delivery
- * @param sending how to send them otherwise
+ * Sends a simulated history to all replicas in turn, and retries deliveries without a 2xx.
+ * @param onTaken called before each delivery with the number of deliveries so far
+ * @param sending overrides of the send options
  */
 export async function simulate(
   replicas: readonly Replica[],
@@ -40,7 +40,7 @@ export async function simulate(
   return { expectation, summary };
 }
 
-/** Every replica comes to show what is expected, to the letter. */
+/** Waits until every replica shows exactly the expected series. */
 export async function expectMetrics(replicas: readonly Replica[], expectation: Expectation): Promise<void> {
   for (const replica of replicas) {
     const settled = await checkMetrics({

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { withPayloads, type PayloadPlace, placeOf } from "../../src/intake/payloads.sql.js";
 
-/** The payloads of all rows of a table, by delivery, wherever they are stored. */
+/** The payloads of all rows of a table by delivery, from rows and packs. */
 export async function storedPayloads(url: string, table: "inbox" | "retries" | "dead_letters"): Promise<Map<string, Buffer | null>> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

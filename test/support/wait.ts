@@ -1,7 +1,7 @@
-/** The one limit of every wait for a signal: generous on a loaded machine. `expect.poll` has it by vitest.config.ts. */
+/** The timeout of every wait for a signal, long enough for a loaded machine. vitest.config.ts sets it for `expect.poll`. */
 export const LIMIT_MS = 60_000;
 
-/** Waits until the condition holds. @throws after LIMIT_MS, with what did not happen */
+/** Waits until the condition is true. @throws after LIMIT_MS, with the name of the condition */
 export async function until(what: string | (() => string), condition: () => boolean | Promise<boolean>, intervalMs = 20): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!(await condition())) {

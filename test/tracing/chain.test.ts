@@ -22,7 +22,7 @@ const caller = (flags: "00" | "01" = "01") => {
   return { traceId, spanId, traceparent: `00-${traceId}-${spanId}-${flags}` };
 };
 
-/** Posts a signed delivery as a caller who traces. */
+/** Posts a signed delivery as a client with tracing. */
 async function postTraced(webhook: string, payload: unknown, traceparent?: string, id: string = randomUUID()): Promise<number> {
   const body = JSON.stringify(payload);
   const headers = { ...deliveryHeaders("workflow_job", body, id), ...(traceparent ? { traceparent } : {}) };
@@ -38,17 +38,17 @@ const ofTrace = (spans: readonly ReceivedSpan[], traceId: string) => spans.filte
 const contextOf = ({ traceId, spanId }: ReceivedSpan) => ({ traceId, spanId });
 
 it.each(["http/protobuf", "grpc"] as const)(
-  "one trace from the request through the inbox to the counters, which another process changes later (%s)",
+  "one trace from the request through the inbox to the counters, which another process updates later (%s)",
   async (protocol) => {
     const collector = await collecting(protocol);
     const databaseUrl = await freshDatabase();
     const environment = { ...collector.environment, ...FAST };
-    // Its spans are sent when it stops.
+    // Its spans are exported when it stops.
     const gateway = await Replica.start(databaseUrl, { ...environment, MODE: "gateway", OTEL_BSP_SCHEDULE_DELAY: "600000" });
     const { traceId, spanId, traceparent } = caller();
     const id = randomUUID();
     expect(await postTraced(gateway.webhook, jobPayload("completed", RAN), traceparent, id)).toBe(202);
-    // The gateway is gone before there is a worker.
+    // The gateway has stopped before the worker starts.
     await gateway.kill("SIGTERM");
     await Replica.start(databaseUrl, { ...environment, MODE: "worker" });
     await collector.waitFor(({ spans }) => named(spans, "process batch").length > 0 && named(spans, "process workflow_job").length > 0);
@@ -66,7 +66,7 @@ it.each(["http/protobuf", "grpc"] as const)(
     for (const name of ["claim", "apply"]) expect(one(trace, name).parentSpanId).toBe(processing.spanId);
     expect(trace).toHaveLength(7);
     expect(processing.resource["process.pid"]).not.toBe(request.resource["process.pid"]);
-    // In the order of their times, each inside its parent or after it.
+    // Ordered by time, each inside its parent or after it.
     const [received, verified, accepted, claimed, applied] = ["receive", "verify", "accept", "claim", "apply"].map((name) =>
       one(trace, name),
     );
@@ -75,7 +75,7 @@ it.each(["http/protobuf", "grpc"] as const)(
     expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)));
     expect(request.end).toBeGreaterThanOrEqual(accepted!.end);
 
-    // What is done for many at once has traces of its own, and they link to each other.
+    // Work for many deliveries at once has its own traces, linked to each other.
     const flush = one(collector.spans, "flush");
     expect(flush.links.map(({ spanId: linked }) => linked)).toEqual([request.spanId]);
     expect(accepted!.links).toMatchObject([contextOf(flush)]);
@@ -90,7 +90,7 @@ it.each(["http/protobuf", "grpc"] as const)(
   },
 );
 
-it("what is decided when a delivery comes holds for all its life, and without a caller the sampler decides", async () => {
+it("the sampling decision of a delivery applies to its whole life, and without a client the sampler decides", async () => {
   const collector = await collecting();
   const databaseUrl = await freshDatabase();
   const quiet = { ...collector.environment, ...FAST, OTEL_TRACES_SAMPLER: "parentbased_always_off" };
@@ -102,17 +102,17 @@ it("what is decided when a delivery comes holds for all its life, and without a 
   expect(await rowsOf(databaseUrl, "SELECT count(*)::int AS all, count(traceparent)::int AS traced FROM octogauge.inbox")).toEqual([
     { all: 3, traced: 1 },
   ]);
-  // It would trace everything that nobody has decided on.
+  // This sampler would trace everything without an earlier decision.
   await startInstance({ ...collector.environment, ...FAST, MODE: "worker", OTEL_TRACES_SAMPLER: "always_on" }, databaseUrl);
   await collector.waitFor(({ spans }) => named(spans, "process batch").length > 0);
   expect(ofTrace(collector.spans, sampled.traceId)).toHaveLength(7);
   expect(named(collector.spans, "process workflow_job")).toHaveLength(1);
   expect(named(collector.spans, "POST /webhook")).toHaveLength(1);
-  // Three deliveries, one of them sampled, and its flush with it.
+  // Three deliveries: one of them is sampled, and its flush too.
   expect(named(collector.spans, "flush")).toHaveLength(1);
 });
 
-it("without TRUST_TRACEPARENT a caller decides nothing: a request that is replayed with one forces no trace", async () => {
+it("without TRUST_TRACEPARENT the client's decision is ignored, so a replayed request cannot force a trace", async () => {
   const collector = await collecting();
   const databaseUrl = await freshDatabase();
   const quiet = { ...collector.environment, OTEL_BSP_SCHEDULE_DELAY: "50", OTEL_TRACES_SAMPLER: "parentbased_always_off" };
@@ -126,7 +126,7 @@ it("without TRUST_TRACEPARENT a caller decides nothing: a request that is replay
   expect(ofTrace(collector.spans, traceId)).toEqual([]);
 });
 
-it("a stranger decides nothing: what is refused for its signature has no span at all", async () => {
+it("an unsigned request has no span and decides nothing", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST });
   const stranger = caller();
@@ -145,7 +145,7 @@ it("a stranger decides nothing: what is refused for its signature has no span at
   expect(collector.spans.filter(({ kind }) => kind === 2).map(({ traceId }) => traceId)).toEqual([mine.traceId]);
 });
 
-it("a redelivery links to the request that brought the delivery first", async () => {
+it("a redelivery links to the request that first brought the delivery", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST });
   const [first, again, id] = [caller(), caller(), randomUUID()];
@@ -158,11 +158,11 @@ it("a redelivery links to the request that brought the delivery first", async ()
   expect(repeated.links.map(({ spanId }) => spanId)).toContain(request.spanId);
 });
 
-it("a delivery that fails, is tried again, dies and is replayed stays in its trace", async () => {
+it("a delivery that fails, is retried, becomes a dead letter and is replayed keeps its trace", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST, MAX_ATTEMPTS: "2", RETRY_BACKOFF: "0.01" });
   const { databaseUrl } = instance;
-  // The database refuses this one run, whatever is tried, until it does not.
+  // The database refuses this run until the constraint is dropped.
   await rowsOf(databaseUrl, "ALTER TABLE octogauge.workflow_runs ADD CONSTRAINT refuse CHECK (run_id <> 4711)");
   await post(instance.webhook, "workflow_run", runPayload("requested", { id: 4711 }));
   await collector.waitFor(({ spans }) => named(spans, "process workflow_run").filter(({ status }) => status.code === 2).length >= 3);
@@ -180,7 +180,7 @@ it("a delivery that fails, is tried again, dies and is replayed stays in its tra
   expect(attempts.find(({ status }) => status.code === 2)!.attributes["error.type"]).toBe("23514");
 });
 
-it("a scrape says which collector took its time, and a question to GitHub how it was answered", async () => {
+it("a scrape shows the time of each collector, and a GitHub request its answer", async () => {
   const collector = await collecting();
   const host = await startScripted(() => ({ status: 404, text: '{"message":"Not Found"}' }));
   const instance = await startInstance({
@@ -208,7 +208,7 @@ it("a scrape says which collector took its time, and a question to GitHub how it
   });
 });
 
-it("latencies have the trace of a delivery beside them, in OpenMetrics", async () => {
+it("latencies in OpenMetrics have the trace of a delivery as exemplar", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST });
   const { traceId, traceparent } = caller();
@@ -226,7 +226,7 @@ it("latencies have the trace of a delivery beside them, in OpenMetrics", async (
   ]);
 });
 
-it("a collector that is away costs nothing but its traces", async () => {
+it("a collector outage costs only its traces", async () => {
   const collector = await collecting();
   const instance = await startInstance({ ...collector.environment, ...FAST });
   await collector.stop();
@@ -238,7 +238,7 @@ it("a collector that is away costs nothing but its traces", async () => {
 });
 
 describe.each(BROKERS)("%s", (_, isThere, prepare) => {
-  it.skipIf(!isThere)("the trace goes through the buffer, too", async () => {
+  it.skipIf(!isThere)("the trace continues through the buffer", async () => {
     const collector = await collecting();
     const broker = await prepare();
     await broker.server.start();
@@ -250,7 +250,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     const { traceId, traceparent } = caller();
     expect(await postTraced(instance.webhook, jobPayload("queued"), traceparent)).toBe(202);
     gate.open();
-    // Who drains it comes when the database is back, and so fails at nothing.
+    // The draining worker starts after the database is back, so it has no failures.
     await startInstance({ ...environment, MODE: "worker" }, gate.url);
     await collector.waitFor(({ spans }) =>
       ofTrace(spans, traceId).some(({ name, status }) => name === "process workflow_job" && status.code === 0),
@@ -258,7 +258,7 @@ describe.each(BROKERS)("%s", (_, isThere, prepare) => {
     const trace = ofTrace(collector.spans, traceId);
     const request = one(trace, "POST /webhook");
     for (const name of ["publish", "process workflow_job"]) expect(one(trace, name).parentSpanId).toBe(request.spanId);
-    // What failed before it was published, and what was drained.
+    // First the failed attempts before the publish, then the drain.
     expect(named(trace, "accept").map(({ status }) => status.code)).toEqual([2, 0]);
   });
 });

@@ -44,7 +44,7 @@ async function prepare(protocol: OtlpProtocol) {
 }
 
 describe.each<OtlpProtocol>(["http/protobuf", "http/json", "grpc"])("the collector of the tests, by %s", (protocol) => {
-  it("receives what was sent, and its headers", async () => {
+  it("receives the exported spans and their headers", async () => {
     const { collector, send } = await prepare(protocol);
     expect(await send()).toEqual({ code: ExportResultCode.SUCCESS });
     expect(collector.requests).toHaveLength(1);
@@ -69,7 +69,7 @@ describe.each<OtlpProtocol>(["http/protobuf", "http/json", "grpc"])("the collect
     ]);
   });
 
-  it("refuses, says nothing, goes away, and is back where it was", async () => {
+  it("refuses, hangs, closes, and listens again on the same port", async () => {
     const { collector, send } = await prepare(protocol);
     collector.fail(400);
     expect((await send()).code).toBe(ExportResultCode.FAILED);
@@ -85,7 +85,7 @@ describe.each<OtlpProtocol>(["http/protobuf", "http/json", "grpc"])("the collect
     await expect(fetch(endpoint)).rejects.toThrow("fetch failed");
     await collector.restart();
     expect(collector.endpoint).toBe(endpoint);
-    // What was left without an answer is sent again by some exporters, and a connection is not made anew at once by others.
+    // Some exporters send unanswered spans again, and some do not reconnect at once.
     const before = collector.spans.length;
     await until("an export that succeeds", async () => (await send()).code === ExportResultCode.SUCCESS);
     expect(collector.spans.length).toBeGreaterThan(before);

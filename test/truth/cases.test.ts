@@ -10,7 +10,7 @@ import { recorded, recordedAnswers, type RecordedDelivery, timeOfId } from "../s
 
 type Fleet = Awaited<ReturnType<typeof stillFleet>>;
 
-/** Sums of the series of each metric, by what tells them apart here; series of 0 are left out. */
+/** Sums the series of each metric by the labels that these cases use. Series of 0 are left out. */
 async function shown(fleet: Fleet): Promise<Record<string, number>> {
   const sums: Record<string, number> = {};
   for (const line of await fleet.samples("github_workflow_")) {
@@ -33,9 +33,9 @@ async function deliver(fleet: Fleet, deliveries: readonly RecordedDelivery[], at
   await fleet.process();
 }
 
-/** Forwards, backwards, in one batch, and rotated: each on a fleet of its own. */
+/** Delivery orders. Each runs on its own fleet. */
 const ORDERS: readonly [string, (all: RecordedDelivery[]) => RecordedDelivery[], boolean][] = [
-  ["in their order", (all) => all, false],
+  ["in order", (all) => all, false],
   ["backwards", (all) => all.toReversed(), false],
   ["in one batch", (all) => all, true],
   ["the second half first", (all) => [...all.slice(all.length / 2), ...all.slice(0, all.length / 2)], false],
@@ -57,13 +57,13 @@ const EXECUTIONS = {
 };
 
 describe("a re-run of failed jobs copies finished jobs under new ids", () => {
-  it.each(ORDERS)("and each execution counts once: %s", async (_, order, atOnce) => {
+  it.each(ORDERS)("each execution counts once: %s", async (_, order, atOnce) => {
     const fleet = await stillFleet();
     await deliver(fleet, order(recorded("rerun-copies")), atOnce);
     expect(await shown(fleet)).toMatchObject({ ...EXECUTIONS, job_queue_seconds_count: 4, job_queue_seconds_sum: 39 });
   });
 
-  it("also where the originals never came", async () => {
+  it("each execution counts once if the original events never arrive", async () => {
     const fleet = await stillFleet();
     const copies = recorded("rerun-copies").filter(isCopy);
     expect(copies.length).toBeGreaterThan(0);
@@ -73,7 +73,7 @@ describe("a re-run of failed jobs copies finished jobs under new ids", () => {
     expect(Object.keys(sums).filter((key) => key.startsWith("job_queue"))).toEqual([]);
   });
 
-  it("also where a look-up brings them, before or after the events", async () => {
+  it("each execution counts once if a look-up brings the jobs, before or after the events", async () => {
     const all = recorded("rerun-copies");
     const answers = all.filter(isCopy).map(({ delivery, body }) => ({
       id: idAt(timeOfId(delivery) + 1_000),
@@ -92,7 +92,7 @@ describe("a re-run of failed jobs copies finished jobs under new ids", () => {
 });
 
 describe("waiting for an approval is not queueing", () => {
-  it("a job that was approved late is queued from its approval on, and not lost", async () => {
+  it("a job approved late is queued since its approval, so it is not lost", async () => {
     const fleet = await stillFleet({ JOB_QUEUED_LIMIT: "24h", RUN_LIMIT: "35d" });
     const all = recorded("approval-late");
     const approval = all.length - 2;
@@ -108,7 +108,7 @@ describe("waiting for an approval is not queueing", () => {
     expect(await fleet.samples("github_workflow_job_queue_seconds_count")).toEqual([]);
   });
 
-  it("a job that waited before it was queued has each fact once, and no queue time", async () => {
+  it("a job that waited before it was queued counts each fact once and observes no queue time", async () => {
     const fleet = await stillFleet();
     await deliver(fleet, recorded("waiting-first"));
     expect(await shown(fleet)).toEqual({
@@ -138,14 +138,14 @@ it("a job without run_attempt belongs to the newest attempt of its run", async (
   expect(await shown(fleet)).toMatchObject({ "jobs in_progress": 1, "runs in_progress": 1 });
 });
 
-it.each([false, true])("a fork that is gone leaves branch other (in one batch: %s)", async (atOnce) => {
+it.each([false, true])("a run of a deleted fork has branch other (in one batch: %s)", async (atOnce) => {
   const fleet = await stillFleet();
   await deliver(fleet, recorded("fork-gone"), atOnce);
   for (const name of ["runs_requested_total", "runs_started_total", "runs_completed_total", "run_duration_seconds_count"])
     expect(await fleet.samples(`github_workflow_${name}`)).toEqual([expect.stringMatching(/branch="other".* 1$/)]);
 });
 
-it.each(["start-late-a", "start-late-b"])("a start that is known late gives the queue time once: %s", async (name) => {
+it.each(["start-late-a", "start-late-b"])("a start that becomes known late still gives the queue time once: %s", async (name) => {
   for (const [, order, atOnce] of ORDERS) {
     const fleet = await stillFleet();
     await deliver(fleet, order(recorded(name)), atOnce);
@@ -153,7 +153,7 @@ it.each(["start-late-a", "start-late-b"])("a start that is known late gives the 
   }
 });
 
-it.each(ORDERS)("a job ran though no event names a runner: %s", async (_, order, atOnce) => {
+it.each(ORDERS)("a job without a runner in its events still counts as run: %s", async (_, order, atOnce) => {
   const fleet = await stillFleet();
   await deliver(fleet, order(recorded("no-runner-info")), atOnce);
   expect(await shown(fleet)).toEqual({
@@ -167,7 +167,7 @@ it.each(ORDERS)("a job ran though no event names a runner: %s", async (_, order,
   });
 });
 
-it("another app's check run was never queued", async () => {
+it("a check run of another app is never queued", async () => {
   const fleet = await stillFleet();
   await deliver(fleet, recorded("step-check"));
   expect(await shown(fleet)).toEqual({
@@ -181,7 +181,7 @@ it("another app's check run was never queued", async () => {
   });
 });
 
-it("a workflow file that cannot be read gives a failed attempt that did not start, named by its path", async () => {
+it("an unreadable workflow file gives a failed attempt that did not start, named by its path", async () => {
   const fleet = await stillFleet();
   await deliver(fleet, recorded("path-name"));
   expect(await shown(fleet)).toEqual({ runs_requested: 2, "runs_completed failure": 2 });
@@ -190,7 +190,7 @@ it("a workflow file that cannot be read gives a failed attempt that did not star
   ]);
 });
 
-it("a look-up does not rename a workflow that an event has named", async () => {
+it("a look-up does not rename a workflow that an event named", async () => {
   const answers = recordedAnswers("rest-run-name");
   const github = await startScripted(({ url }) => {
     const answer = answers[(url ?? "").split("?")[0]!];

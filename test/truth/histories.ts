@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { at } from "../support/clock.js";
 
-/** A delivery of a random history, before it is permuted. */
+/** A delivery of a random history, before the permutation. */
 export interface HistoryEvent {
   readonly event: "workflow_run" | "workflow_job";
   readonly deliveryId: string;
@@ -11,7 +11,7 @@ export interface HistoryEvent {
 const DAY_START = Date.parse(at("00:00:00"));
 const GREGORIAN_OFFSET = 122_192_928_000_000_000n;
 
-/** A version-1 GUID with the time of the event in it, as GitHub makes them. */
+/** Version-1 GUID that contains the time of the event, as GitHub makes them. */
 export function guid(microseconds: number, node: number): string {
   const ticks = BigInt(microseconds) * 10n + GREGORIAN_OFFSET;
   const hex = ticks.toString(16).padStart(15, "0");
@@ -33,7 +33,7 @@ function constantNames() {
   return fc.constantFrom(...Object.keys(LABELS));
 }
 
-/** How a job went; the times are seconds after the one before. */
+/** The course of a job. Times are seconds after the previous time. */
 const jobPlan = fc.record({
   kind: fc.constantFrom(
     "normal",
@@ -52,15 +52,15 @@ const jobPlan = fc.record({
     "no-runner-info",
     "lost-completed",
   ),
-  /** Equal names in one attempt are different jobs. Labels follow from the name. */
+  /** Equal names in one attempt are different jobs. The name determines the labels. */
   name: constantNames(),
   wait: seconds(90),
   ran: seconds(900),
   conclusion,
   createdAtMissing: fc.boolean(),
-  /** Whether a re-run of failed jobs carries it on, where it has finished. */
+  /** Whether a re-run of failed jobs copies the job once it is finished. */
   carried: fc.boolean(),
-  /** Whether none of its own events came, only those of its copies. */
+  /** Whether only events of its copies arrive, and none of its own. */
   lost: fc.boolean(),
   secondHook: fc.boolean(),
 });
@@ -89,9 +89,9 @@ export const historyPlan = fc.array(
   fc.record({
     workflow: fc.constantFrom("ci", 'de"ploy\\', "nightly\nbuild"),
     branch: fc.constantFrom("main", "topic", null),
-    /** Of a fork that is deleted before the runs complete. */
+    /** The fork of this run is deleted before the run completes. */
     forkGone: fc.boolean(),
-    /** Older servers leave the attempt out of jobs. */
+    /** Older GitHub servers send jobs without the attempt. */
     oldServer: fc.integer({ min: 0, max: 4 }).map((lot) => lot === 0),
     attempts: fc.array(attemptPlan, { minLength: 1, maxLength: 3 }),
   }),
@@ -111,17 +111,17 @@ interface JobsOf {
   readonly oldServer: boolean;
 }
 
-/** A job that has finished and that a re-run of failed jobs carries on. */
+/** A finished job that a re-run of failed jobs copies. */
 interface Finished {
   readonly id: number;
   readonly job: Attempt["jobs"][number];
   readonly runner: number;
-  /** Seconds of the history. */
+  /** In seconds of the history. */
   readonly began: number;
   readonly ended: number;
 }
 
-/** Spells a plan out as the events that GitHub would send; ids begin at `firstId`. */
+/** Turns a plan into the events that GitHub would send. Ids start at `firstId`. */
 export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): HistoryEvent[] {
   const events: HistoryEvent[] = [];
   let clock = 0;
@@ -130,7 +130,7 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
 
   const emit = (event: HistoryEvent["event"], payload: Record<string, unknown>, at: number, copies: boolean) => {
     const body = JSON.stringify({ ...payload, repository });
-    // Events that share a second are told apart by the time in their GUID alone.
+    // Only the time in the GUID orders events of the same second.
     const microseconds = (DAY_START + at * 1_000) * 1_000 + events.length * 20;
     events.push({ event, body, deliveryId: guid(microseconds, firstId) });
     if (copies) events.push({ event, body, deliveryId: guid(microseconds + 3, firstId + 1) });
@@ -269,7 +269,7 @@ export function eventsOf(plan: HistoryPlan, owner: string, firstId: number): His
     return job.carried ? { id: jobId, job, runner, began, ended } : undefined;
   }
 
-  /** What a re-run of failed jobs sends for a job that had finished: a new id and created_at, the old start, end and runner. */
+  /** Event of a re-run for a job that was finished: new id and created_at, the old start, end and runner. */
   function emitCopy({ id: jobId, job, runner, began, ended }: Finished, of: JobsOf) {
     emit(
       "workflow_job",

@@ -32,11 +32,11 @@ import { Tracing } from "../../src/tracing/tracing.js";
 const HISTORIES = sized(40, 300);
 const TABLES = ["tallies", "counter_series", "histogram_series", "series_budget", "workflow_runs", "workflow_jobs"];
 const EMPTY = `TRUNCATE ${TABLES.map((table) => `octogauge.${table}`).join(", ")}`;
-/** Of the workers, in the journal: one each, in all histories. */
+/** Worker ids for the batch journal, the same ones in all histories. */
 const NAMES = [randomUUID(), randomUUID(), randomUUID()];
 const seed = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** How a history is delivered: in which order, with which repetitions, cut how, by how many workers. */
+/** How a history is delivered: order, repetitions, batch sizes and number of workers. */
 const delivery = fc.record({
   order: fc.integer(),
   repeats: fc.array(fc.nat(), { maxLength: 12 }),
@@ -49,7 +49,7 @@ interface Worker {
   readonly queue: Queue;
 }
 
-describe("any permutation and any duplication, cut anywhere, over several workers", () => {
+describe("any order, repetition and batching over several workers", () => {
   let application: INestApplicationContext;
   let databaseUrl: string;
   let config: Config;
@@ -83,7 +83,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
     });
   }
 
-  /** As many processes that add up what is counted. */
+  /** One rollup per process. */
   function processes(count: number): Rollup[] {
     const get = <T>(token: abstract new (...args: never[]) => T) => application.get<T>(token as never, { strict: false });
     return Array.from({ length: count }, () => new Rollup(get(Database), new Series(get(LabelPolicy), config)));
@@ -106,7 +106,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
         histories += 1;
         const owner = `owner-${histories}`;
         const events = eventsOf(plan, owner, histories * 10_000);
-        // Of attempts that only their jobs name, and which have none, nothing comes.
+        // A history without events: its attempts are known only by jobs, and have none.
         fc.pre(events.length > 0);
         const sent = [...events, ...how.repeats.map((index) => events[index % events.length]!)]
           .map((event, index) => ({ event, key: createHash("md5").update(`${how.order}/${index}`).digest("hex") }))
@@ -115,7 +115,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
         const expected = new Expectation();
         for (const event of events) expected.add(event);
 
-        // Each history on an empty fleet: the scrape then costs what the history costs.
+        // Each history starts with an empty fleet, so a scrape costs only what this history needs.
         await application.get(Database).query(EMPTY);
         const all = workers(how.batchSizes);
         const rollups = processes(2);
@@ -125,7 +125,7 @@ describe("any permutation and any duplication, cut anywhere, over several worker
             .map((event) =>
               inbox.accept({ id: event.deliveryId, event: event.event, hookId: 1, form: false, body: Buffer.from(event.body) }),
             );
-          // Workers run into the middle of what is being accepted, and now and then a rollup into theirs.
+          // Workers process while deliveries are still being accepted. Sometimes a rollup runs at the same time.
           const batches = all.map(({ processor }, index) => processor.processBatch(NAMES[index]!));
           const cut = at / how.flushSize;
           await Promise.all([...accepted, ...batches, ...(cut % 4 === 0 ? [rollups[cut % 3]?.run()] : [])]);

@@ -10,12 +10,12 @@ const seed = Number(process.env["SIMULATION_SEED"] ?? Math.floor(Math.random() *
 if (!hasPgBouncer) console.warn("\n*** SKIPPED: PgBouncer is not installed (Debian package pgbouncer), nothing is known of poolers ***\n");
 
 it.skipIf(!hasPgBouncer)(
-  `behind PgBouncer in transaction mode, migrations included, two instances count to the letter (SIMULATION_SEED=${seed})`,
+  `two instances behind PgBouncer in transaction mode migrate and give exact counts (SIMULATION_SEED=${seed})`,
 
   async () => {
     const direct = await freshDatabase({ migrated: false });
     const url = await throughPgBouncer(direct, 8);
-    // It is transaction mode: two statements outside a transaction may meet two servers.
+    // Proves transaction mode: two statements outside a transaction may reach two server connections.
     const client = new pg.Client({ connectionString: url });
     await client.connect();
     await client.query("CREATE TEMPORARY TABLE mine ()");

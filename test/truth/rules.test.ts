@@ -7,11 +7,11 @@ import { at } from "../support/clock.js";
 const JOB = 'owner="acme",repo="api",workflow="ci",runs_on="ubuntu-latest"';
 const RUN = 'owner="acme",repo="api",workflow="ci",branch="default",event="push"';
 
-/** Recent enough for GitHub's limits: `seconds` before now. */
+/** Time `seconds` before now, recent enough for GitHub's limits. */
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
 
 describe("rule 1: facts are counted once", () => {
-  it("a job completed by another hook, a redelivery and a re-run counts once", async () => {
+  it("a job whose completion arrives by another hook, a redelivery and a re-run counts once", async () => {
     const fleet = await stillFleet();
     for (let copy = 0; copy < 3; copy += 1) await fleet.deliver("workflow_job", jobPayload("completed", RAN));
     expect(await fleet.samples("github_workflow_jobs_")).toEqual([
@@ -22,7 +22,7 @@ describe("rule 1: facts are counted once", () => {
     expect(await fleet.samples("github_events_total")).toEqual(['github_events_total{event="workflow_job",action="completed"} 3']);
   });
 
-  it("the same delivery id counts once, even after it was processed", async () => {
+  it("the same delivery id counts once, also after it was processed", async () => {
     const fleet = await stillFleet();
     const id = "11111111-2222-1333-8444-555555555555";
     expect(await fleet.accept("star", { action: "created" }, id)).toBe("accepted");
@@ -37,7 +37,7 @@ describe("rule 1: facts are counted once", () => {
     ["cancelled in the queue", { conclusion: "cancelled", completed_at: RAN.completed_at }, { queued: 1, started: 0, completed: 1 }],
     ["of another app, with runner 0", { ...RAN, runner_id: 0 }, { queued: 1, started: 0, completed: 1 }],
     ["that ran", RAN, { queued: 1, started: 1, completed: 1 }],
-  ])("a job %s, known by its completion alone", async (_, fields, counts) => {
+  ])("a job %s is counted correctly from its completion alone", async (_, fields, counts) => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_job", jobPayload("completed", fields));
     const total = async (name: string) => Number((await fleet.samples(`github_workflow_jobs_${name}_total`))[0]?.split(" ").at(-1) ?? 0);
@@ -56,7 +56,7 @@ describe("rule 1: facts are counted once", () => {
     ["skipped", 0],
     ["stale", 0],
     ["startup_failure", 0],
-  ])("an attempt completed with %s makes started known: %i", async (conclusion, started) => {
+  ])("an attempt completed with %s makes its start known: %i", async (conclusion, started) => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_run", runPayload("completed", { conclusion, updated_at: at("10:02:00") }));
     expect(await fleet.samples("github_workflow_runs_started_total")).toHaveLength(started);
@@ -65,14 +65,14 @@ describe("rule 1: facts are counted once", () => {
 });
 
 describe("rule 3: state only moves forward", () => {
-  it("a late queued leaves a running job running", async () => {
+  it("a late queued event leaves a running job running", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
     await fleet.deliver("workflow_job", jobPayload("queued"));
     expect(await fleet.samples("github_workflow_jobs{")).toEqual([`github_workflow_jobs{${JOB},status="in_progress"} 1`]);
   });
 
-  it("a run that waits for an approval is waiting, whatever the action says, and completes later", async () => {
+  it("a run that needs an approval is waiting, whatever its action is, and completes later", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_run", runPayload("completed", { status: "completed", conclusion: "action_required" }));
     expect(await fleet.samples("github_workflow_runs{")).toEqual([
@@ -86,7 +86,7 @@ describe("rule 3: state only moves forward", () => {
     ]);
   });
 
-  it("takes statuses and actions that GitHub may add", async () => {
+  it("accepts statuses and actions that GitHub may add", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_job", jobPayload("paused", { status: "paused" }));
     await fleet.deliver("workflow_job", jobPayload("reassigned", { id: 2, status: "in_progress" }));
@@ -97,8 +97,8 @@ describe("rule 3: state only moves forward", () => {
   });
 });
 
-describe("rule 4: what a newer or completed attempt closes", () => {
-  it("is out of the gauges at once, closed in the tables by the next check, and counted if it completes after all", async () => {
+describe("rule 4: a newer or completed attempt closes open rows", () => {
+  it("the rows leave the gauges at once, the next check closes them, and a later completion is still counted", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_run", runPayload("in_progress"));
     await fleet.deliver("workflow_job", jobPayload("in_progress", { runner_id: 7 }));
@@ -126,8 +126,8 @@ describe("rule 4: what a newer or completed attempt closes", () => {
   });
 });
 
-describe("rule 5: durations are the payload's own", () => {
-  it("a negative one is zero", async () => {
+describe("rule 5: durations come from the payload's own times", () => {
+  it("a negative duration becomes zero", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_job", jobPayload("completed", { ...RAN, created_at: at("10:00:30"), completed_at: at("10:00:11") }));
     expect(await fleet.samples("github_workflow_job_queue_seconds_sum")).toEqual([`github_workflow_job_queue_seconds_sum{${JOB}} 0`]);
@@ -136,7 +136,7 @@ describe("rule 5: durations are the payload's own", () => {
     ]);
   });
 
-  it("an attempt's begins with the attempt, not with the run", async () => {
+  it("the duration of an attempt starts with the attempt, not with the run", async () => {
     const fleet = await stillFleet();
     const times = {
       run_attempt: 2,
@@ -150,7 +150,7 @@ describe("rule 5: durations are the payload's own", () => {
 });
 
 describe("rule 6: lost", () => {
-  it("is what is open for longer than GitHub allows; once, and not if it is closed otherwise", async () => {
+  it("a row that is open for longer than GitHub allows is lost once, and not if it was closed otherwise", async () => {
     const fleet = await stillFleet({ JOB_QUEUED_LIMIT: "1h", JOB_RUNNING_LIMIT: "2h", RUN_LIMIT: "3h" });
     const at = (seconds: number) => ({ created_at: ago(seconds), started_at: ago(seconds) });
     await fleet.deliver("workflow_job", jobPayload("queued", { id: 1, run_id: 11, ...at(3_700) }));
@@ -164,7 +164,7 @@ describe("rule 6: lost", () => {
       );
     await run(21, 10_900);
     await run(22, 10_700);
-    // Old, but its attempt has completed: closed, not lost.
+    // This job is old, but its attempt has completed, so it is closed and not lost.
     await fleet.deliver("workflow_job", jobPayload("queued", { id: 5, run_id: 15, ...at(9_000) }));
     await fleet.deliver("workflow_run", runPayload("completed", { id: 15, conclusion: "success" }));
     await fleet.checkLost();
@@ -181,7 +181,7 @@ describe("rule 6: lost", () => {
       `github_workflow_jobs{${JOB},status="queued"} 1`,
     ]);
 
-    // It lives after all: open again, and not lost a second time.
+    // A new event reopens the job. It is not counted as lost a second time.
     await fleet.deliver(
       "workflow_job",
       jobPayload("in_progress", { id: 1, run_id: 11, runner_id: 7, created_at: ago(3_700), started_at: ago(60) }),
@@ -198,7 +198,7 @@ describe("rule 6: lost", () => {
   });
 });
 
-it("a job that waits for an approval may wait as long as its run", async () => {
+it("a job that waits for an approval may stay open as long as its run", async () => {
   const fleet = await stillFleet({ JOB_QUEUED_LIMIT: "1h", JOB_RUNNING_LIMIT: "1h", RUN_LIMIT: "3h" });
   const waiting = (id: number, seconds: number) =>
     fleet.deliver("workflow_job", jobPayload("waiting", { id, run_id: id, created_at: ago(seconds), started_at: ago(seconds) }));
@@ -210,7 +210,7 @@ it("a job that waits for an approval may wait as long as its run", async () => {
 });
 
 describe("rule 7: counters survive", () => {
-  it("retention forgets finished rows and old ids, not what they counted", async () => {
+  it("retention deletes finished rows and old ids, and the counters keep their values", async () => {
     const fleet = await stillFleet();
     await fleet.deliver("workflow_job", jobPayload("completed", RAN));
     await fleet.deliver("workflow_run", runPayload("completed", { conclusion: "success" }));
@@ -228,7 +228,7 @@ describe("rule 7: counters survive", () => {
   });
 });
 
-it("a push without commits raises nothing, and a branch of a fork is never the default one", async () => {
+it("a push without commits raises no counter, and the branch of a fork is never the default branch", async () => {
   const fleet = await stillFleet();
   await fleet.deliver("push", { ref: "refs/heads/main", commits: [], repository });
   await fleet.deliver("workflow_run", runPayload("requested", { head_repository: { full_name: "fork/api" } }));

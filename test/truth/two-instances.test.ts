@@ -6,30 +6,30 @@ import { expectMetrics, simulate } from "../support/simulation.js";
 
 const seed = Number(process.env["SIMULATION_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-/** Several seconds of traffic; the instance is away for about a third of them. */
+/** Several seconds of traffic. The instance is down for about a third of them. */
 const DELIVERIES = 2_400;
 const KILLED_AT = 800;
 
-/** What is left after what depends on the moment of the reading. */
+/** Removes the series that depend on the time of the reading. */
 const comparable = (text: string) => text.split("\n").filter((line) => !/_age_seconds\{|_collector_duration_seconds\{/.test(line));
 
-it(`two instances, one killed in the middle: the simulator's counts to the letter, and both answer alike (SIMULATION_SEED=${seed})`, async () => {
+it(`two instances, one killed during traffic, both give exactly the simulator's counts (SIMULATION_SEED=${seed})`, async () => {
   console.info(`SIMULATION_SEED=${seed}`);
   const url = await freshDatabase();
   const replicas = await Promise.all([Replica.start(url), Replica.start(url)]);
   let killed: Promise<void> | undefined;
   const { expectation, summary } = await simulate(replicas, seed, DELIVERIES, (taken) => {
-    // In the middle of the traffic, with requests and batches under way.
+    // Kill the instance during traffic, while requests and batches are in progress.
     if (taken === KILLED_AT) killed = replicas[0].kill("SIGKILL").then(() => replicas[0].start());
   });
   await killed;
 
   expect(killed).toBeDefined();
-  // The kill was felt: some requests were cut off and sent again.
+  // The kill had an effect: some requests were cut off and sent again.
   expect(summary.redelivered).toBeGreaterThan(0);
   expect([summary.lost, summary.refused]).toEqual([0, 0]);
   await expectMetrics(replicas, expectation);
-  // One more reading, beyond the scrape cache: every series, the deliveries' own counter included.
+  // Read once more after the scrape cache has expired: all series, including the delivery counter.
   await expect
     .poll(async () => {
       const [first, second] = await Promise.all(replicas.map((replica) => replica.metrics()));

@@ -32,14 +32,12 @@ const job = (changes: Partial<WorkflowJob> = {}): WorkflowJob => ({
 });
 const completed = (changes: Partial<WorkflowJob> = {}) =>
   job({
-    ...{
-      action: "completed",
-      status: "completed",
-      conclusion: "success",
-      runnerId: 7,
-      startedAt: T + 30 * SECOND,
-      completedAt: T + 90 * SECOND,
-    },
+    action: "completed",
+    status: "completed",
+    conclusion: "success",
+    runnerId: 7,
+    startedAt: T + 30 * SECOND,
+    completedAt: T + 90 * SECOND,
     ...changes,
   });
 const run = (changes: Partial<WorkflowRun> = {}): WorkflowRun => ({

@@ -1,16 +1,16 @@
-/** An account on which the app is installed. */
+/** An account with an installation of the App. */
 export interface Installation {
   readonly id: number;
   readonly account: string;
   readonly accountId: number;
 }
 
-/** Organizations (and users), each with the app installed until somebody uninstalls it. */
+/** Organizations and users. Each has the App installed until a test uninstalls it. */
 export class Accounts {
   readonly #installations = new Map<string, Installation>();
   readonly #uninstalled = new Set<string>();
 
-  /** Makes an account known; again changes nothing. */
+  /** Adds an account. Idempotent. */
   add(account: string, accountId?: number): Installation {
     const key = account.toLowerCase();
     const number = this.#installations.size + 1;
@@ -23,7 +23,7 @@ export class Accounts {
     return this.#installations.has(account.toLowerCase());
   }
 
-  /** The app's installation on an account; undefined when there is none. */
+  /** The App's installation on an account, or undefined. */
   of(account: string): Installation | undefined {
     return this.#uninstalled.has(account.toLowerCase()) ? undefined : this.#installations.get(account.toLowerCase());
   }

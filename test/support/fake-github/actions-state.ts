@@ -1,7 +1,7 @@
 import { asNumber, asObject, asText, type JsonObject } from "../../../src/simulator/reading.js";
 import { attemptOf, further, jobSnapshot, type JobSnapshot, runSnapshot, type Snapshot } from "./snapshot.js";
 
-/** An attempt of a run with the furthest that is known of it. */
+/** An attempt of a run in its latest known state. */
 export interface Attempt {
   readonly runId: number;
   readonly number: number;
@@ -15,11 +15,11 @@ interface RepositoryState {
   readonly jobsOf: Map<string, Set<number>>;
 }
 
-/** Runs and jobs as GitHub knows them: by all that happened, whether or not a webhook told of it. */
+/** Runs and jobs from all events, with or without a webhook. */
 export class ActionsState {
   readonly #repositories = new Map<string, RepositoryState>();
 
-  /** Takes over what an event says. Events that are not about runs or jobs change nothing. */
+  /** Applies an event. Other events than those of runs and jobs change nothing. */
   take(event: string, repository: string, payload: JsonObject, guid: string): void {
     const action = asText(payload["action"]);
     const run = event === "workflow_run" ? asObject(payload["workflow_run"]) : undefined;
@@ -34,7 +34,7 @@ export class ActionsState {
     return ids.flatMap((id) => this.run(repository, id) ?? []);
   }
 
-  /** The newest attempt of a run. A run that only its jobs told of is not here. */
+  /** The newest attempt of a run. A run known only by its jobs has none. */
   run(repository: string, id: number): Attempt | undefined {
     const attempts = this.#find(repository)?.runs.get(id);
     return attempts && this.attempt(repository, id, Math.max(...attempts.keys()));
@@ -45,14 +45,14 @@ export class ActionsState {
     return snapshot && { runId, number, snapshot };
   }
 
-  /** The jobs of an attempt, by id; undefined when GitHub has neither the attempt nor a job of it. */
+  /** The jobs of an attempt by id, or undefined if neither the attempt nor its jobs exist. */
   jobs(repository: string, runId: number, attempt: number): JobSnapshot[] | undefined {
     const ids = this.#find(repository)?.jobsOf.get(`${runId}/${attempt}`);
     if (!ids) return this.attempt(repository, runId, attempt) && [];
     return [...ids].sort((a, b) => a - b).flatMap((id) => this.job(repository, id) ?? []);
   }
 
-  /** A job. One whose attempt is over, but that never said so itself, was cancelled with it. */
+  /** A job. An open job of a finished attempt counts as cancelled. */
   job(repository: string, id: number): JobSnapshot | undefined {
     const job = this.#find(repository)?.jobs.get(id);
     const attempt = job && this.attempt(repository, job.runId, job.attempt)?.snapshot;

@@ -1,10 +1,10 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
 import { asNumber, asObject, type JsonObject } from "../../../src/simulator/reading.js";
 
-/** A GitHub App's identity, as its owner has it. */
+/** A GitHub App's identity, as its owner knows it. */
 export interface AppKey {
   readonly appId: number;
-  /** PKCS #1, as GitHub hands it out. */
+  /** PKCS #1, as GitHub provides it. */
   readonly privateKey: string;
 }
 
@@ -12,7 +12,7 @@ const APP_ID = 4711;
 let key: AppKey | undefined;
 let publicKey: KeyObject | undefined;
 
-/** One key for the whole process, since making one takes a tenth of a second and more. */
+/** One key per process, because creating one takes a tenth of a second or more. */
 export function appKey(): AppKey {
   if (key) return key;
   const pair = generateKeyPairSync("rsa", { modulusLength: 2048 });
@@ -29,7 +29,7 @@ function decoded(part: string | undefined): JsonObject | undefined {
   }
 }
 
-/** What GitHub says against a JWT of the app, in its words (octokit looks for some of them); undefined when it is good. */
+/** GitHub's error message for a JWT of the App, or undefined if the JWT is valid. Octokit searches some of these messages. */
 export function refusalOf(jwt: string, now: number): string | undefined {
   const undecodable = "A JSON web token could not be decoded";
   const [header, claims, signature] = jwt.split(".");
@@ -45,7 +45,7 @@ export function refusalOf(jwt: string, now: number): string | undefined {
   }
   if (expires > seconds + 600) return "'Expiration time' claim ('exp') is too far in the future";
   const issued = asNumber(iat);
-  // GitHub allows for clocks that are a little ahead.
+  // GitHub tolerates clocks that are slightly ahead.
   if (issued === undefined || issued > seconds + 60) {
     return "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued";
   }

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { type AppKey, appKey, refusalOf } from "./app-key.js";
 
-/** Whose rate limit a request counts against. */
+/** The principal whose rate limit a request uses. */
 export type PrincipalName = "app" | "token" | `installation:${number}` | "nobody";
 
-/** Who asks. An installation sees its account and nothing else; a token sees everything. */
+/** The client of a request. An installation sees only its account; a token sees everything. */
 export interface Principal {
   readonly name: PrincipalName;
   readonly account?: string;
@@ -14,15 +14,15 @@ export const nobody: Principal = { name: "nobody" };
 
 const HOUR = 3_600_000;
 
-/** All that one can show to this GitHub: a JWT of the app, the tokens of its installations, and a personal token. */
+/** All credentials that this GitHub accepts: a JWT of the App, installation tokens and a personal token. */
 export class Credentials {
   readonly app: AppKey = appKey();
-  /** A personal access token that may do everything. */
+  /** A personal access token with all permissions. */
   readonly token = `ghp_${randomBytes(18).toString("hex")}`;
   readonly #issued = new Map<string, { readonly principal: Principal; readonly expiresAt: number }>();
   #revoked = false;
 
-  /** From now on all credentials are bad, until `restore`. */
+  /** Rejects all credentials until `restore`. */
   revoke(): void {
     this.#revoked = true;
   }
@@ -31,7 +31,7 @@ export class Credentials {
     this.#revoked = false;
   }
 
-  /** The tokens handed out so far (of an account) are bad for ever, as after their hour. */
+  /** Invalidates the tokens issued so far (of an account) permanently, as after their hour. */
   expireTokens(account?: string): void {
     for (const [token, { principal }] of this.#issued) {
       if (account === undefined || principal.account === account.toLowerCase()) this.#issued.delete(token);
@@ -46,7 +46,7 @@ export class Credentials {
     return { token, expiresAt: new Date(expiresAt) };
   }
 
-  /** Who sends this authorization header; a text says why nobody does. */
+  /** The principal of this authorization header, or the reason for a rejection. */
   identify(authorization: string | undefined): Principal | string {
     const credential = /^(?:bearer|token) +(\S+)$/i.exec(authorization ?? "")?.[1];
     if (credential === undefined) return "Requires authentication";
@@ -58,7 +58,7 @@ export class Credentials {
   }
 }
 
-/** Whether the principal may see what belongs to an account. */
+/** Whether the principal may see objects of an account. */
 export function maySee(principal: Principal, account: string): boolean {
   return principal.account === undefined || principal.account === account.toLowerCase();
 }

@@ -1,16 +1,16 @@
 import { asObject, type JsonObject } from "../../../src/simulator/reading.js";
 import type { LogEntry } from "./schemas.js";
 
-/** An event as the bytes of a webhook; a `SimulatedDelivery` is one. */
+/** An event as the bytes of a webhook, for example a `SimulatedDelivery`. */
 export interface Delivery {
   readonly deliveryId: string;
   readonly event: string;
-  /** Not used: the hook that delivers it says who it is. */
+  /** Unused: the delivering hook has its own id. */
   readonly hookId?: number;
   readonly body: string | Buffer;
 }
 
-/** The body as JSON; undefined when it is none, since also such bodies are to be delivered. */
+/** The body as JSON, or undefined: invalid bodies are delivered too. */
 export function payloadOf({ body }: Delivery): JsonObject | undefined {
   try {
     return asObject(JSON.parse(body.toString()));
@@ -19,7 +19,7 @@ export function payloadOf({ body }: Delivery): JsonObject | undefined {
   }
 }
 
-/** An entry with what was delivered, which its redelivery sends again. Copies share the delivery. */
+/** A log entry with its delivery, which a redelivery sends again. Repeated attempts share the delivery. */
 export interface LogRecord {
   readonly entry: LogEntry;
   readonly delivery: Delivery;
@@ -27,7 +27,7 @@ export interface LogRecord {
 
 export interface LogPage {
   readonly entries: readonly LogEntry[];
-  /** The id that the next page begins with. */
+  /** The first id of the next page. */
   readonly next: number | undefined;
 }
 
@@ -41,7 +41,7 @@ export class DeliveryLog {
     this.#guids.add(record.delivery.deliveryId);
   }
 
-  /** Whether some entry has this GUID: then one more is a redelivery. */
+  /** Whether an entry has this GUID. Then another one is a redelivery. */
   has(guid: string): boolean {
     return this.#guids.has(guid);
   }
@@ -57,9 +57,9 @@ export class DeliveryLog {
   }
 
   /**
-   * A page of entries that `shown` lets through, newest first.
-   * @param from the id to begin with, by default the newest
-   * @returns undefined when no entry has that id
+   * A page of the entries that match `shown`, newest first.
+   * @param from the first id, by default the newest
+   * @returns undefined if no entry has that id
    */
   page(size: number, from: number | undefined, shown: (entry: LogEntry) => boolean): LogPage | undefined {
     let at = this.#records.length - 1;
@@ -77,7 +77,7 @@ export class DeliveryLog {
     return { entries, next: undefined };
   }
 
-  /** Where an id is or would be; halving, since a log may have 50,000 entries and each page asks. */
+  /** The position of an id, by binary search, because a log may have 50,000 entries and each page needs it. */
   #position(id: number): number {
     let low = 0;
     let high = this.#records.length;

@@ -7,7 +7,7 @@ import { type Delivery, payloadOf } from "./delivery-log.js";
 import { type FaultKind, type FaultOptions, Faults } from "./faults.js";
 import type { HookSpec, HookTarget } from "./hook.js";
 import { Hooks } from "./hooks.js";
-import type { FakeGitHubOptions, Telling } from "./options.js";
+import type { FakeGitHubOptions, EventRoute } from "./options.js";
 import { type RateLimit, type RateLimitChange, RateLimits } from "./rate-limits.js";
 import { factsOf, Repositories, type RepositoryChange } from "./repositories.js";
 import { Router } from "./route.js";
@@ -19,8 +19,8 @@ import type { LogEntry } from "./schemas.js";
 import { type ApiRequest, ApiServer } from "./server.js";
 
 /**
- * A GitHub on a loopback port: it has repositories in which things happen, tells of them by webhooks (or does not), keeps
- * a log of its deliveries, sends them again when asked, and answers REST with the truth. Everything in it is private.
+ * A fake GitHub on a loopback port. It sends webhooks for events in its repositories (or withholds them), keeps
+ * a log of its deliveries, redelivers on request, and answers REST from all events. All repositories are private.
  */
 export class FakeGitHub {
   readonly #credentials = new Credentials();
@@ -51,29 +51,29 @@ export class FakeGitHub {
     const github = new FakeGitHub(options);
     await github.#server.listen();
     if (options.stop === "explicit") return github;
-    // Loaded here alone, so that what is no test can use the fake too.
+    // Imported here, so that programs other than tests can use the fake too.
     const { onTestFinished } = await import("vitest");
     onTestFinished(() => github.stop());
     return github;
   }
 
-  /** Ends all connections. What is being redelivered is waited for. */
+  /** Closes all connections, after the redeliveries in progress. */
   stop(): Promise<void> {
     this.#stopped ??= this.#server.close().then(() => this.settled());
     return this.#stopped;
   }
 
-  /** GITHUB_API_URL. With `/api/v3` behind it, the same API answers as GitHub Enterprise Server's. */
+  /** The value for GITHUB_API_URL. With `/api/v3`, the same API answers like GitHub Enterprise Server. */
   get url(): string {
     return this.#server.url;
   }
 
-  /** The app: its id, and its private key as PEM. */
+  /** The App: its id, and its private key as PEM. */
   get app(): AppKey {
     return this.#credentials.app;
   }
 
-  /** A personal access token that may do everything. */
+  /** A personal access token with all permissions. */
   get token(): string {
     return this.#credentials.token;
   }
@@ -83,17 +83,17 @@ export class FakeGitHub {
     return this.#server.requests;
   }
 
-  /** Requests that no route takes: a test asserts that there are none. */
+  /** Requests without a route. Tests assert that there are none. */
   get unexpected(): readonly ApiRequest[] {
     return this.#server.unexpected;
   }
 
-  /** performance.now() of each POST …/attempts. */
+  /** performance.now() of each redelivery request. */
   get writes(): readonly number[] {
     return this.#hooks.writes;
   }
 
-  /** How many of the next redeliveries do not reach the receiver; true for all. */
+  /** The number of redeliveries that fail next, or true for all. */
   get redeliveryFails(): number | true {
     return this.#hooks.redeliveryFails;
   }
@@ -102,14 +102,14 @@ export class FakeGitHub {
     this.#hooks.redeliveryFails = fails;
   }
 
-  /** Adds a hook, its owner and its repository; for a hook that is there, changes where it delivers to. */
+  /** Adds a hook, its owner and its repository. For an existing hook, changes its target. */
   addHook(spec: HookSpec, target: HookTarget): void {
     const { owner, repository } = this.#hooks.add(spec, target);
     if (repository !== undefined) this.addRepository(repository);
     else if (owner !== undefined) this.#accounts.add(owner);
   }
 
-  /** From now on the hook's routes answer 404, and nothing is sent through it. */
+  /** Deletes a hook: its routes answer 404, and nothing is sent through it. */
   deleteHook(spec: HookSpec): void {
     this.#hooks.delete(spec);
   }
@@ -119,25 +119,28 @@ export class FakeGitHub {
     return this.#hooks.find(spec)?.log.entries ?? [];
   }
 
-  /** Something happens: REST shows it from now on, and each hook named tells of it, or not. The entries that were logged. */
-  async happen(delivery: Delivery, { hooks, fate = "deliver", deliveredAt = new Date(Date.now() - 60_000) }: Telling): Promise<LogEntry[]> {
+  /** Applies an event: REST shows it, and each named hook sends it or not. @returns the log entries */
+  async happen(
+    delivery: Delivery,
+    { hooks, fate = "deliver", deliveredAt = new Date(Date.now() - 60_000) }: EventRoute,
+  ): Promise<LogEntry[]> {
     const payload = payloadOf(delivery);
     if (payload) this.#remember(delivery, payload);
     const entries = await Promise.all(hooks.map((spec) => this.#hooks.send(spec, delivery, payload, fate, deliveredAt)));
     return entries.filter((entry) => entry !== undefined);
   }
 
-  /** Until all redeliveries that were asked for are over. */
+  /** Resolves when all requested redeliveries have ended. */
   settled(): Promise<void> {
     return this.#hooks.settled();
   }
 
-  /** Adds a repository in which nothing has happened yet, or changes what is known of one. */
+  /** Adds a repository without events, or changes a known one. */
   addRepository(fullName: string, change: RepositoryChange = {}): void {
     this.#accounts.add(this.#repositories.change(fullName, change).owner);
   }
 
-  /** With its runs and hooks. */
+  /** Deletes it with its runs and hooks. */
   deleteRepository(fullName: string): void {
     this.#repositories.delete(fullName);
     this.#actions.deleteRepository(fullName);
@@ -148,18 +151,18 @@ export class FakeGitHub {
     this.#actions.deleteRun(runId);
   }
 
-  /** The app's installation on an account: `installation:<id>` is whose rate limit its tokens use up. */
+  /** The App's installation on an account. Its tokens use the rate limit of `installation:<id>`. */
   installationId(account: string): number {
     return this.#accounts.add(account).id;
   }
 
-  /** The app is no longer installed there, and its tokens are bad. */
+  /** Uninstalls the App there and invalidates its tokens. */
   uninstall(account: string): void {
     this.#accounts.uninstall(account);
     this.#credentials.expireTokens(account);
   }
 
-  /** All credentials are bad until `restore`. */
+  /** Rejects all credentials until `restore`. */
   revoke(): void {
     this.#credentials.revoke();
   }
@@ -168,7 +171,7 @@ export class FakeGitHub {
     this.#credentials.restore();
   }
 
-  /** The installation tokens handed out so far are bad; new ones are to be had. */
+  /** Invalidates the installation tokens issued so far. New ones can be requested. */
   expireTokens(): void {
     this.#credentials.expireTokens();
   }
@@ -181,12 +184,12 @@ export class FakeGitHub {
     return this.#limits.of(principal);
   }
 
-  /** The next `count` requests (that fit) fail in that way. */
+  /** Fails the next `count` matching requests with this fault. */
   fail(count: number, kind: FaultKind, options: FaultOptions = {}): void {
     this.#faults.plan(count, kind, options);
   }
 
-  /** Takes back the faults that have not happened yet. */
+  /** Removes the faults that have not occurred yet. */
   heal(): void {
     this.#faults.clear();
   }

@@ -1,20 +1,20 @@
 import type { ServerResponse } from "node:http";
 
 /**
- * What can go wrong with a request: `secondary` is GitHub's rate limit against bursts, `forbidden`
- * what whoever lacks a permission is told, `server` a 502 from its front with HTML,
- * `hang` no answer as long as the caller waits, `drop` a connection that breaks, `cut` one that breaks in the middle of the
- * answer, `garbage` a 200 whose body is no JSON.
+ * How a request fails: `secondary` is GitHub's secondary rate limit, `forbidden`
+ * a missing permission, `server` a 502 with HTML from the load balancer,
+ * `hang` no answer at all, `drop` a closed connection, `cut` a connection closed in the middle of the
+ * answer, `garbage` a 200 whose body is not JSON.
  */
 export type FaultKind = "secondary" | "forbidden" | "server" | "hang" | "drop" | "cut" | "garbage";
 
 export interface FaultOptions {
-  /** Only requests whose path (without `/api/v3` and the query) this matches. */
+  /** Matches paths without `/api/v3` and without the query. */
   readonly path?: RegExp;
   readonly method?: string;
-  /** `secondary` alone: the header, in seconds. Default 1. */
+  /** For `secondary`: the retry-after header in seconds. Default 1. */
   readonly retryAfter?: number;
-  /** `secondary` alone: both occur. Default 403. */
+  /** For `secondary`: GitHub uses both. Default 403. */
   readonly status?: 403 | 429;
 }
 
@@ -23,11 +23,11 @@ export interface Fault {
   readonly options: FaultOptions;
 }
 
-/** The faults that are still to come. */
+/** The faults that have not occurred yet. */
 export class Faults {
   #planned: { readonly fault: Fault; left: number }[] = [];
 
-  /** The next `count` requests that fit fail; what was planned before goes first. */
+  /** Fails the next `count` matching requests. Faults planned earlier come first. */
   plan(count: number, kind: FaultKind, options: FaultOptions): void {
     this.#planned.push({ fault: { kind, options }, left: count });
   }
@@ -36,7 +36,7 @@ export class Faults {
     this.#planned = [];
   }
 
-  /** The fault of this request, which is then used up. */
+  /** Takes the fault for this request. */
   take(method: string, path: string): Fault | undefined {
     const planned = this.#planned.find(({ fault: { options } }) => {
       return (options.method ?? method) === method && (options.path === undefined || path.search(options.path) >= 0);
@@ -48,8 +48,8 @@ export class Faults {
   }
 }
 
-/** Does to a response what the fault says. The status that was sent; 0 for none. */
-export function inflict(fault: Fault, response: ServerResponse, headers: Record<string, string>): number {
+/** Answers as the fault says. @returns the status that was sent, 0 for none */
+export function applyFault(fault: Fault, response: ServerResponse, headers: Record<string, string>): number {
   const send = (status: number, type: string, body: string, more: Record<string, string> = {}) => {
     response.writeHead(status, { ...headers, "content-type": type, ...more }).end(body);
     return status;

@@ -3,38 +3,38 @@ import type { FakeGitHub } from "./fake-github.js";
 import type { HookSpec } from "./hook.js";
 import type { Fate } from "./hooks.js";
 
-export interface HistoryTelling {
+export interface ReplayOptions {
   readonly hooks: readonly HookSpec[];
-  /** Decided when a GUID comes for the first time; its copies share the fate. Default: all are delivered. */
+  /** Called at the first delivery of a GUID; its copies have the same fate. Default: all are delivered. */
   readonly fateOf?: (delivery: SimulatedDelivery, index: number) => Fate;
-  /** What the log says. Default a minute ago. */
+  /** The log's delivery time. Default a minute ago. */
   readonly deliveredAt?: (delivery: SimulatedDelivery, index: number) => Date;
-  /** How many are on their way at once. Default 8. */
+  /** The number of concurrent deliveries. Default 8. */
   readonly concurrency?: number;
 }
 
-export interface ToldHistory {
+export interface ReplayResult {
   /** Deliveries, copies included. */
-  readonly told: number;
+  readonly total: number;
   /** GUIDs that were never posted. */
   readonly lost: number;
   readonly lostIds: ReadonlySet<string>;
 }
 
-/** Lets a history of the simulator happen at the fake, in its order but for what is on its way at once. */
-export async function tellHistory(
+/** Replays a simulated history at the fake, in order except for concurrent deliveries. */
+export async function replayHistory(
   github: FakeGitHub,
   deliveries: Iterable<SimulatedDelivery>,
-  { hooks, fateOf = () => "deliver", deliveredAt, concurrency = 8 }: HistoryTelling,
-): Promise<ToldHistory> {
+  { hooks, fateOf = () => "deliver", deliveredAt, concurrency = 8 }: ReplayOptions,
+): Promise<ReplayResult> {
   const fates = new Map<string, Fate>();
   const lostIds = new Set<string>();
-  let told = 0;
+  let total = 0;
   const source = deliveries[Symbol.iterator]();
   const work = async () => {
     for (let next = source.next(); !next.done; next = source.next()) {
       const delivery = next.value;
-      const index = told++;
+      const index = total++;
       const fate = fates.get(delivery.deliveryId) ?? fateOf(delivery, index);
       fates.set(delivery.deliveryId, fate);
       if (fate !== "deliver") lostIds.add(delivery.deliveryId);
@@ -43,5 +43,5 @@ export async function tellHistory(
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));
-  return { told, lost: lostIds.size, lostIds };
+  return { total, lost: lostIds.size, lostIds };
 }

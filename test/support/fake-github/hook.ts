@@ -1,6 +1,6 @@
 import { DeliveryLog } from "./delivery-log.js";
 
-/** Which hook: that of an organization, of a repository, or the app's only one. */
+/** A hook of an organization, of a repository, or the App's only one. */
 export type HookSpec = `org:${string}:${number}` | `repo:${string}/${string}:${number}` | "app";
 
 export interface HookTarget {
@@ -12,15 +12,15 @@ export interface Hook {
   readonly spec: HookSpec;
   readonly kind: "organization" | "repository" | "integration";
   readonly id: number;
-  /** Who owns it; none for the app's. */
+  /** Its owner, or undefined for the App's hook. */
   readonly owner: string | undefined;
-  /** Full name of the repository, for a repository's. */
+  /** Full name of the repository, for a repository's hook. */
   readonly repository: string | undefined;
   readonly log: DeliveryLog;
   target: HookTarget;
 }
 
-/** The hook a spec names. */
+/** Parses a hook spec. */
 export function makeHook(spec: HookSpec, appId: number, target: HookTarget): Hook {
   const log = new DeliveryLog();
   if (spec === "app") return { spec, kind: "integration", id: appId, owner: undefined, repository: undefined, log, target };
@@ -32,7 +32,7 @@ export function makeHook(spec: HookSpec, appId: number, target: HookTarget): Hoo
   return { spec, kind: "repository", id, owner, repository, log, target };
 }
 
-/** What REST paths and specs have in common, whatever their case. */
+/** A case-insensitive key, shared by REST paths and specs. */
 export function hookKey(spec: string): string {
   return spec.toLowerCase();
 }

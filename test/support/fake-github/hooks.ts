@@ -6,26 +6,26 @@ import { factsOf } from "./repositories.js";
 import type { LogEntry } from "./schemas.js";
 
 /**
- * What becomes of a delivery: `deliver` posts it and logs what the receiver answered; `failed` does not post it, and the log says
- * so; `unsent` does not post it either, but the log says OK: something in between answered and swallowed it.
+ * The fate of a delivery: `deliver` posts it and logs the receiver's answer. `failed` does not post it, and logs a
+ * failure. `unsent` does not post it and logs OK, as if a proxy had answered and dropped it.
  */
 export type Fate = "deliver" | "failed" | "unsent";
 
 export interface HooksOptions {
-  /** How long the receiver may take. GitHub: 10 s. */
+  /** The timeout of the receiver. GitHub's is 10 s. */
   readonly postTimeoutMs: number;
   readonly appId: number;
   /** The log's `delivered_at` of a redelivery. */
   readonly redeliveredAt: () => Date;
-  /** The app's installation on an account, which the app's log says, and the others' do not. */
+  /** The App's installation on an account, which only the App's log shows. */
   readonly installationOf: (account: string) => number | undefined;
 }
 
-/** All hooks with their logs: what is sent, what is written down of it, and what is sent again. */
+/** All hooks with their logs. Sends, records and redelivers. */
 export class Hooks {
-  /** How many of the next redeliveries fail; true for all of them. */
+  /** The number of redeliveries that fail next, or true for all. */
   redeliveryFails: number | true = 0;
-  /** performance.now() of each redelivery that was asked for, for the pace. */
+  /** performance.now() of each redelivery request, to check the pace. */
   readonly writes: number[] = [];
   readonly #options: HooksOptions;
   readonly #hooks = new Map<string, Hook>();
@@ -37,7 +37,7 @@ export class Hooks {
     this.#options = options;
   }
 
-  /** Adds a hook. With the spec of one that is there, it changes where that one delivers to, and the log stays. */
+  /** Adds a hook. For an existing hook, changes its target and keeps its log. */
   add(spec: HookSpec, target: HookTarget): Hook {
     const present = this.find(spec);
     if (present) {
@@ -54,7 +54,7 @@ export class Hooks {
     this.#hooks.delete(hookKey(spec));
   }
 
-  /** As GitHub does when a repository is deleted. */
+  /** Deletes the hooks of a repository, as GitHub does with the repository. */
   deleteOf(repository: string): void {
     for (const hook of this.#hooks.values()) {
       if (hook.repository?.toLowerCase() === repository.toLowerCase()) this.#hooks.delete(hookKey(hook.spec));
@@ -65,7 +65,7 @@ export class Hooks {
     return this.#hooks.get(hookKey(spec));
   }
 
-  /** Sends an event through a hook, and writes it down. Undefined when the hook has been deleted: then nothing is sent. */
+  /** Sends an event through a hook and logs it. Sends nothing and returns undefined if the hook is deleted. */
   async send(spec: HookSpec, delivery: Delivery, payload: JsonObject | undefined, fate: Fate, deliveredAt: Date) {
     const hook = this.find(spec);
     if (!hook && !this.#known.has(hookKey(spec))) throw new Error(`there was never a hook ${spec}`);
@@ -75,7 +75,7 @@ export class Hooks {
     return this.#append(hook, delivery, { ...outcome, ...facts, redelivery: hook.log.has(delivery.deliveryId) }, deliveredAt);
   }
 
-  /** Sends what an entry of the log is about again, later, as GitHub does after its 202. */
+  /** Redelivers the delivery of a log entry, after the 202 as GitHub does. */
   redeliver(hook: Hook, { entry, delivery }: LogRecord): void {
     const fails = this.redeliveryFails === true || this.redeliveryFails > 0;
     if (typeof this.redeliveryFails === "number" && fails) this.redeliveryFails -= 1;
@@ -90,7 +90,7 @@ export class Hooks {
     this.#pending.add(pending);
   }
 
-  /** Until no redelivery is under way. */
+  /** Resolves when no redelivery is in progress. */
   async settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
   }

@@ -2,23 +2,23 @@ import type { HookSpec } from "./hook.js";
 import type { Fate } from "./hooks.js";
 
 export interface FakeGitHubOptions {
-  /** `explicit`: the caller calls `stop()`. By default the end of the vitest test does. */
+  /** `explicit`: the caller calls `stop()`. By default it stops at the end of the vitest test. */
   readonly stop?: "explicit";
-  /** How long a receiver may take. GitHub's 10 s unless said. */
+  /** The timeout of a receiver. Default 10 s, as at GitHub. */
   readonly postTimeoutMs?: number;
-  /** For how many days an entry may be redelivered. Default 3. */
+  /** The number of days in which an entry may be redelivered. Default 3. */
   readonly redeliverableDays?: number;
-  /** For how many days the log shows an entry. Default: for ever. */
+  /** The number of days that the log shows an entry. Default: forever. */
   readonly listedDays?: number;
-  /** `delivered_at` of a redelivery. Default: when it happens. */
+  /** `delivered_at` of a redelivery. Default: the time of the redelivery. */
   readonly redeliveredAt?: () => Date;
 }
 
-/** Through which hooks an event goes, and what becomes of it there. */
-export interface Telling {
+/** The hooks that an event goes through, and its fate there. */
+export interface EventRoute {
   readonly hooks: readonly HookSpec[];
   /** Default `deliver`. */
   readonly fate?: Fate;
-  /** What the log says. Default a minute ago: the auditor leaves alone what is fresher. */
+  /** The log's delivery time. Default a minute ago, because the auditor skips newer entries. */
   readonly deliveredAt?: Date;
 }

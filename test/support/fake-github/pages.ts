@@ -1,19 +1,19 @@
 import type { Call } from "./route.js";
 
-/** GitHub's bounds: 30 unless asked, never more than 100. */
+/** GitHub's page size: default 30, maximum 100. */
 export function perPage(call: Call): number {
   const asked = Number(call.query.get("per_page") ?? 30);
   return Number.isInteger(asked) && asked > 0 ? Math.min(asked, 100) : 30;
 }
 
-/** One link of a Link header: the call's own address, but for some of the query. */
+/** One link of a Link header: the request's own address with a changed query. */
 export function link(call: Call, rel: string, changes: Readonly<Record<string, string | number>>): string {
   const query = new URLSearchParams(call.query);
   for (const [name, value] of Object.entries(changes)) query.set(name, String(value));
   return `<${call.base}${call.path}?${query}>; rel="${rel}"`;
 }
 
-/** The page that `page` and `per_page` ask for, with GitHub's links to the others. `reachable`: no page goes beyond so many. */
+/** The page that `page` and `per_page` select, with GitHub's links to the others. `reachable` is the number of items that can be listed. */
 export function pageOf<T>(
   call: Call,
   all: readonly T[],

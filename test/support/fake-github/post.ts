@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Delivery } from "./delivery-log.js";
 import type { Hook } from "./hook.js";
 
-/** How a delivery went, as the log says it. */
+/** The result of a delivery, as the log shows it. */
 export interface PostOutcome {
   readonly status: string;
   readonly status_code: number;
@@ -27,7 +27,7 @@ export function hookHeaders(hook: Hook, delivery: Delivery): Record<string, stri
   };
 }
 
-/** Posts a delivery once. Never rejects, and never tries again: nor does GitHub. */
+/** Posts a delivery once. Never rejects and never retries, as GitHub. */
 export async function post(hook: Hook, delivery: Delivery, timeoutMs: number): Promise<PostOutcome> {
   const begin = performance.now();
   const outcome = (status: string, status_code: number): PostOutcome => ({

@@ -4,11 +4,11 @@ export interface RateLimit {
   readonly limit: number;
   readonly remaining: number;
   readonly used: number;
-  /** Seconds since 1970, whole, as the header has it. */
+  /** Whole seconds since 1970, as in the header. */
   readonly reset: number;
 }
 
-/** What a test may set; the rest stays. */
+/** The values that a test may set. The others stay. */
 export interface RateLimitChange {
   readonly limit?: number;
   readonly remaining?: number;
@@ -20,7 +20,7 @@ const WINDOW = 3_600;
 
 const inSeconds = (seconds: number): number => Math.ceil(Date.now() / 1_000 + seconds);
 
-/** The primary rate limit: one window for each principal. */
+/** The primary rate limit, with one window per principal. */
 export class RateLimits {
   readonly #windows = new Map<PrincipalName, { limit: number; remaining: number; reset: number }>();
 
@@ -36,7 +36,7 @@ export class RateLimits {
     return { limit, remaining, used: limit - remaining, reset };
   }
 
-  /** An answer costs one. A 304 costs nothing: then this is not called. */
+  /** An answer costs one request. This is not called for a 304, which is free. */
   charge(principal: PrincipalName): void {
     const window = this.#window(principal);
     window.remaining = Math.max(0, window.remaining - 1);

@@ -7,16 +7,16 @@ export interface Received {
   readonly body: string;
 }
 
-/** A webhook receiver that keeps what comes; stopped when the test ends. */
+/** A webhook receiver that records its requests. It stops at the end of the test. */
 export async function startReceiver() {
   const received: Received[] = [];
   const receiver = {
     url: "",
     received,
-    /** What it answers; 0 for nothing at all. A redirection leads back here. */
+    /** The status to answer, or 0 for no answer. A redirect leads back here. */
     status: 202,
     delayMs: 0,
-    /** How many came at once, at most. */
+    /** The maximum of concurrent requests so far. */
     peak: 0,
   };
   let open = 0;

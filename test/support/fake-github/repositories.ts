@@ -1,6 +1,6 @@
 import { asNumber, asObject, asText, type JsonObject } from "../../../src/simulator/reading.js";
 
-/** What GitHub knows of a repository. */
+/** A repository at GitHub. */
 export interface RepositoryFacts {
   readonly id: number;
   readonly full_name: string;
@@ -14,7 +14,7 @@ export interface RepositoryFacts {
   readonly fork: boolean;
 }
 
-/** What a test may say of a repository. */
+/** The values that a test may set for a repository. */
 export type RepositoryChange = Partial<Pick<RepositoryFacts, "id" | "default_branch" | "private" | "archived" | "fork">>;
 
 const asFlag = (value: unknown, otherwise: boolean): boolean => (typeof value === "boolean" ? value : otherwise);
@@ -40,19 +40,19 @@ export function factsOf(repository: JsonObject): RepositoryFacts | undefined {
 }
 
 interface Known {
-  /** From the first payload that named it; made up until then. */
+  /** From the first payload with this repository, and made up before. */
   readonly facts: RepositoryFacts;
   readonly isMadeUp: boolean;
-  /** What a test said, which no payload changes. */
+  /** Set by a test. Payloads do not change these values. */
   readonly change: RepositoryChange;
 }
 
-/** The repositories there are: those a test adds, and those that something happened in. */
+/** All repositories: added by a test, or known from an event. */
 export class Repositories {
   readonly #known = new Map<string, Known>();
   #nextId = 700_000_000;
 
-  /** Adds a repository, or changes some of one. */
+  /** Adds a repository, or changes an existing one. */
   change(fullName: string, change: RepositoryChange = {}): RepositoryFacts {
     const known = this.#known.get(fullName.toLowerCase());
     const facts = known?.facts ?? factsOf({ full_name: fullName, id: (this.#nextId += 1) });
@@ -61,7 +61,7 @@ export class Repositories {
     return facts;
   }
 
-  /** Takes over a repository that a payload names. A second payload changes nothing: it may be the older one. */
+  /** Takes a repository from its first payload. Later payloads change nothing, because they may be older. */
   take(facts: RepositoryFacts): void {
     const key = facts.full_name.toLowerCase();
     const known = this.#known.get(key);

@@ -10,7 +10,7 @@ const textOrNull = (payload: JsonObject, field: string): string | null => asText
 const number = (payload: JsonObject, field: string): number => asNumber(payload[field]) ?? 0;
 const numberOrNull = (payload: JsonObject, field: string): number | null => asNumber(payload[field]) ?? null;
 
-/** An attempt as REST shows a run: its repositories are minimal, and there is no `workflow` in it. */
+/** An attempt in REST's form of a run: minimal repositories, and no `workflow`. */
 export function restRun({ runId, number: attempt, snapshot }: Attempt, repository: RepositoryFacts, base: string): RestRun {
   const { payload, status, conclusion } = snapshot;
   const api = `${base}/repos/${repository.full_name}`;
@@ -52,7 +52,7 @@ export function restRun({ runId, number: attempt, snapshot }: Attempt, repositor
   };
 }
 
-/** A job as REST shows it: without its repository. */
+/** A job in REST's form: without its repository. */
 export function restJob(job: JobSnapshot, repository: RepositoryFacts, base: string): RestJob {
   const { payload } = job;
   const api = `${base}/repos/${repository.full_name}`;
@@ -68,10 +68,10 @@ export function restJob(job: JobSnapshot, repository: RepositoryFacts, base: str
     head_sha: text(payload, "head_sha"),
     url: `${api}/actions/jobs/${job.id}`,
     html_url: `https://github.com/${repository.full_name}/actions/runs/${job.runId}/job/${job.id}`,
-    // Whatever the webhook said: its values are not checked here, nor are they by GitHub's description.
+    // Values of the webhook are copied unchecked, since GitHub's description does not limit them either.
     status: job.status as RestJob["status"],
     conclusion: job.conclusion as RestJob["conclusion"],
-    // Old payloads lack it, REST never does.
+    // REST always has it, unlike old payloads.
     created_at: asText(payload["created_at"]) ?? startedAt,
     started_at: startedAt,
     completed_at: textOrNull(payload, "completed_at"),

@@ -1,7 +1,7 @@
 import type { RepositoryFacts } from "./repositories.js";
 import type { RestAccount, RestMinimalRepository, RestRepository } from "./schemas.js";
 
-/** An account as REST shows it. */
+/** An account in REST's form. */
 export function restAccount(login: string, id: number, type: string, base: string): RestAccount {
   return {
     login,
@@ -14,7 +14,7 @@ export function restAccount(login: string, id: number, type: string, base: strin
   };
 }
 
-/** A repository as it stands inside a run: without `default_branch`. */
+/** A repository inside a run: without `default_branch`. */
 export function minimalRepository(facts: RepositoryFacts, base: string): RestMinimalRepository {
   const url = `${base}/repos/${facts.full_name}`;
   return {
@@ -32,7 +32,7 @@ export function minimalRepository(facts: RepositoryFacts, base: string): RestMin
   };
 }
 
-/** A repository for itself. */
+/** A repository on its own route. */
 export function restRepository(facts: RepositoryFacts, base: string): RestRepository {
   const { default_branch, archived } = facts;
   return { ...minimalRepository(facts, base), default_branch, archived, disabled: false };

@@ -1,30 +1,30 @@
 import type { Principal } from "./credentials.js";
 
-/** What a route answers; the server adds the headers that all answers have. */
+/** The answer of a route. The server adds the common headers. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A request that is allowed to be here, as a route sees it. */
+/** An authorized request, as a route handler gets it. */
 export interface Call {
   readonly principal: Principal;
-  /** Where the caller thinks that the API is, `/api/v3` included: what links begin with. */
+  /** The API's base URL for this client, with `/api/v3` if used. Links start with it. */
   readonly base: string;
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The part of the path that the pattern has in braces. */
+  /** The value of a path parameter. */
   param(name: string): string;
-  /** The same as a number; NaN when it is none, which no map holds. */
+  /** The same as a number. NaN matches nothing. */
   number(name: string): number;
 }
 
 export interface Route {
   readonly method: "GET" | "POST";
-  /** A path with parameters in braces, as GitHub's documentation writes it. */
+  /** A path with parameters in braces, as in GitHub's documentation. */
   readonly pattern: string;
-  /** Who may come: the app with its JWT, an installation's token, or any token. */
+  /** The principals that may call it: the App with its JWT, an installation token, or any token. */
   readonly as: "app" | "installation" | "anyToken";
   handle(call: Call): Answer;
 }
@@ -37,7 +37,7 @@ export function problem(status: number, message: string): Answer {
 
 export const notFound = (): Answer => problem(404, "Not Found");
 
-/** What is undefined was not found, as GitHub says also of what the caller may not see. */
+/** Answers 404 for undefined, as GitHub also does for objects that the client may not see. */
 export const okOrNotFound = (body: unknown): Answer => (body === undefined ? notFound() : ok(body));
 
 export interface Match {

@@ -1,19 +1,19 @@
 import type { components } from "@octokit/openapi-types";
 
 /**
- * The bodies of this fake, cut out of GitHub's published OpenAPI description: a field that is misspelt, or of another type
- * than GitHub's, does not compile. Picked, because nobody reads the forty URL templates of a repository.
+ * The response bodies of this fake, from GitHub's published OpenAPI description, so that a misspelt field or a wrong type
+ * does not compile. Only some fields are picked, because no client reads a repository's forty URL templates.
  */
 type Schemas = components["schemas"];
 
-/** An entry of a delivery log. Its ids stay far below 2^53 here. */
+/** An entry of a delivery log. The fake's ids stay far below 2^53. */
 export type LogEntry = Omit<Schemas["hook-delivery-item"], "id"> & { readonly id: number };
 
 export type RestDelivery = Schemas["hook-delivery"];
 
 export type RestAccount = Pick<Schemas["simple-user"], "login" | "id" | "node_id" | "url" | "html_url" | "type" | "site_admin">;
 
-/** What stands inside a run: there is no `default_branch` in it. */
+/** A repository inside a run: without `default_branch`. */
 export type RestMinimalRepository = Pick<
   Schemas["minimal-repository"],
   "id" | "node_id" | "name" | "full_name" | "private" | "html_url" | "description" | "fork" | "url" | "hooks_url"
@@ -36,7 +36,7 @@ export type RestRepository = Pick<
   | "disabled"
 > & { readonly owner: RestAccount };
 
-/** `head_repository` is null when the fork is gone, though the description does not say so. */
+/** `head_repository` is null for a deleted fork, although the description does not say so. */
 export type RestRun = Omit<Schemas["workflow-run"], "repository" | "head_repository" | "actor" | "triggering_actor"> & {
   readonly repository: RestMinimalRepository;
   readonly head_repository: RestMinimalRepository | null;

@@ -2,28 +2,28 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Credentials, nobody, type Principal, type PrincipalName } from "./credentials.js";
-import { type Faults, inflict } from "./faults.js";
+import { type Faults, applyFault } from "./faults.js";
 import type { RateLimits } from "./rate-limits.js";
 import { type Answer, type Match, notFound, problem, type Router } from "./route.js";
 
-/** A request as it came, for assertions. */
+/** A received request, for assertions. */
 export interface ApiRequest {
   readonly method: string;
   /** Without `/api/v3` and the query. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly principal: PrincipalName;
-  /** 0 when there was no answer. */
+  /** 0 without an answer. */
   readonly status: number;
 }
 
-/** GitHub Enterprise Server has its API there; this one answers at both places. */
+/** The API path of GitHub Enterprise Server. This server answers at both paths. */
 const PREFIX = "/api/v3";
 
-/** The HTTP of the API: who asks, may they, how often, and the headers that every answer has. */
+/** HTTP of the API: authentication, authorization, rate limits and common headers. */
 export class ApiServer {
   readonly requests: ApiRequest[] = [];
-  /** What no route takes. */
+  /** Requests without a route. */
   readonly unexpected: ApiRequest[] = [];
   readonly #server: Server;
 
@@ -44,7 +44,7 @@ export class ApiServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Ends all connections, those that hang included. */
+  /** Closes all connections, also hanging ones. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
@@ -69,7 +69,7 @@ export class ApiServer {
 
     const fault = this.faults.take(method, path);
     if (fault) {
-      note(inflict(fault, response, this.#headers(principal.name)));
+      note(applyFault(fault, response, this.#headers(principal.name)));
       return;
     }
     const refusal = this.#refusal(request, identified, principal, match);
@@ -83,7 +83,7 @@ export class ApiServer {
     note(this.#send(request, response, principal.name, answer));
   }
 
-  /** Why the request gets nothing; undefined when it may go on. */
+  /** The error answer of a request, or undefined if it may proceed. */
   #refusal(request: IncomingMessage, identified: Principal | string, principal: Principal, match: Match | undefined): Answer | undefined {
     if (!request.headers["user-agent"]) return problem(403, "Request forbidden by administrative rules. Please send a User-Agent header");
     if (typeof identified === "string") return problem(401, identified);

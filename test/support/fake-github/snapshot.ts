@@ -1,12 +1,12 @@
 import { ticksOfEventId } from "../../../src/simulator/event-id.js";
 import { asNumber, asSeconds, asText, type JsonObject } from "../../../src/simulator/reading.js";
 
-/** What one event says of an attempt or a job, with all that tells which of two is the later. */
+/** The state of an attempt or a job in one event, with all values that order two states. */
 export interface Snapshot {
-  /** As REST shows it. */
+  /** In REST's form. */
   readonly status: string;
   readonly conclusion: string | null;
-  /** Nothing comes after it but a correction of the same kind. */
+  /** A final state. Only a correction of the same kind can follow it. */
   readonly terminal: boolean;
   readonly seconds: number;
   readonly rank: number;
@@ -14,7 +14,7 @@ export interface Snapshot {
   readonly payload: JsonObject;
 }
 
-/** A job's snapshot knows whose it is. */
+/** A job's snapshot includes its run and attempt. */
 export interface JobSnapshot extends Snapshot {
   readonly id: number;
   readonly runId: number;
@@ -24,16 +24,16 @@ export interface JobSnapshot extends Snapshot {
 const ranks: Readonly<Record<string, number>> = { in_progress: 1, completed: 2 };
 const rankOf = (status: string): number => ranks[status] ?? 0;
 
-/** 1 unless said: payloads of old GitHub Enterprise Servers lack it. */
+/** Default 1, because payloads of old GitHub Enterprise Servers have no attempt. */
 export const attemptOf = (payload: JsonObject): number => asNumber(payload["run_attempt"]) ?? 1;
 
 export function runSnapshot(action: string | undefined, run: JsonObject, guid: string): Snapshot {
   const conclusion = asText(run["conclusion"]) ?? null;
-  const said = asText(run["status"]) ?? "queued";
+  const ownStatus = asText(run["status"]) ?? "queued";
   const common = { conclusion, seconds: asSeconds(run["updated_at"]) ?? 0, ticks: ticksOfEventId(guid) ?? 0n, payload: run };
-  // A fork's run that waits for a maintainer is "completed" in GitHub's words; once approved, the same attempt goes on.
-  if (conclusion === "action_required") return { ...common, status: said, terminal: false, rank: 0 };
-  const status = action === "in_progress" || action === "completed" ? action : said;
+  // GitHub calls a fork's run that waits for an approval "completed". After the approval the same attempt continues.
+  if (conclusion === "action_required") return { ...common, status: ownStatus, terminal: false, rank: 0 };
+  const status = action === "in_progress" || action === "completed" ? action : ownStatus;
   return { ...common, status, terminal: status === "completed", rank: rankOf(status) };
 }
 
@@ -54,7 +54,7 @@ export function jobSnapshot(action: string | undefined, job: JsonObject, guid: s
   };
 }
 
-/** The one that happened later, whatever the order in which they are told. */
+/** The later of two snapshots, independent of the order of the events. */
 export function further<S extends Snapshot>(before: S | undefined, after: S): S {
   if (!before) return after;
   if (before.terminal !== after.terminal) return before.terminal ? before : after;

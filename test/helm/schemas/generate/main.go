@@ -1,5 +1,5 @@
-// Writes JSON schemas of the kinds that the chart makes, from the Go types of those who define them: `go run .` in this folder.
-// Closed, as an API server with strict validation reads them: what the type does not have is refused. Values of enumerations are not checked.
+// Writes JSON schemas of the kinds in the chart, from the Go types of their projects. Run `go run .` in this folder.
+// The schemas are closed, like strict validation of an API server: unknown fields are rejected. Enumeration values are not checked.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// By apiVersion and kind.
+// Types by apiVersion and kind.
 var kinds = map[string]any{
 	"apps/v1 Deployment":                          appsv1.Deployment{},
 	"autoscaling/v2 HorizontalPodAutoscaler":      autoscalingv2.HorizontalPodAutoscaler{},
@@ -56,7 +56,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		// kubeconform's {{.Group}}-{{.ResourceAPIVersion}}-{{.ResourceKind}}, for which the core's group is its version.
+		// kubeconform's {{.Group}}-{{.ResourceAPIVersion}}-{{.ResourceKind}}. For the core API, the group is its version.
 		group, version, hasGroup := strings.Cut(apiVersion, "/")
 		if !hasGroup {
 			version = group
@@ -68,7 +68,7 @@ func main() {
 	}
 }
 
-// The schema of a type; structs go to definitions, since some of them hold themselves.
+// The schema of a type. Structs go to definitions, because some of them are recursive.
 func of(t reflect.Type, definitions schema) schema {
 	if t.Kind() == reflect.Pointer {
 		return of(t.Elem(), definitions)
@@ -79,7 +79,7 @@ func of(t reflect.Type, definitions schema) schema {
 	case reflect.TypeOf(metav1.FieldsV1{}):
 		return schema{"type": "object"}
 	}
-	// Types that are written otherwise than they are built, such as times and quantities, say so.
+	// Types whose JSON form differs from their Go form, such as times and quantities, declare it.
 	if typed, ok := reflect.New(t).Interface().(interface{ OpenAPISchemaType() []string }); ok {
 		types := typed.OpenAPISchemaType()
 		if t.Name() == "Quantity" {

@@ -5,10 +5,10 @@ import { restJob, restRun } from "../rest-actions.js";
 import { type Answer, type Call, notFound, ok, okOrNotFound, problem, type Route } from "../route.js";
 import { repositoryOf } from "./repositories.js";
 
-/** A filtered search for runs ends there, whatever `total_count` says. */
+/** A filtered list of runs ends here, whatever `total_count` is. */
 const REACHABLE = 1_000;
 
-/** `created` of the query: `>=T`, `>T`, `<=T`, `<T`, `T..T` or a day. Undefined when it cannot be read. */
+/** Parses `created` of the query: `>=T`, `>T`, `<=T`, `<T`, `T..T` or a day. Undefined if it is invalid. */
 export function createdFilter(text: string | null): ((at: number) => boolean) | undefined {
   if (text === null) return () => true;
   const match = /^(>=|>|<=|<)?([^.<>=]+)(?:\.\.([^.<>=]+))?$/.exec(text);

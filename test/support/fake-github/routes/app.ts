@@ -32,7 +32,7 @@ function restInstallation({ id, account, accountId }: Installation, appId: numbe
   };
 }
 
-/** The app itself and where it is installed. All of it is for the app's JWT alone. */
+/** The App and its installations, only for the App's JWT. */
 export function appRoutes(credentials: Credentials, accounts: Accounts, repositories: Repositories): Route[] {
   const { appId } = credentials.app;
   const route = (method: "GET" | "POST", pattern: string, handle: (call: Call) => Answer): Route => ({

@@ -10,13 +10,13 @@ import type { LogEntry, RestDelivery } from "../schemas.js";
 const DAY = 86_400_000;
 
 export interface LogOptions {
-  /** For how many days after its delivery an entry may be redelivered: 3, or 7 on GitHub Enterprise Server. */
+  /** The number of days in which an entry may be redelivered: 3, or 7 on GitHub Enterprise Server. */
   readonly redeliverableDays: number;
-  /** For how many days the log shows an entry. Infinite unless said: entries that are too old to be redelivered may be listed. */
+  /** The number of days that the log shows an entry. Infinite by default, so the log may show entries too old for a redelivery. */
   readonly listedDays: number;
 }
 
-/** `status` of the query: only what the receiver answered so. Note that neither has a delivery without an answer. */
+/** `status` of the query filters by the receiver's answer. A delivery without an answer matches neither value. */
 const statuses: Readonly<Record<string, (code: number) => boolean>> = {
   success: (code) => code >= 200 && code < 400,
   failure: (code) => code >= 400 && code < 600,
@@ -49,7 +49,7 @@ function show(hook: Hook, { entry, delivery }: LogRecord): RestDelivery {
   };
 }
 
-/** The delivery log of every kind of hook, and redelivery out of it. */
+/** The delivery log of every kind of hook, and redelivery from it. */
 export function hookRoutes(hooks: Hooks, options: LogOptions): Route[] {
   const kinds = [
     { path: "/orgs/{org}/hooks/{hook}", as: "anyToken", spec: (call: Call) => `org:${call.param("org")}:${call.param("hook")}` },

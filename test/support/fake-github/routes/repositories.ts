@@ -5,13 +5,13 @@ import type { Repositories, RepositoryFacts } from "../repositories.js";
 import { restRepository } from "../rest-repository.js";
 import { type Call, notFound, ok, okOrNotFound, type Route } from "../route.js";
 
-/** The repository of the path, when there is one that the caller may see. */
+/** The repository of the path, if it exists and the client may see it. */
 export function repositoryOf(call: Call, repositories: Repositories): RepositoryFacts | undefined {
   const repository = repositories.find(`${call.param("owner")}/${call.param("repo")}`);
   return repository && maySee(call.principal, repository.owner) ? repository : undefined;
 }
 
-/** Repositories, one by one and in lists. */
+/** Single repositories and lists. */
 export function repositoryRoutes(repositories: Repositories, accounts: Accounts): Route[] {
   const shown = (call: Call, all: readonly RepositoryFacts[]) => {
     const { items, headers } = pageOf(call, all);
