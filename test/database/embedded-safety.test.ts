@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startEmbeddedPostgres } from "../../src/database/embedded/embedded-postgres.js";
-import { isPostgres, nobody, owner, postmasterOf, query, scratch, start } from "../support/embedded.js";
+import { isPostgres, unprivilegedUser, owner, postmasterOf, query, scratch, start } from "../support/embedded.js";
 import { until } from "../support/wait.js";
 
 /** A separate process namespace, as in a container: processes outside are invisible. */
@@ -11,7 +11,7 @@ const CONTAINER = ["unshare", "--pid", "--ipc", "--fork", "--kill-child", "--mou
 const canUnshare = spawnSync(CONTAINER[0]!, [...CONTAINER.slice(1), "true"]).status === 0;
 if (!canUnshare)
   console.warn("NO PROCESS NAMESPACES (unshare, as root): two containers on one DATA_DIR are tested by altered numbers only");
-if (nobody === null) console.warn("NOT ROOT: planted links are not tested in this run");
+if (unprivilegedUser === null) console.warn("NOT ROOT: planted links are not tested in this run");
 
 const messageOf = (error: Error): string => error.message;
 const stateFile = (dataDir: string): string => join(dataDir, "embedded.json");
@@ -92,7 +92,7 @@ describe("the server", () => {
   });
 });
 
-describe.runIf(nobody !== null)("root", () => {
+describe.runIf(unprivilegedUser !== null)("root", () => {
   /** A data directory with a cluster, as an ordinary user may have prepared it. */
   function planted(uid: number): { dataDir: string; cluster: string } {
     const dataDir = join(scratch(), "data");

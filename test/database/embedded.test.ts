@@ -11,7 +11,7 @@ import {
   BUILD_MARK,
   isPostgres,
   killPostmaster,
-  nobody,
+  unprivilegedUser,
   owner,
   postmasterOf,
   query,
@@ -20,7 +20,7 @@ import {
 } from "../support/embedded.js";
 import { until } from "../support/wait.js";
 
-if (nobody === null) console.warn("NOT ROOT: what the embedded PostgreSQL does for root is not tested in this run");
+if (unprivilegedUser === null) console.warn("NOT ROOT: what the embedded PostgreSQL does for root is not tested in this run");
 
 describe("an embedded database", () => {
   it("starts from nothing, for this machine only, and keeps its rows over stop and start", async () => {
@@ -77,7 +77,7 @@ describe("an embedded database", () => {
     const killed = postmasterOf(dataDir) ?? 0;
     process.kill(killed, "SIGKILL");
     await until("the server is gone", () => !isPostgres(killed));
-    const ids = nobody === null ? {} : { uid: nobody.uid, gid: nobody.gid };
+    const ids = unprivilegedUser === null ? {} : { uid: unprivilegedUser.uid, gid: unprivilegedUser.gid };
     const stranger = spawn("sleep", ["60"], { stdio: "ignore", ...ids });
     onTestFinished(() => void stranger.kill("SIGKILL"));
     const pidFile = join(dataDir, "postgres", "postmaster.pid");
@@ -164,18 +164,18 @@ describe("the PostgreSQL programs", () => {
     await alone.end();
   });
 
-  it("require a user nobody if root runs them", async () => {
+  it('require a user "nobody" if root runs them', async () => {
     const passwd = join(scratch(), "passwd");
     fs.writeFileSync(passwd, "root:x:0:0::/root:/bin/sh\n");
     await expect(lookUpNobody(passwd)).rejects.toThrow(/no user "nobody".*DATABASE_URL/);
   });
 });
 
-describe.runIf(nobody !== null)("the PostgreSQL programs as root", () => {
+describe.runIf(unprivilegedUser !== null)("the PostgreSQL programs as root", () => {
   it("run as an ordinary user, from a copy if the installed ones are incomplete and not writable", async () => {
     const directory = scratch();
     const { program, native } = bareProject(directory);
-    const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
+    const { uid, gid } = unprivilegedUser ?? { uid: 0, gid: 0 };
     const dataDir = join(directory, "data");
     fs.mkdirSync(dataDir, { mode: 0o700 });
     fs.chownSync(dataDir, uid, gid);
@@ -220,7 +220,7 @@ describe.runIf(nobody !== null)("the PostgreSQL programs as root", () => {
   });
 
   it("are never taken from a copy that another user may have made", async () => {
-    const { uid, gid } = nobody ?? { uid: 0, gid: 0 };
+    const { uid, gid } = unprivilegedUser ?? { uid: 0, gid: 0 };
     const shared = scratch(0o1777);
     const root = join(scratch(), "package");
     fs.mkdirSync(join(root, "native", "bin"), { recursive: true });

@@ -138,7 +138,7 @@ describe("secrets", () => {
       `github_pat_${"a1".repeat(30)}`,
       `sha256=${"0f".repeat(32)}`,
       "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2lnbmF0dXJl",
-      "postgres://somebody:hunter2hunter2@db/x",
+      "postgres://user:hunter2hunter2@db/x",
       "Authorization: Bearer abcdef0123456789",
     ])
       expect(lineOf(`before ${text} after`)["msg"]).toMatch(/^before (postgres:\/\/|Authorization: Bearer )?\[redacted\](@db\/x)? after$/);

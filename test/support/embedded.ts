@@ -16,7 +16,7 @@ import { LIMIT_MS } from "./wait.js";
 const SOURCES = fileURLToPath(new URL("../../src/database/embedded/", import.meta.url));
 export const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
 export const isRoot = process.getuid?.() === 0;
-export const nobody = isRoot ? await lookUpNobody() : null;
+export const unprivilegedUser = isRoot ? await lookUpNobody() : null;
 
 const scratches: string[] = [];
 /** A build name for these tests only, because other processes may use copies of other builds. */
@@ -24,7 +24,7 @@ export const BUILD_MARK = `embedded-test-${process.pid}-${Date.now()}`;
 
 afterAll(() => {
   for (const path of scratches) fs.rmSync(path, { recursive: true, force: true });
-  for (const cache of ["/var/tmp/octogauge", "/var/lib/octogauge/programs", `/var/tmp/octogauge-${nobody?.uid}`]) {
+  for (const cache of ["/var/tmp/octogauge", "/var/lib/octogauge/programs", `/var/tmp/octogauge-${unprivilegedUser?.uid}`]) {
     for (const name of fs.existsSync(cache) ? fs.readdirSync(cache) : []) {
       if (name.includes(BUILD_MARK)) fs.rmSync(join(cache, name), { recursive: true, force: true });
     }

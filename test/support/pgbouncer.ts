@@ -9,7 +9,7 @@ import { freePort } from "./replica.js";
 import { LIMIT_MS } from "./wait.js";
 
 /** PgBouncer refuses to run as root. */
-const NOBODY = 65_534;
+const NOBODY_UID = 65_534;
 
 export const hasPgBouncer = spawnSync("pgbouncer", ["--version"], { env: { PATH: `${process.env["PATH"]}:/usr/sbin` } }).status === 0;
 
@@ -42,7 +42,7 @@ ${settings}
   const child = spawn("pgbouncer", ["-q", file], {
     env: { PATH: `${process.env["PATH"]}:/usr/sbin` },
     stdio: ["ignore", "ignore", "pipe"],
-    ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
+    ...(process.getuid?.() === 0 ? { uid: NOBODY_UID, gid: NOBODY_UID } : {}),
   });
   let output = "";
   child.stderr.on("data", (data: Buffer) => (output += data.toString()));

@@ -10,7 +10,7 @@ export interface Principal {
   readonly account?: string;
 }
 
-export const nobody: Principal = { name: "nobody" };
+export const anonymous: Principal = { name: "nobody" };
 
 const HOUR = 3_600_000;
 

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Credentials, nobody, type Principal, type PrincipalName } from "./credentials.js";
+import { type Credentials, anonymous, type Principal, type PrincipalName } from "./credentials.js";
 import { type Faults, applyFault } from "./faults.js";
 import type { RateLimits } from "./rate-limits.js";
 import { type Answer, type Match, notFound, problem, type Router } from "./route.js";
@@ -59,7 +59,7 @@ export class ApiServer {
     const path = isEnterprise ? url.pathname.slice(PREFIX.length) : url.pathname;
     const base = isEnterprise ? `${this.url}${PREFIX}` : this.url;
     const identified = this.credentials.identify(request.headers.authorization);
-    const principal = typeof identified === "string" ? nobody : identified;
+    const principal = typeof identified === "string" ? anonymous : identified;
     const match = this.router.match(method, path);
     const note = (status: number) => {
       const noted = { method, path, query: Object.fromEntries(url.searchParams), principal: principal.name, status };
