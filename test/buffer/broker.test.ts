@@ -75,7 +75,7 @@ describe.each(BROKERS)("%s", (kind, isThere, prepare) => {
     expect(one!.delivery!.body.toString()).toBe("one");
     await prepared.server.kill();
     await expect.poll(() => broker.isUp).toBe(false);
-    await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("away");
+    await expect(broker.publish(deliveryWith(Buffer.from("two")), 3_000)).rejects.toThrow("is down");
     expect(await broker.fetch()).toEqual([]);
     await prepared.server.start();
     await isUp(broker);

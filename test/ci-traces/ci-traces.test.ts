@@ -224,13 +224,15 @@ describe("a collector that is down", () => {
     const { collector, deliverAll, get, makeDue } = await prepareTraces();
     collector.fail(400);
     for (let run = 1; run <= 12; run += 1) await deliverAll(ciRun(run));
-    // Without backoff, each round would send at least one request.
-    for (let round = 0; round < 60; round += 1) {
+    const rests: number[] = [];
+    for (let round = 0; round < 8; round += 1) {
       await makeDue();
-      await get(SendLoop).runOnce();
+      const outcome = await get(SendLoop).runOnce();
+      rests.push(typeof outcome === "object" ? outcome.restSeconds : Number.NaN);
     }
-    // Ten at first, then one at a time with growing pauses.
-    expect(collector.requests.length).toBeLessThan(30);
+    // Ten requests in the first round, then one per round. The rests have full jitter: their limit doubles from 1 s to 30 s.
+    expect(collector.requests).toHaveLength(10 + 7);
+    expect(rests.filter((seconds, round) => !(seconds >= 0 && seconds <= Math.min(30, 2 ** round)))).toEqual([]);
   });
 
   it("does not let the outbox grow without limit: old traces are dropped and counted", async () => {

@@ -134,5 +134,5 @@ it("a database in another encoding is rejected with advice", async () => {
   const server = inject("serverUrl");
   await rowsOf(server, `CREATE DATABASE ${name} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);
   const url = Object.assign(new URL(server), { pathname: `/${name}` }).href;
-  await expect(startInstance({}, url)).rejects.toThrow(/encoded in LATIN1.*ENCODING 'UTF8'/);
+  await expect(startInstance({}, url)).rejects.toThrow(/has the encoding LATIN1.*ENCODING 'UTF8'/);
 });

@@ -108,7 +108,7 @@ describe("octogauge backfill", () => {
 
   it("reports missing settings", async () => {
     const { github, fleet } = await setUp();
-    expect((await backfill(fleet.url, github, [])).stderr).toContain("name an --org or a --repo");
+    expect((await backfill(fleet.url, github, [])).stderr).toContain("add --org or --repo");
     expect((await backfill(fleet.url, github, ["--repo", "acme"])).stderr).toContain("allowed: owner/name");
     expect((await backfill(fleet.url, github, ["--org", "acme"], { GITHUB_TOKEN: "" })).stderr).toContain(
       "set GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY, or GITHUB_TOKEN",
