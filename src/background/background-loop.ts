@@ -5,11 +5,15 @@ import { backoff } from "./backoff.js";
 /** `again`: run the next round now; `idle`: rest for the interval; `restSeconds`: rest for that long. */
 export type Outcome = "again" | "idle" | { readonly restSeconds: number };
 
+/** Loops of one application share `ready`. */
+const siblings = new WeakMap<Promise<void>, Set<BackgroundLoop>>();
+
 /** Short, so that a database that comes back is used within seconds. */
 const BACKOFF_SECONDS = { first: 0.1, most: 2 };
+const MAX_REST_SECONDS = 86_400;
 
 /**
- * The one shape of every background loop: start → runOnce, again and again → stop.
+ * Base class of all background loops. It calls runOnce() repeatedly until stop().
  * An error is logged and followed by a backoff. It never ends the loop or the process.
  */
 export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModuleDestroy {
@@ -26,6 +30,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
   ) {
     this.logger = new Logger(name);
     this.#outage = new Outage(this.logger);
+    siblings.set(ready, (siblings.get(ready) ?? new Set()).add(this));
   }
 
   /** Does one round of the work. */
@@ -48,7 +53,9 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
     this.start();
   }
 
+  /** Nest destroys one module after the other. So the first loop ends the rounds of all, and their last rounds run side by side. */
   async onModuleDestroy(): Promise<void> {
+    for (const loop of siblings.get(this.ready) ?? []) loop.#abort.abort();
     await this.stop();
   }
 
@@ -72,7 +79,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
 
   #secondsOf(outcome: "idle" | "failed" | { readonly restSeconds: number }): number {
     if (outcome === "failed") return backoff(this.#outage.failures, BACKOFF_SECONDS.first, BACKOFF_SECONDS.most);
-    // Jitter keeps replicas from polling in step.
+    // With jitter, replicas poll at different moments.
     return outcome === "idle" ? this.intervalSeconds * (0.75 + Math.random() / 2) : outcome.restSeconds;
   }
 
@@ -83,7 +90,8 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
         this.#abort.signal.removeEventListener("abort", done);
         resolve();
       };
-      const timer = setTimeout(done, seconds * 1_000);
+      // A longer timer would fire at once.
+      const timer = setTimeout(done, Math.min(seconds, MAX_REST_SECONDS) * 1_000);
       this.#abort.signal.addEventListener("abort", done);
       if (this.#abort.signal.aborted) done();
     });

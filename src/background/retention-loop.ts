@@ -1,6 +1,6 @@
 import { BackgroundLoop, type Outcome } from "./background-loop.js";
 
-/** Decides which process of the fleet deletes old rows; Leadership in database/. */
+/** Leadership (database/leadership.ts) implements it. Declared here, because `background` may not import `database`. */
 interface RetentionLeadership {
   lead(role: "retention"): Promise<string | undefined>;
 }

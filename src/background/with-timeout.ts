@@ -3,7 +3,7 @@ export class TimedOut extends Error {
 }
 
 /**
- * Waits for `work`, which goes on after a time-out.
+ * Waits for `work`. A time-out ends the wait, not the work.
  * @param signal ends the wait early, as a time-out does
  * @throws {TimedOut} with `message`
  */

@@ -7,7 +7,7 @@ import { CONFIG, type Config } from "../config/index.js";
 import { logComplaints } from "../tracing/diagnostics.js";
 import { otlpExporter } from "../tracing/otlp-exporter.js";
 
-/** Per request. A collector's default limit for gRPC, 4 MB, holds batch thousands of spans. */
+/** Per request. A collector's default limit for gRPC, 4 MB, holds some thousands of spans. */
 const MAX_SPANS_PER_REQUEST = 1_000;
 /** For one request. The exporter should time out before, after OTEL_EXPORTER_OTLP_TIMEOUT (10 s). */
 const REQUEST_TIMEOUT_SECONDS = 20;
@@ -23,7 +23,7 @@ export class CiExporter {
 
   constructor(@Inject(CONFIG) private readonly config: Config) {}
 
-  /** Resolves once the collector has accepted all spans. @throws if a request failed; batch spans may be accepted then */
+  /** Resolves once the collector has accepted all spans. @throws if a request failed; some spans may be accepted then */
   async send(spans: Iterable<ReadableSpan>): Promise<void> {
     const exporter = await this.#getExporter();
     const until = Date.now() + TRACE_TIMEOUT_SECONDS * 1_000;

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { notEmpty, whole } from "./arguments.js";
 import type { Config } from "../config/index.js";
 import {
   countMatching,
@@ -132,16 +133,4 @@ async function change(
 function guid(text: string): string {
   if (!GUID.test(text)) throw new InvalidArgumentError("allowed: a delivery id, which is a GUID");
   return text.toLowerCase();
-}
-
-/** An empty value, such as of an unset shell variable, would match everything. */
-function notEmpty(text: string): string {
-  if (text.trim() === "") throw new InvalidArgumentError("allowed: a text that is not empty");
-  return text;
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("allowed: a whole number from 1");
-  return value;
 }

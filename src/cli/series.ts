@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { notEmpty, whole } from "./arguments.js";
 import type { Config } from "../config/index.js";
 import { countMatchingSeries, countSeries, pruneSeries, type SeriesFilter } from "../counters/series-review.sql.js";
 import { withDatabase } from "./with-database.js";
@@ -35,14 +36,3 @@ const filtered = (command: Command): Command =>
     .option("--metric <name>", "only of this metric, such as github_workflow_jobs_queued_total", notEmpty)
     .option("--repository <owner/name>", "only of this repository, or of all repositories of an owner (owner/)", notEmpty)
     .option("--event <event>", "only of this event, in metrics without a repository", notEmpty);
-
-function notEmpty(text: string): string {
-  if (text.trim() === "") throw new InvalidArgumentError("allowed: a text that is not empty");
-  return text;
-}
-
-function whole(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("allowed: a whole number from 1");
-  return value;
-}

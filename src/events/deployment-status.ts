@@ -1,5 +1,5 @@
 import { type EventType, eventCounter, REPOSITORY, values } from "./event-type.js";
-import { label, maybeObject, type Repository, repository } from "./fields.js";
+import { label, object, type Repository, repository } from "./fields.js";
 
 export interface DeploymentStatus {
   readonly kind: "deployment_status";
@@ -20,7 +20,7 @@ export const deploymentStatus: EventType<DeploymentStatus> = {
   selection: { ...values("action"), deployment_status: values("state", "environment"), repository: REPOSITORY },
   counters: { deployments: DEPLOYMENTS },
   read(payload) {
-    const status = maybeObject(payload, "deployment_status");
+    const status = object(payload, "deployment_status");
     return {
       kind: "deployment_status",
       action: label(payload, "action"),

@@ -12,7 +12,7 @@ export interface Selection {
 
 export const values = (...names: string[]): Selection => Object.fromEntries(names.map((name) => [name, "value" as const]));
 
-/** Members that {@link repository} reads. */
+/** Members that `repository()` in fields.ts reads. */
 export const REPOSITORY: Selection = { ...values("name", "full_name"), owner: values("login") };
 export const REPOSITORY_WITH_BRANCH: Selection = { ...REPOSITORY, ...values("default_branch") };
 
@@ -41,7 +41,7 @@ export interface EventSink {
   branchLabel(name: string, defaultBranch: string, kind: "branch" | "tag" | "foreign"): string;
 }
 
-/** What every event has after it was read. */
+/** Fields that every event has. */
 export interface EventFields {
   /** The name of its type. */
   readonly kind: string;
@@ -52,11 +52,11 @@ export interface EventFields {
 
 /** Everything that Octogauge knows about one event type of GitHub. One file per event type defines one of these. */
 export interface EventType<Event extends EventFields> {
-  /** The members that `read` reads. Intake stores them as the projection; the rest of the body is stored apart. */
+  /** The members that `read` reads. Intake stores them as the projection; the whole body is stored apart, in a payload pack. */
   readonly selection: Selection;
   /** Further members, which few payloads have. */
   readonly optional?: Selection;
-  /** By the key that tests and docs use. */
+  /** The keys become keys of COUNTERS. */
   readonly counters?: Readonly<Record<string, EventCounter>>;
   /**
    * @param isStored true for a projection, where `count` and `started` members are numbers

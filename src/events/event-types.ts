@@ -17,7 +17,7 @@ const KNOWN = {
   deployment_status: deploymentStatus,
 };
 
-/** By their kind. */
+/** All event types, by `kind`. */
 export const EVENT_TYPES = { ...KNOWN, other };
 
 /** An event as it was read from a body or a stored projection. */

@@ -29,7 +29,7 @@ const SPACE = 0x20;
 const LETTER_N = 0x6e;
 /** Returned instead of a position. */
 const DECLINED = -1;
-/** A usual projection has half a kilobyte; GitHub sends none that exceeds this limit. */
+/** A usual projection has half a kilobyte; no body of GitHub gives a larger one. */
 const MAX_BYTES = 65_536;
 
 /**
@@ -126,7 +126,7 @@ class Pass {
     }
   }
 
-  /** The selected member with that name; null if the name has an escape and so could be any. */
+  /** The selected member with that name; null if the name has an escape, so it could be any member's name. */
   #find(level: Level, from: number, to: number): Member | undefined | null {
     const body = this.body;
     const candidates = level.byLength[to - from];
@@ -147,12 +147,12 @@ class Pass {
       if (!this.#write(nameAt, at)) return DECLINED;
       const before = this.missing;
       const after = this.object(at, level);
-      // The object ended, so its missing values do not exist.
+      // The object ended, so members not found by now are not in it.
       if (after !== DECLINED && this.missing > 0) this.missing = before - level.leaves;
       return after;
     }
     this.missing -= level?.leaves ?? 1;
-    // Decline other values than null: a number in the payload could imitate the count.
+    // Allow only an array or null: a number could pass for the count: a number in the payload could imitate the count.
     if (array && this.body[at] === OPEN_BRACKET) return this.#count(nameAt, at, array === "started");
     if (array && this.body[at] !== LETTER_N) return DECLINED;
     const after = this.#skip(at);

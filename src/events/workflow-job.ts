@@ -25,7 +25,7 @@ export interface WorkflowJob {
   /** Null where the payload names none. */
   readonly runnerId: number | null;
   readonly hasStartedStep: boolean;
-  /** Whether the job deploys to an environment, which may have to approve it. */
+  /** Whether the job deploys to an environment, which may require an approval. */
   readonly isDeployment: boolean;
   readonly createdAt: number | null;
   readonly startedAt: number | null;
@@ -40,7 +40,7 @@ export const workflowJob: EventType<WorkflowJob> = {
       ...values("created_at", "started_at", "completed_at"),
       steps: "started",
     },
-    // Jobs have no branch label, and default_branch stands far behind in the body.
+    // Jobs have no branch label, and default_branch comes late in the body, so the projector would read further.
     repository: REPOSITORY,
   },
   optional: { deployment: values("id") },
@@ -73,7 +73,7 @@ export const workflowJob: EventType<WorkflowJob> = {
 const hasStarted = (steps: unknown): boolean =>
   Array.isArray(steps) && steps.some((step: unknown) => typeof (step as JsonObject | null)?.["started_at"] === "string");
 
-/** As many whole labels, in order, as fit: joined they are one label value and part of an index row. */
+/** Keeps whole labels in sorted order up to LONGEST_RUNS_ON. Joined, they are one label value, which is part of an index row. */
 function runnerLabels(value: unknown): string[] {
   if (!Array.isArray(value)) return [];
   const labels = value.slice(0, MOST_RUNNER_LABELS).map(asLabel).filter(Boolean);

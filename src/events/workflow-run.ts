@@ -60,7 +60,7 @@ export const workflowRun: EventType<WorkflowRun> = {
   },
 };
 
-/** By whole names: labels are clipped. */
+/** Compares full names, because labels are cut. */
 function isFork(head: unknown, home: unknown): boolean {
   return typeof head === "string" && head !== "" && head !== home;
 }

@@ -59,7 +59,7 @@ export class BatchProcessor {
       return { count: taken.deliveries.length + taken.delayed, more: taken.more };
     } catch (error) {
       await this.queue.giveBack(taken);
-      // Needed here too, because the commit itself may have failed.
+      // #journaled removes the entry only if the work fails. Here the commit may have failed.
       if (taken.deliveries.length > 0) await this.journal.giveBack(worker).catch(() => undefined);
       const count = await this.#recover(error, taken.deliveries);
       // Without progress the worker rests before the retry.

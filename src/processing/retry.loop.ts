@@ -40,7 +40,7 @@ export class RetryLoop extends BackgroundLoop {
       await undo(this.database, next);
       this.#toUndo.shift();
     }
-    // The watchdog kills a hung worker after PROCESSING_DEADLINE, so after twice this time the last attempt is over.
+    // The watchdog kills a hung worker after PROCESSING_DEADLINE, so after twice this time the previous attempt is over.
     const attempt = await startAttempt(this.database, 2 * this.config.PROCESSING_DEADLINE);
     if (!attempt) return "idle";
     // The last allowed attempt has no result, so its worker crashed.

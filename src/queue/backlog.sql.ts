@@ -22,7 +22,7 @@ interface LaneBacklog {
   readonly age: number;
 }
 
-// One lookup of the oldest row for each lane, which the primary key answers at once.
+// The age of a lane is that of its oldest row, one read by the primary key. The count reads all rows of the lane.
 const BACKLOG = `
   SELECT p.priority AS lane, (SELECT count(*) FROM octogauge.inbox i WHERE i.priority = p.priority)::float8 AS count,
     coalesce(greatest(0, extract(epoch FROM now() - (SELECT received_at FROM octogauge.inbox i WHERE i.priority = p.priority ORDER BY seq LIMIT 1))), 0)::float8 AS age
@@ -33,7 +33,7 @@ const DUE = `
   SELECT priority AS lane, count(*)::float8 AS count, extract(epoch FROM now() - min(due_at))::float8 AS age
   FROM octogauge.inbox WHERE due_at <= now() GROUP BY priority`;
 
-/** The backlog of every priority, also of empty ones. */
+/** The backlog of each priority; all zeros where no delivery waits. */
 export async function readBacklog(on: Queryable): Promise<Backlog[]> {
   const [lanes, due] = [await sql<LaneBacklog>(on, BACKLOG), await sql<LaneBacklog>(on, DUE)];
   return PRIORITY_LANES.map((priority) => {

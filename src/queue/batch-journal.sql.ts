@@ -5,7 +5,7 @@ const RETENTION = "1 day";
 
 // The entry has its own transaction, so that a rollback of the batch does not remove it. The table is unlogged, because an
 // entry only has to outlive its process, not a crash of the server.
-// A worker's earlier entries are over when it begins the next batch.
+// When a worker begins a batch, its earlier entries are obsolete.
 const BEGIN = `
   WITH mine AS (
     INSERT INTO octogauge.begun_batches (worker, seqs) VALUES ($1, $2)
@@ -21,7 +21,7 @@ const BEGIN = `
 
 /** The entries that a worker knew when it began its last batch. An entry is identified by the transaction that wrote it. */
 export interface JournalSnapshot {
-  /** Transactions before this one have no entries except `known`. */
+  /** Of all older transactions, only those in `known` still have an entry. */
   readonly since: string;
   readonly known: readonly string[];
 }

@@ -24,7 +24,7 @@ export class BatchJournal {
    * @returns the orphaned rows: another worker began them, and then crashed or hung
    */
   async begin<Row extends InboxKey>(worker: string, rows: readonly Row[]): Promise<Row[]> {
-    // If this fails, the snapshot stays. A later read from it still finds an entry that was written.
+    // If this fails, the entry may have been written. Keep the old snapshot, so that the next read finds it.
     const snapshot = this.#snapshots.get(worker) ?? EMPTY_SNAPSHOT;
     const seqs = rangesOf(rows.map(({ seq }) => Number(seq)));
     const { mine, horizon, others } = await beginBatch(this.#databaseFor(snapshot), worker, seqs, snapshot);

@@ -14,7 +14,7 @@ export interface Claimed extends PayloadPlace {
   readonly form: boolean;
   readonly projection: string | null;
   /**
-   * Set for rows without a projection and, if asked for, for completions. Null for other rows of a batch, and where the pack
+   * Present for rows without a projection. With `withCompletions`, also for completed runs and jobs. Null for other rows of a batch, and where the pack
    * cannot be read.
    */
   readonly payload: Buffer | null;
@@ -32,7 +32,7 @@ export const COLUMNS = `i.delivery_id::text AS id, i.priority, i.event,
 /** Most payload bytes of one claim: 500 bodies of 25 MB would not fit into the memory of the process. */
 const CLAIM_BYTES = 16_777_216;
 
-/** Rows whose payload comes along. $4: those of runs and jobs that may have completed too, which say so in their action or their status. */
+/** Rows claimed with their payload: those without a projection. If $4, also runs and jobs whose projection contains `completed`. */
 const WITH_PAYLOAD = `(i.projection IS NULL OR $4 AND i.event IN ('workflow_job', 'workflow_run', 'workflow_job.lookup', 'workflow_run.lookup')
       AND position('"completed"' IN i.projection) > 0)`;
 
@@ -40,7 +40,7 @@ const PAYLOAD_BYTES = `CASE WHEN ${WITH_PAYLOAD} THEN ${BYTES} ELSE 0 END AS byt
 
 const ROW = `i.seq::text AS seq, ${COLUMNS}, ${placeOf(WITH_PAYLOAD)}`;
 
-// A materialised CTE fences the keys, or the planner may lock more rows than LIMIT. PostgreSQL pulls and locks the rows one by
+// A materialised CTE fixes the keys first. Without it, the planner may lock more rows than LIMIT. PostgreSQL pulls and locks the rows one by
 // one, so it reads a lane only if the lanes before it did not fill the batch.
 const IN_LANES = `
     SELECT row.* FROM unnest($2::smallint[], $3::bigint[]) AS lane(priority, floor), LATERAL (
@@ -58,7 +58,7 @@ const FITTING = `
  */
 const thoseOf = (found: string): string => `i.ctid = ANY (ARRAY(SELECT place FROM ${found}))`;
 
-/** Selects rows by the keys in $1 and $2, each with an index look-up of its own, for the same reason. */
+/** Selects rows by the keys in $1 and $2, each with an index look-up of its own, because statistics may be stale (see thoseOf). */
 export const THOSE_OF_KEYS = thoseOf(`unnest($1::smallint[], $2::bigint[]) AS k(priority, seq), LATERAL (
     SELECT i.ctid AS place FROM octogauge.inbox i WHERE i.priority = k.priority AND i.seq = k.seq LIMIT 1) row`);
 
@@ -68,7 +68,7 @@ const CLAIM = `
   DELETE FROM octogauge.inbox i WHERE ${thoseOf("fitting")}
   RETURNING ${ROW}`;
 
-// Delayed rows that are due come first, but fill at most half a batch: other deliveries must not wait for their limits.
+// Delayed rows that are due come first, but fill at most half a batch: due deliveries of limited repositories must not hold up the others.
 const HOLD = `
   WITH due AS MATERIALIZED (
     SELECT i.priority, i.seq, i.ctid AS place, ${PAYLOAD_BYTES} FROM octogauge.inbox i WHERE i.due_at <= CASE WHEN $5 THEN now() ELSE 'infinity' END ORDER BY i.due_at LIMIT ($1 + 1) / 2 FOR UPDATE SKIP LOCKED

@@ -12,22 +12,22 @@ import { RateLimits, type LimitLease } from "./rate-limits.js";
 export interface TakenBatch {
   /** Removed from the inbox by this transaction; a rollback puts them back. */
   readonly deliveries: readonly Claimed[];
-  /** How many deliveries RATE_LIMITS put off in this transaction. */
+  /** Number of deliveries that RATE_LIMITS delayed in this transaction. */
   readonly delayed: number;
   /** Whether to take the next batch at once. Otherwise the worker rests, and a larger batch gathers. */
   readonly more: boolean;
-  /** What the batch took of RATE_LIMITS. */
+  /** Slots that the batch took from its limits. */
   readonly leases: readonly LimitLease[];
 }
 
 export const EMPTY_BATCH: TakenBatch = { deliveries: [], delayed: 0, more: false, leases: [] };
 
 /**
- * A smaller share of BATCH_SIZE is not worth a transaction, which costs nearly as much as for a full batch: with two loops at 500
- * deliveries a second, resting took PostgreSQL from 0.60 to 0.30 cores (bench/NOTES.md).
+ * A transaction for a few deliveries costs nearly as much as one for a full batch, so a worker rests after a batch smaller than this
+ * share. At 500 deliveries a second and two loops, that took PostgreSQL from 0.60 to 0.30 cores (bench/NOTES.md).
  */
 const SMALL_BATCH_SHARE = 0.1;
-/** One claim of so many starts with the lanes behind the first, so that these are never starved. */
+/** Every tenth claim starts with a lower lane, so that none starves. */
 const LOWER_LANES_EVERY = 10;
 
 /** Takes batches of deliveries from the inbox. The workers of one process share it. */
@@ -57,7 +57,7 @@ export class Queue {
       withCompletions: this.#withCompletions,
     };
     const startedMs = performance.now();
-    // Full scans also find rows that a limit put off which is no longer configured.
+    // A full scan also finds rows delayed by a limit that has since been removed.
     if (!this.limits.areConfigured && !position.isFullScan) {
       const deliveries = await claim(transaction, search);
       return { ...EMPTY_BATCH, deliveries, more: this.#claimed(position, deliveries, startedMs) };

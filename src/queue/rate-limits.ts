@@ -5,9 +5,9 @@ import { payloadEventOf, projectionOf, repositoryOf } from "../events/index.js";
 import { DELAYED_LANES, LANES } from "../intake/index.js";
 import type { HeldRow } from "./claim.sql.js";
 
-/** Longest wait for the limits of one batch. */
+/** Time-out of a statement that takes or returns slots. */
 const TIMEOUT_SECONDS = 5;
-/** After a pause, a limit allows so many seconds of its rate at once. */
+/** After a pause, a limit lets this many seconds' worth pass at once. */
 const BURST_SECONDS = 1;
 
 /** Which limits a row has passed: none, that of its repository, or that of its owner as well. */
@@ -32,7 +32,7 @@ interface Delay {
   readonly key: HeldRow;
   /** Milliseconds since 1970, by the database's clock. */
   readonly dueMs: number;
-  /** What the row has passed by then, of GRANTED. */
+  /** The limits that the row has then passed (a value of GRANTED). */
   readonly granted: number;
 }
 
@@ -44,7 +44,7 @@ export interface LimitDecision {
   readonly leases: readonly LimitLease[];
 }
 
-// A lease begins where the last one ended, whichever worker took that, so the limit holds over all workers.
+// A lease begins where the last one ended, also if another worker took it, so the limit holds over all workers.
 const LEASE = `
   INSERT INTO octogauge.rate_limits AS l (name, used_until)
   SELECT name, now() + make_interval(secs => count / rate - ${BURST_SECONDS}) FROM unnest($1::text[], $2::integer[], $3::float8[]) AS d(name, count, rate) ORDER BY name
@@ -55,7 +55,7 @@ const GIVE_BACK = `
   UPDATE octogauge.rate_limits l SET used_until = l.used_until - make_interval(secs => d.count / d.rate)
   FROM unnest($1::text[], $2::integer[], $3::float8[]) AS d(name, count, rate) WHERE l.name = d.name COLLATE "C"`;
 
-// A delayed row moves to a lane that no claim reads, and keeps its sequence number. Only rows outside those lanes move.
+// A delayed row moves to a lane that claims do not scan (they find due rows by `due_at`), and keeps its sequence number. Only rows outside those lanes move.
 const DELAY = `
   UPDATE octogauge.inbox i SET due_at = to_timestamp(k.due / 1000.0), granted = k.granted,
     priority = i.priority + CASE WHEN i.priority < ${DELAYED_LANES[0]} THEN ${LANES.length} ELSE 0 END
@@ -65,7 +65,7 @@ const DELAY = `
 
 /**
  * Applies RATE_LIMITS of owners and repositories over all workers. A delivery beyond a limit gets the next free slot of that limit
- * and waits for it outside the lanes. It is put off once for each of its limits, however long the limit's line is.
+ * and waits for it outside the lanes. Each limit delays it at most once, however many deliveries wait.
  */
 @Injectable()
 export class RateLimits {
@@ -90,7 +90,7 @@ export class RateLimits {
     }
   }
 
-  /** Returns the slots of a batch that was rolled back. If that fails, the slots pass unused. */
+  /** Returns the slots of a batch that was rolled back. If that fails, the slots stay unused. */
   async giveBack(leases: readonly LimitLease[]): Promise<void> {
     if (leases.length > 0) await sql(this.database.within(TIMEOUT_SECONDS), GIVE_BACK, parametersOf(leases)).catch(() => undefined);
   }

@@ -40,16 +40,16 @@ export class LookupLoop extends BackgroundLoop {
         const isGitHubError = error instanceof GitHubError;
         if (!isGitHubError && isTransient(error)) throw error;
         // Continue with the other attempts, unless GitHub is unavailable.
-        const restSeconds = isGitHubError ? this.#backoffSeconds(error) : 0;
-        if (restSeconds > 0) return { restSeconds };
+        const restSeconds = isGitHubError ? this.#backoffSeconds(error) : undefined;
+        if (restSeconds !== undefined) return { restSeconds };
       }
     }
     return attempts.length === BATCH ? "again" : "idle";
   }
 
-  /** @returns 0 if only this request failed */
-  #backoffSeconds(error: GitHubError): number {
-    if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return 0;
+  /** @returns undefined if only this request failed */
+  #backoffSeconds(error: GitHubError): number | undefined {
+    if (error.waitSeconds === undefined && error.outcome !== "server_error" && error.outcome !== "no_answer") return undefined;
     this.#failures += 1;
     const seconds = error.waitSeconds ?? doubled(this.#failures, FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS);
     this.logger.warn(`pausing lookups for ${Math.ceil(seconds)} s: ${error.message}`);

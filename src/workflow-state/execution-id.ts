@@ -5,8 +5,8 @@ function fnv1a(text: string, seed: number): number {
   return hash >>> 0;
 }
 
-/** A number from 1 to 2^52 - 1. It only needs to distinguish the jobs of one run; it is not cryptographic. */
-const hashOf = (text: string): number => (fnv1a(text, 0x811c9dc5) & 0x0f_ffff) * 2 ** 32 + fnv1a(text, 0x9747b28c) || 1;
+/** A number from 1 to 2^53 - 1. It only needs to distinguish the jobs of one run; it is not cryptographic. */
+const hashOf = (text: string): number => (fnv1a(text, 0x811c9dc5) & 0x1f_ffff) * 2 ** 32 + fnv1a(text, 0x9747b28c) || 1;
 
 /** Hash of a job's name within its run; 0 if the name is unknown. */
 export const nameHashOf = (name: string): number => (name === "" ? 0 : hashOf(name));
@@ -20,4 +20,4 @@ export const COMPLETED_EXECUTION = 2 ** 52;
  * @returns less than 2^53; without {@link COMPLETED_EXECUTION} the same for all events of one execution
  */
 export const executionOf = (name: string, startedAt: number, runnerId: number, isCompleted: boolean): number =>
-  hashOf(`${name}\n${startedAt}\n${runnerId}`) + (isCompleted ? COMPLETED_EXECUTION : 0);
+  (hashOf(`${name}\n${startedAt}\n${runnerId}`) % COMPLETED_EXECUTION || 1) + (isCompleted ? COMPLETED_EXECUTION : 0);

@@ -6,8 +6,11 @@ import { BackgroundLoop, type Outcome } from "../../src/background/background-lo
 class Script extends BackgroundLoop {
   readonly startedMs: number[] = [];
 
-  constructor(private readonly outcomes: (Outcome | Error)[]) {
-    super("test/script", 10, Promise.resolve());
+  constructor(
+    private readonly outcomes: (Outcome | Error)[],
+    ready = Promise.resolve(),
+  ) {
+    super("test/script", 10, ready);
   }
 
   async runOnce(): Promise<Outcome> {
@@ -44,6 +47,21 @@ it("failed rounds have a backoff that doubles up to 2 s and starts again after a
   const failure = new Error("away");
   const pauses = await pausesMs(...Array.from({ length: 7 }, () => failure), "again", failure);
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 0, 50]);
+});
+
+it("the end of the first module ends the rounds of all loops of the application", async () => {
+  const ready = Promise.resolve();
+  const first = new Script([{ restSeconds: 60 }], ready);
+  const second = new Script(
+    Array.from({ length: 9 }, () => ({ restSeconds: 1 })),
+    ready,
+  );
+  first.start();
+  second.start();
+  await vi.advanceTimersByTimeAsync(1_500);
+  await first.onModuleDestroy();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(second.startedMs).toHaveLength(2);
 });
 
 it("a stop request ends a rest", async () => {
