@@ -41,7 +41,8 @@ export default defineConfig({
     testTimeout: 5 * LIMIT_MS,
     hookTimeout: 5 * LIMIT_MS,
     expect: { poll: { timeout: LIMIT_MS } },
-    maxWorkers: 2,
+    // A third file runs while two wait: on two cores the full suite takes 563 s instead of 724 s.
+    maxWorkers: 3,
     // What a passing test logs is not shown.
     silent: "passed-only",
     projects: [
