@@ -22,6 +22,7 @@ const FULL_SIZE = [
  */
 const OWN_PROCESS = [
   "test/architecture.test.ts",
+  "test/background/*.test.ts",
   "test/database/embedded*.test.ts",
   "test/github/failure.test.ts",
   "test/intake/group-commit.test.ts",

@@ -12,7 +12,7 @@ export interface Directory {
 /** A temporary directory. With a size, it is a separate file system in a file, which needs root and Linux. */
 export function makeDirectory(mebibytes?: number): Directory {
   const home = mkdtempSync(join(tmpdir(), "octogauge-chaos-"));
-  // Started by root, the server runs as user nobody, which needs access.
+  // Started by root, the server runs as user "nobody", which needs access.
   chmodSync(home, 0o755);
   const path = join(home, "data");
   mkdirSync(path);

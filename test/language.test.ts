@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
@@ -8,11 +8,12 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const REFUSED = /(?<!["'`])\b(nobody|somebody|whoever|meanwhile)\b(?!["'`])/i;
 
 /** Recorded payloads of GitHub are JSON, so they are not read. */
-const files = ["src", "docs", "test"]
+const files = ["src", "docs", "test", "bench", "chaos", "deploy"]
   .flatMap((folder) =>
     readdirSync(`${ROOT}${folder}`, { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(ts|mjs|md)$/.test(name))
-      .map((name) => `${folder}/${name}`),
+      .filter((name) => /\.(ts|mjs|md|yml|yaml)$/.test(name) || folder === "deploy")
+      .map((name) => `${folder}/${name}`)
+      .filter((file) => statSync(`${ROOT}${file}`).isFile()),
   )
   .concat("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
   .filter((file) => file !== "test/language.test.ts");

@@ -5,7 +5,7 @@ import { backoff } from "./backoff.js";
 /** `again`: run the next round now; `idle`: rest for the interval; `restSeconds`: rest for that long. */
 export type Outcome = "again" | "idle" | { readonly restSeconds: number };
 
-/** Loops of one application share `ready`. */
+/** The loops of each application, which share one `ready` promise. */
 const siblings = new WeakMap<Promise<void>, Set<BackgroundLoop>>();
 
 /** Short, so that a database that comes back is used within seconds. */
@@ -90,7 +90,7 @@ export abstract class BackgroundLoop implements OnApplicationBootstrap, OnModule
         this.#abort.signal.removeEventListener("abort", done);
         resolve();
       };
-      // A longer timer would fire at once.
+      // Node fires a timer of more than 24.8 days at once.
       const timer = setTimeout(done, Math.min(seconds, MAX_REST_SECONDS) * 1_000);
       this.#abort.signal.addEventListener("abort", done);
       if (this.#abort.signal.aborted) done();

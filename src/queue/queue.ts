@@ -33,7 +33,7 @@ const LOWER_LANES_EVERY = 10;
 /** Takes batches of deliveries from the inbox. The workers of one process share it. */
 @Injectable()
 export class Queue {
-  readonly #logger = new Logger("processing");
+  readonly #logger = new Logger("queue");
   readonly #cursor = new ClaimCursor();
   readonly #withCompletions: boolean;
   readonly #isDebugEnabled: boolean;
@@ -44,7 +44,7 @@ export class Queue {
     @Inject(CONFIG) private readonly config: Pick<Config, "BATCH_SIZE"> & Partial<Pick<Config, "CI_TRACES">> & LogConfig,
   ) {
     this.#withCompletions = config.CI_TRACES === "on";
-    this.#isDebugEnabled = isLogged(config, "processing", "debug");
+    this.#isDebugEnabled = isLogged(config, "queue", "debug");
   }
 
   /** Takes the next batch in the given transaction. Rows that another worker has locked are skipped. */
@@ -72,7 +72,7 @@ export class Queue {
       throw error;
     }
     if (this.#isDebugEnabled)
-      for (const { key } of delays) this.#logger.debug(logEntry("a delivery was put off by RATE_LIMITS", claimedFields(key)));
+      for (const { key } of delays) this.#logger.debug(logEntry("RATE_LIMITS delayed a delivery", claimedFields(key)));
     return { deliveries: pass, delayed: delays.length, more, leases };
   }
 

@@ -28,8 +28,8 @@ it.each([
     /: NATS_URL cannot be reached at 127\.0\.0\.1:\d+ \(.*refused.*\); allowed: the URL of a server that is up/,
   ],
   ["redis://u:hunter2@127.0.0.1:PORT", /: REDIS_URL cannot be reached at 127\.0\.0\.1:\d+ \(.*ECONNREFUSED.*\); allowed: /],
-  ["nats://u:hunter2@no-such.invalid", /: NATS_URL cannot be reached: no-such\.invalid:4222 is no name that resolves; allowed: /],
-  ["redis://u:hunter2@no-such.invalid", /: REDIS_URL cannot be reached: no-such\.invalid is no name that resolves; allowed: /],
+  ["nats://u:hunter2@no-such.invalid", /: NATS_URL cannot be reached: no-such\.invalid:4222 does not resolve; allowed: /],
+  ["redis://u:hunter2@no-such.invalid", /: REDIS_URL cannot be reached: no-such\.invalid does not resolve; allowed: /],
 ])("the warning about %s names the variable, the address and what is allowed", async (url, expected) => {
   const output = await warningOf(url.replace("PORT", String(await freePort())));
   expect(output).toMatch(expected);
@@ -48,7 +48,7 @@ it.runIf(hasNats)("a NATS server without JetStream is reported", async () => {
   const server = await ServerProcess.prepare("nats-server", (port) => ["--port", String(port)]);
   await server.start();
   expect(await warningOf(`nats://127.0.0.1:${server.port}`)).toMatch(
-    /NATS_URL leads to 127\.0\.0\.1:\d+, a NATS without JetStream; allowed: /,
+    /NATS_URL points to 127\.0\.0\.1:\d+, a NATS server without JetStream; allowed: /,
   );
 });
 

@@ -152,14 +152,14 @@ describe("a failing delivery", () => {
   });
 
   it("is logged at debug while it waits for its rate limit", async () => {
-    const overrides = { LOG_LEVELS: "processing=debug", RATE_LIMITS: "acme=0.01" };
+    const overrides = { LOG_LEVELS: "processing=debug,queue=debug", RATE_LIMITS: "acme=0.01" };
     const fleet = await stillFleet(overrides);
     const { lines } = captureLog(overrides);
     const ids = [randomUUID(), randomUUID()];
     for (const [index, id] of ids.entries()) await fleet.accept("workflow_job", payload(index + 1), id);
     await fleet.process();
     expect(lines.map(({ delivery_id, repository, msg }) => [delivery_id, repository, msg])).toEqual([
-      [ids[1], "acme/api", "a delivery was put off by RATE_LIMITS"],
+      [ids[1], "acme/api", "RATE_LIMITS delayed a delivery"],
       [ids[0], "acme/api", "a delivery was claimed"],
       [ids[0], "acme/api", "a delivery was applied"],
     ]);
